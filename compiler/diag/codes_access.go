@@ -1,0 +1,4 @@
+package diag
+
+// accessCodes are MSH1xxx.
+var accessCodes = []Entry{}

@@ -1,0 +1,4 @@
+package diag
+
+// identityCodes are MSH3xxx.
+var identityCodes = []Entry{}

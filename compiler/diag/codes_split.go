@@ -1,0 +1,4 @@
+package diag
+
+// splitCodes are MSH2xxx.
+var splitCodes = []Entry{}

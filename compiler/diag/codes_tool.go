@@ -1,0 +1,4 @@
+package diag
+
+// toolCodes are MSH0xxx.
+var toolCodes = []Entry{}

@@ -1,0 +1,4 @@
+package diag
+
+// workloadCodes are MSH4xxx.
+var workloadCodes = []Entry{}

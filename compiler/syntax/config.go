@@ -1,0 +1,81 @@
+package syntax
+
+import (
+	"time"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// Config is meshc.yaml (kind Mesh), decoded strictly with positions. Zero values
+// are what was not written; resolve fills the defaults of DESIGN 9.
+type Config struct {
+	Object            *Object // for positions; nil when there is no meshc.yaml
+	Name              string
+	TrustDomain       string
+	ClusterDomain     string
+	Mode              string
+	Egress            string
+	Plaintext         string
+	Compat            string
+	Namespaces        map[string]NamespaceConfig
+	Sources           []SourceConfig
+	Lock              LockConfig
+	Assume            []ir.Fact
+	DenialBody        *bool
+	DenialHeader      *bool
+	TCPDrain          *time.Duration
+	MaxStreamDuration *time.Duration
+	AuthGrace         *time.Duration
+	LeafLifetime      *time.Duration
+	Intermediate      *time.Duration
+	ServiceRanges     []string
+	PodRanges         []string
+	Targets           []string
+	// Environment is the name of the environment that was laid over it, if any.
+	Environment string
+}
+
+// NamespaceConfig is an entry of spec.namespaces; empty strings follow the mesh.
+type NamespaceConfig struct{ Mode, Egress, Plaintext string }
+
+// SourceConfig is an entry of spec.sources.
+type SourceConfig struct {
+	Path      string // a file or a folder
+	Kustomize string // a kustomization folder, instead of Path
+	Namespace string // default namespace of its objects
+	At        diag.Span
+}
+
+// LockConfig is spec.lock.
+type LockConfig struct {
+	File   string
+	MaxAge time.Duration // 0: not written
+}
+
+// VerdictTable is a test of the mesh (DESIGN 9).
+type VerdictTable struct {
+	Object *Object
+	Name   string
+	Cases  []VerdictCase
+}
+
+// VerdictCase is one case of a table, as written.
+type VerdictCase struct {
+	Name    string
+	From    string
+	To      string
+	HTTP    *VerdictHTTP
+	TCP     bool
+	Expect  string         // allow, deny, mixed
+	Status  int            // 0: not written
+	Split   map[string]int // percent by backend Service; "denied" for the refused share
+	Because []string       // nil: not written; "none" for no grant
+	At      diag.Span
+}
+
+// VerdictHTTP is the request of a case. A header given as a list has several lines.
+type VerdictHTTP struct {
+	Method, Path string
+	Headers      []Header
+}
