@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+// reportFlags are the flags by which every verb reports findings.
+type reportFlags struct {
+	reports []string
+	failOn  string
+	color   string
+}
+
+// addReportFlags gives a verb --report, --fail-on and --color.
+func addReportFlags(cmd *cobra.Command) *reportFlags {
+	f := &reportFlags{}
+	cmd.Flags().StringArrayVar(&f.reports, "report", nil, "write findings as `FORMAT[=FILE]` ("+strings.Join(diag.Formats(), ", ")+"); repeatable (default text on standard error)")
+	cmd.Flags().StringVar(&f.failOn, "fail-on", "error", "least `SEVERITY` of a finding that makes the exit code 1 (info, warning, error)")
+	cmd.Flags().StringVar(&f.color, "color", "auto", "colour the text: auto, always or never")
+	return f
+}
+
+// emit writes the findings in every format asked for, and fails the run when one
+// reaches --fail-on. sources gives the files the findings point into; it may be nil.
+func (f *reportFlags) emit(s streams, findings diag.List, sources diag.Sources) error {
+	failOn, err := diag.ParseSeverity(f.failOn)
+	if err != nil {
+		return usage(fmt.Errorf("--fail-on: %w", err))
+	}
+	sorted := findings.Sorted()
+	reports := f.reports
+	if len(reports) == 0 {
+		reports = []string{"text"}
+	}
+	for _, spec := range reports {
+		if err := f.write(s, spec, sorted, sources); err != nil {
+			return err
+		}
+	}
+	if max, ok := findings.Max(); ok && max >= failOn {
+		return failed(exitFindings)
+	}
+	return nil
+}
+
+// write renders to a file, to standard error for text, to standard output for the rest.
+func (f *reportFlags) write(s streams, spec string, findings diag.List, sources diag.Sources) error {
+	format, file, toFile := strings.Cut(spec, "=")
+	render, err := diag.RendererFor(format)
+	if err != nil {
+		return usage(fmt.Errorf("--report: %w", err))
+	}
+	w := s.Out
+	if format == "text" {
+		w = s.Err
+	}
+	report := diag.Report{Findings: findings, Sources: sources, Color: f.colored(w), Summary: summary(findings)}
+	if !toFile {
+		return render(w, report)
+	}
+	report.Color = f.color == "always"
+	out, err := os.Create(file)
+	if err != nil {
+		return input(err)
+	}
+	if err := render(out, report); err != nil {
+		out.Close()
+		return input(err)
+	}
+	return out.Close()
+}
+
+// colored tells whether w wants colour: a terminal, unless NO_COLOR is set.
+func (f *reportFlags) colored(w io.Writer) bool {
+	switch f.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""
+}
+
+// summary is the closing line of a text report; nothing for no findings.
+func summary(l diag.List) string {
+	count := map[diag.Severity]int{}
+	for _, f := range l {
+		count[f.Severity]++
+	}
+	var parts []string
+	for _, s := range []diag.Severity{diag.Error, diag.Warning, diag.Info} {
+		if n := count[s]; n > 0 {
+			parts = append(parts, plural(n, s.String()))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 || noun == "info" {
+		return fmt.Sprintf("%d %s", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

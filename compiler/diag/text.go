@@ -1,0 +1,179 @@
+package diag
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// renderText writes findings as rustc does: a headline, the line with a caret
+// under the span, the other ends of references, effect, help, and where to read more.
+func renderText(w io.Writer, r Report) error {
+	p := &painter{on: r.Color, sources: r.Sources}
+	for i, f := range r.Findings {
+		if i > 0 {
+			p.line("")
+		}
+		p.finding(f)
+	}
+	if r.Summary != "" {
+		if len(r.Findings) > 0 {
+			p.line("")
+		}
+		p.line(r.Summary)
+	}
+	_, err := w.Write(p.out.Bytes())
+	return err
+}
+
+// painter collects the text of a report.
+type painter struct {
+	out     bytes.Buffer
+	on      bool
+	sources Sources
+}
+
+const (
+	red    = "\x1b[1;31m"
+	yellow = "\x1b[1;33m"
+	cyan   = "\x1b[1;36m"
+	blue   = "\x1b[1;34m"
+	bold   = "\x1b[1m"
+	reset  = "\x1b[0m"
+)
+
+func (p *painter) paint(color, s string) string {
+	if !p.on {
+		return s
+	}
+	return color + s + reset
+}
+
+func (p *painter) line(s string) { p.out.WriteString(strings.TrimRight(s, " ") + "\n") }
+
+var severityColor = map[Severity]string{Error: red, Warning: yellow, Info: cyan}
+
+func (p *painter) finding(f Finding) {
+	color := severityColor[f.Severity]
+	p.line(p.paint(color, fmt.Sprintf("%s[%s]", f.Severity, f.Code)) + p.paint(bold, ": "+f.Title))
+	gutter := gutterWidth(f)
+	label := f.Message
+	if l := f.Locations[0].Label; l != "" {
+		label = l
+	}
+	p.frame(gutter, "-->", f.Locations[0].Span, object(f), label, '^', color)
+	if f.Locations[0].Label != "" {
+		p.note(gutter, "", f.Message)
+	}
+	for _, l := range f.Locations[1:] {
+		p.frame(gutter, ":::", l.Span, "", l.Label, '-', blue)
+	}
+	for _, l := range f.Related {
+		p.frame(gutter, ":::", l.Span, "", l.Label, '-', blue)
+	}
+	p.note(gutter, "effect: ", f.Effect)
+	p.note(gutter, "help: ", f.Help)
+	for _, x := range f.Fixes {
+		p.note(gutter, "fix: ", x.Title)
+	}
+	if f.Waiver != nil {
+		p.note(gutter, "waived: ", fmt.Sprintf("until %s by %s: %s", f.Waiver.Expires, f.Waiver.Owner, f.Waiver.Reason))
+	}
+	p.note(gutter, "docs: ", "meshc explain "+string(f.Code))
+}
+
+// object says which object, and where in it, in words beside the position.
+func object(f Finding) string {
+	if f.Object == nil {
+		return ""
+	}
+	s := f.Object.String()
+	if f.Path != "" {
+		s += " " + f.Path
+	}
+	return "(" + s + ")"
+}
+
+func gutterWidth(f Finding) int {
+	max := f.At().Line
+	for _, l := range append(append([]Location(nil), f.Locations...), f.Related...) {
+		if l.Line > max {
+			max = l.Line
+		}
+	}
+	return len(fmt.Sprint(max))
+}
+
+func (p *painter) note(gutter int, head, text string) {
+	if text == "" {
+		return
+	}
+	pad := strings.Repeat(" ", gutter)
+	for i, l := range strings.Split(text, "\n") {
+		if i == 0 {
+			p.line(pad + " " + p.paint(blue, "=") + " " + p.paint(bold, head) + l)
+		} else {
+			p.line(pad + "   " + strings.Repeat(" ", len(head)) + l)
+		}
+	}
+}
+
+// frame shows the line a span starts on, with the span underlined and labelled.
+func (p *painter) frame(gutter int, arrow string, s Span, object, label string, mark rune, color string) {
+	pad := strings.Repeat(" ", gutter)
+	head := pad + p.paint(blue, arrow) + " " + s.String()
+	if object != "" {
+		head += "  " + object
+	}
+	p.line(head)
+	text, ok := p.sourceLine(s)
+	if !ok {
+		if label != "" {
+			p.line(pad + " " + p.paint(blue, "=") + " " + label)
+		}
+		return
+	}
+	bar := p.paint(blue, "|")
+	p.line(pad + " " + bar)
+	p.line(p.paint(blue, fmt.Sprintf("%*d", gutter, s.Line)) + " " + bar + " " + text)
+	p.line(pad + " " + bar + " " + underline(text, s) + p.paint(color, strings.Repeat(string(mark), width(text, s))) + " " + p.paint(color, label))
+}
+
+// sourceLine is the line a span starts on, with tabs as single spaces so that
+// columns and carets agree.
+func (p *painter) sourceLine(s Span) (string, bool) {
+	if p.sources == nil || s.Line < 1 {
+		return "", false
+	}
+	data, ok := p.sources(s.File)
+	if !ok {
+		return "", false
+	}
+	for n := 1; n < s.Line; n++ {
+		i := bytes.IndexByte(data, '\n')
+		if i < 0 {
+			return "", false
+		}
+		data = data[i+1:]
+	}
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		data = data[:i]
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(strings.TrimRight(string(data), "\r"), "?"), "\t", " "), true
+}
+
+func underline(text string, s Span) string {
+	col := min(max(s.Col, 1), utf8.RuneCountInString(text)+1)
+	return strings.Repeat(" ", col-1)
+}
+
+// width is how many columns of the line the span covers, at least one.
+func width(text string, s Span) int {
+	end := s.EndCol
+	if s.EndLine > s.Line {
+		end = utf8.RuneCountInString(text) + 1
+	}
+	return max(1, min(end, utf8.RuneCountInString(text)+1)-max(s.Col, 1))
+}
