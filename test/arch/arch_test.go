@@ -1,0 +1,209 @@
+// Package arch proves the import ladder of ARCHITECTURE.md: imports point down
+// only, and each pure room is free of the worldly packages it must not know.
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/meshc/meshc/"
+
+// room is a folder with what it may import of this module (prefixes; a folder
+// may always import itself and what is below it in the tree under its own name)
+// and the packages of elsewhere that it must not know, each with the reason.
+type room struct {
+	path   string
+	may    []string
+	mayNot map[string]string
+}
+
+const (
+	clocks  = "equal input must give equal bytes"
+	cancels = "the compiler is a pure function, there is nothing to cancel"
+	logs    = "what the compiler has to say are findings"
+	worlds  = "the compiler reads nothing but its input"
+	protos  = "Envoy types live in compiler/envoy, compiler/verify, xds and dataplane/bootstrap"
+	kubes   = "Kubernetes types stop at compiler/syntax"
+)
+
+// pure are the imports no part of the compiler may have.
+var pure = map[string]string{
+	"context": cancels, "log": logs, "log/slog": logs, "net": worlds, "net/http": worlds, "os": worlds,
+	"math/rand": clocks, "math/rand/v2": clocks, "k8s.io/client-go": worlds,
+}
+
+func with(base map[string]string, more map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range base {
+		out[k] = v
+	}
+	for k, v := range more {
+		out[k] = v
+	}
+	return out
+}
+
+func without(base map[string]string, names ...string) map[string]string {
+	out := with(base, nil)
+	for _, n := range names {
+		delete(out, n)
+	}
+	return out
+}
+
+var (
+	noEnvoy = map[string]string{"github.com/envoyproxy": protos}
+	noKube  = map[string]string{"k8s.io": kubes}
+	neither = with(noEnvoy, noKube)
+)
+
+// ladder is the rooms from the ground up. The first room whose path is a prefix
+// of a package rules it, so longer paths stand before shorter ones.
+var ladder = []room{
+	{"compiler/diag", nil, with(pure, neither)},
+	{"compiler/ir", []string{"compiler/diag"}, with(pure, neither)},
+	// source opens files: it is the one room of the compiler that reads the disk.
+	{"compiler/source", []string{"compiler/diag", "compiler/ir"}, with(without(pure, "os"), neither)},
+	{"compiler/syntax", []string{"compiler/diag", "compiler/ir", "compiler/source"}, with(pure, noEnvoy)},
+	{"compiler/resolve", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax"}, with(pure, neither)},
+	{"compiler/check", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax"}, with(pure, neither)},
+	{"compiler/envoy", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
+	{"compiler/verify", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
+	{"compiler/verdict", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax", "compiler/verify"}, with(pure, neither)},
+	// bundle writes folders: write, sync, rename.
+	{"compiler/bundle", []string{"compiler/diag", "compiler/ir"}, with(without(pure, "os"), neither)},
+	{"compiler", []string{"compiler"}, with(pure, neither)},
+	{"policies", []string{"compiler/diag", "compiler/ir"}, noEnvoy},
+	{"catalog", []string{"compiler/diag", "compiler/ir"}, neither},
+	{"dataplane/bootstrap", []string{"compiler/ir"}, noKube},
+	{"dataplane", []string{"compiler/ir"}, neither},
+	{"xds", []string{"catalog", "compiler/bundle", "compiler/verify", "compiler/ir", "compiler/diag"}, with(noKube, map[string]string{"sigs.k8s.io/kustomize": "policy is compiled before it is served"})},
+	{"lab", []string{"compiler", "catalog", "xds", "dataplane"}, with(noKube, noEnvoy)},
+	{"cmd", []string{""}, nil},
+	{"test", []string{""}, nil},
+	{"examples", []string{""}, nil},
+}
+
+func TestImportsPointDown(t *testing.T) {
+	root := repository(t)
+	seen := 0
+	walk(t, root, func(file, pkg string, imports []string) {
+		i := slices.IndexFunc(ladder, func(r room) bool { return within(pkg, r.path) })
+		if i < 0 {
+			t.Errorf("%s: package %s stands in no room of the ladder", file, pkg)
+			return
+		}
+		seen++
+		for _, imp := range imports {
+			judge(t, file, pkg, ladder[i], imp)
+		}
+	})
+	if seen == 0 {
+		t.Fatal("no package was found: the walk is broken")
+	}
+}
+
+func judge(t *testing.T, file, pkg string, r room, imp string) {
+	t.Helper()
+	if own, ok := strings.CutPrefix(imp, module); ok {
+		if within(own, r.path) || slices.ContainsFunc(r.may, func(m string) bool { return m == "" || within(own, m) }) {
+			return
+		}
+		t.Errorf("%s: %s imports %s, which is not below it in the ladder", file, pkg, own)
+		return
+	}
+	for banned, why := range r.mayNot {
+		if imp == banned || strings.Contains(banned, ".") && within(imp, banned) {
+			t.Errorf("%s: %s imports %s: %s", file, pkg, imp, why)
+		}
+	}
+}
+
+// The ladder's bans must bite: a room that imports a banned package is caught.
+func TestLadderCatchesAViolation(t *testing.T) {
+	for _, bad := range []struct{ pkg, imp string }{
+		{"compiler/ir", module + "compiler/syntax"},
+		{"compiler/resolve", module + "compiler/envoy"},
+		{"compiler/verify", module + "compiler/envoy"},
+		{"catalog", module + "xds/link"},
+		{"compiler/check", "context"},
+		{"lab", "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"},
+	} {
+		probe := &testing.T{}
+		i := slices.IndexFunc(ladder, func(r room) bool { return within(bad.pkg, r.path) })
+		judge(probe, "probe.go", bad.pkg, ladder[i], bad.imp)
+		if !probe.Failed() {
+			t.Errorf("%s importing %s was not caught", bad.pkg, bad.imp)
+		}
+	}
+}
+
+func within(pkg, prefix string) bool {
+	return pkg == prefix || strings.HasPrefix(pkg, strings.TrimSuffix(prefix, "/")+"/")
+}
+
+// walk gives the imports of every Go file that is not a test.
+func walk(t *testing.T, root string, visit func(file, pkg string, imports []string)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() && (strings.HasPrefix(name, ".") && p != root || name == "testdata" || name == "bin") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		var imports []string
+		for _, spec := range f.Imports {
+			imp, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports = append(imports, imp)
+		}
+		rel = filepath.ToSlash(rel)
+		visit(rel, path.Dir(rel), imports)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// repository is the folder that holds go.mod, found upwards from the test.
+func repository(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the test")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
