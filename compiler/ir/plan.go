@@ -67,13 +67,13 @@ type Cluster struct {
 
 // Scope is what a set of identities sees outbound.
 type Scope struct {
-	Virtual  Ref      `json:"virtual"` // the 15001 listener
+	Virtual Ref `json:"virtual"` // the 15001 listener
 	// Ranged is the chain that answers 403 for the mesh's own addresses where
 	// egress is allowed (NoRef where it is denied). Link appends prefix_ranges to
 	// its filter_chain_match and the chain to Virtual; with no ranges known it
 	// matches everything, so egress stays denied.
 	Ranged   Ref      `json:"ranged"`
-	Extra    []Ref    `json:"extra"`   // clusters that are always there (inbound, passthrough)
+	Extra    []Ref    `json:"extra"` // clusters that are always there (inbound, passthrough)
 	Outbound []PortID `json:"outbound"`
 }
 
