@@ -19,9 +19,15 @@ type LockHeader struct {
 
 // Fact is one known fact, from `assume:` or from meshc.lock, one a line there.
 type Fact struct {
-	Kind string // service, account, namespace, absent
-	// Namespace and Name of the thing the fact is about.
+	Kind string // service, account, role, namespace, absent
+	// Namespace and Name of the thing the fact is about; a namespace has only a Name.
 	Namespace, Name string
+	// Of is what an absence is about: service, account or namespace.
+	Of string
+	// Services of a role: what one workload of the account Namespace/Name backs
+	// together, NS/NAME, sorted. Without role facts an account's services from
+	// facts are taken in every combination.
+	Services []string
 	Ports           []FactPort        // of a service
 	Headless        bool              // of a service
 	Accounts        []string          // of a service: the whole set, NS/SA or SPIFFE ids, sorted
