@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/meshc/meshc/compiler/ir"
-	"github.com/meshc/meshc/internal/state"
+	"github.com/meshc/meshc/catalog/state"
 )
 
 // Issuer gives identities their certificates. Authority is the native one.

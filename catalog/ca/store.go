@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/meshc/meshc/internal/state"
+	"github.com/meshc/meshc/catalog/state"
 )
 
 // pair is a certificate and its key. They lie in one file, so that a rename

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/meshc/meshc/internal/state"
+	"github.com/meshc/meshc/catalog/state"
 )
 
 func TestWriteReplacesWholeFiles(t *testing.T) {
