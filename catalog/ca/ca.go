@@ -18,8 +18,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/catalog/state"
+	"github.com/meshc/meshc/compiler/ir"
 )
 
 // Issuer gives identities their certificates. Authority is the native one.
