@@ -28,13 +28,13 @@ type Fact struct {
 	// together, NS/NAME, sorted. Without role facts an account's services from
 	// facts are taken in every combination.
 	Services []string
-	Ports           []FactPort        // of a service
-	Headless        bool              // of a service
-	Accounts        []string          // of a service: the whole set, NS/SA or SPIFFE ids, sorted
-	Meshed          *bool             // of a service or an account; nil: true
-	Labels          map[string]string // of a namespace
-	Until           string            // assume: the day it ends, YYYY-MM-DD
-	At              diag.Span
+	Ports    []FactPort        // of a service
+	Headless bool              // of a service
+	Accounts []string          // of a service: the whole set, NS/SA or SPIFFE ids, sorted
+	Meshed   *bool             // of a service or an account; nil: true
+	Labels   map[string]string // of a namespace
+	Until    string            // assume: the day it ends, YYYY-MM-DD
+	At       diag.Span
 }
 
 // FactPort is a port of a service as a fact.
