@@ -99,11 +99,15 @@ type InboundPlan struct {
 	Services   []PortID `json:"services"`
 	Chains     []Ref    `json:"chains"`
 	Route      Ref      `json:"route"` // HTTP, else NoRef
+	// Extension is the network RBAC of a TCP port, served by ECDS: it names the
+	// deciding grant and judges a second time what the chain has let in. Else NoRef.
+	Extension Ref `json:"extension"`
 }
 
 // LateFact is one thing the control plane binds.
 type LateFact struct {
 	Kind  string `json:"kind"`  // address, endpoints, targetPort, role, ranges
 	About string `json:"about"` // "bookstore/bookstore:14001"
+	By    string `json:"by"`    // who binds it, from what
 	Drift string `json:"drift"` // what a difference from the compiled expectation does
 }
