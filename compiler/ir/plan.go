@@ -75,6 +75,9 @@ type Scope struct {
 	Ranged   Ref      `json:"ranged"`
 	Extra    []Ref    `json:"extra"` // clusters that are always there (inbound, passthrough)
 	Outbound []PortID `json:"outbound"`
+	// Without are clusters that a route of this scope names and it must not be
+	// given: outside leaves of a split where egress is denied. Their share is 403.
+	Without []PortID `json:"without,omitempty"`
 }
 
 // IdentityPlan leads from an identity to its scope.
