@@ -1,0 +1,132 @@
+package diag
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+const accessYAML = `spec:
+  rules:
+  - kind: HTTPRouteGroup
+    name: bookstore-routes
+    matches: [buy-a-bok]
+`
+
+func sample() Finding {
+	return Finding{
+		Code: "MSH1004", Severity: Error, Title: "a TrafficTarget names a match that does not exist",
+		Message:   `no match is named "buy-a-bok" in HTTPRouteGroup bookstore/bookstore-routes`,
+		Effect:    "bookbuyer cannot call bookstore: the rule would match nothing",
+		Help:      `did you mean "buy-a-book"?`,
+		Object:    &Object{Group: "access.smi-spec.io", Kind: "TrafficTarget", Namespace: "bookstore", Name: "buyers"},
+		Path:      "spec.rules[0].matches[0]",
+		Locations: []Location{{Span: Span{"access.yaml", 5, 15, 5, 24}}},
+		Related:   []Location{{Span: Span{"routes.yaml", 9, 11, 9, 21}, Label: "a similar name is defined here"}},
+	}
+}
+
+func files(name string) ([]byte, bool) {
+	switch name {
+	case "access.yaml":
+		return []byte(accessYAML), true
+	case "routes.yaml":
+		return []byte(strings.Repeat("#\n", 8) + "  - name: buy-a-book\n"), true
+	}
+	return nil, false
+}
+
+func render(t *testing.T, format string, r Report) string {
+	t.Helper()
+	f, err := RendererFor(format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := f(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestTextShowsBothEndsOfAReference(t *testing.T) {
+	got := render(t, "text", Report{Findings: List{sample()}, Sources: files, Summary: "1 error"})
+	want := `error[MSH1004]: a TrafficTarget names a match that does not exist
+ --> access.yaml:5:15  (TrafficTarget/bookstore/buyers spec.rules[0].matches[0])
+  |
+5 |     matches: [buy-a-bok]
+  |               ^^^^^^^^^ no match is named "buy-a-bok" in HTTPRouteGroup bookstore/bookstore-routes
+ ::: routes.yaml:9:11
+  |
+9 |   - name: buy-a-book
+  |           ---------- a similar name is defined here
+  = effect: bookbuyer cannot call bookstore: the rule would match nothing
+  = help: did you mean "buy-a-book"?
+  = docs: meshc explain MSH1004
+
+1 error
+`
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestTextWithoutTheFileStillSaysWhere(t *testing.T) {
+	got := render(t, "text", Report{Findings: List{sample()}})
+	for _, want := range []string{"access.yaml:5:15", "no match is named", "routes.yaml:9:11"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in:\n%s", want, got)
+		}
+	}
+}
+
+// A span past the end of its line or file must not break the report of all others.
+func TestTextSurvivesSpansThatPointNowhere(t *testing.T) {
+	for _, s := range []Span{{"access.yaml", 5, 400, 5, 410}, {"access.yaml", 99, 1, 0, 0}, {"access.yaml", 0, 0, 0, 0}, {"access.yaml", 2, 3, 4, 1}} {
+		f := sample()
+		f.Locations[0].Span = s
+		if got := render(t, "text", Report{Findings: List{f}, Sources: files}); !strings.Contains(got, "MSH1004") {
+			t.Errorf("%v: %q", s, got)
+		}
+	}
+}
+
+func TestJSONHasWhatTextHas(t *testing.T) {
+	var out struct {
+		Findings []map[string]any
+	}
+	if err := json.Unmarshal([]byte(render(t, "json", Report{Findings: List{sample()}})), &out); err != nil {
+		t.Fatal(err)
+	}
+	f := out.Findings[0]
+	for _, key := range []string{"code", "severity", "title", "message", "effect", "help", "object", "path", "locations", "related", "fingerprint"} {
+		if f[key] == nil || f[key] == "" {
+			t.Errorf("%s is missing: %v", key, f)
+		}
+	}
+	if f["severity"] != "error" {
+		t.Errorf("severity is %v", f["severity"])
+	}
+}
+
+// A baseline must survive reformatting: the fingerprint may not see positions.
+func TestFingerprintIgnoresPositions(t *testing.T) {
+	a, b := sample(), sample()
+	b.Locations = []Location{{Span: Span{"moved.yaml", 50, 1, 0, 0}}}
+	if fingerprint(a) != fingerprint(b) {
+		t.Error("a moved finding has another fingerprint")
+	}
+	b.Message = "another"
+	if fingerprint(a) == fingerprint(b) {
+		t.Error("another finding has the same fingerprint")
+	}
+}
+
+func TestSortedIsByPosition(t *testing.T) {
+	late, early := sample(), sample()
+	early.Locations = []Location{{Span: Span{"access.yaml", 1, 1, 0, 0}}}
+	if got := (List{late, early}).Sorted(); got[0].At().Line != 1 {
+		t.Errorf("the first finding is at line %d", got[0].At().Line)
+	}
+}
