@@ -98,6 +98,7 @@ func (c *planChecker) role(r ir.RolePlan) {
 	c.ref(r.Listener, ir.TypeListener, true, what)
 	for _, p := range r.Ports {
 		c.ref(p.Route, ir.TypeRoute, false, what)
+		c.ref(p.Extension, ir.TypeExtension, false, what)
 		for _, chain := range p.Chains {
 			c.ref(chain, ir.TypeChain, true, what)
 		}

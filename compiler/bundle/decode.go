@@ -11,16 +11,21 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-func (b *Bundle) readIR(files map[string][]byte) *diag.Finding {
+// decodedIR is an IR, or why there is none.
+type decodedIR struct {
+	mesh    *ir.Mesh
+	finding *diag.Finding
+}
+
+func decodeIR(content []byte) decodedIR {
 	mesh := &ir.Mesh{}
-	if err := json.Unmarshal(files[IRFile], mesh); err != nil {
-		return malformed(IRFile, jsonOffset(err), err.Error())
+	if err := json.Unmarshal(content, mesh); err != nil {
+		return decodedIR{finding: malformed(IRFile, jsonOffset(err), err.Error())}
 	}
 	if err := checkMesh(mesh); err != nil {
-		return malformed(IRFile, 0, err.Error())
+		return decodedIR{finding: malformed(IRFile, 0, err.Error())}
 	}
-	b.Mesh = mesh
-	return nil
+	return decodedIR{mesh: mesh}
 }
 
 func decodeIndex(index []byte) (*ir.Plan, []entry, *fault) {
@@ -99,18 +104,18 @@ func cutField(tag byte, in []byte) (value, rest []byte, ok bool) {
 	return in[start:end:end], in[end:], true
 }
 
-func (b *Bundle) readOrigins(files map[string][]byte) *diag.Finding {
+func decodeOrigins(content []byte) (map[string]ir.Origin, *diag.Finding) {
 	var all []namedOrigin
-	c := newReader(originsMagic, files[OriginsFile])
+	c := newReader(originsMagic, content)
 	walkOrigins(c, &all)
 	if f := c.end(); f != nil {
-		return malformed(OriginsFile, f.offset, f.reason)
+		return nil, malformed(OriginsFile, f.offset, f.reason)
 	}
-	b.Mesh.Origins = make(map[string]ir.Origin, len(all))
+	origins := make(map[string]ir.Origin, len(all))
 	for _, o := range all {
-		b.Mesh.Origins[o.About] = o.Origin
+		origins[o.About] = o.Origin
 	}
-	return nil
+	return origins, nil
 }
 
 func (b *Bundle) readFindings(files map[string][]byte) *diag.Finding {

@@ -40,6 +40,7 @@ func walkIndex(c *coder, entries *[]entry, p *ir.Plan) {
 		walkRefs(c, last, &o.Virtual, &o.Ranged)
 		list(c, &o.Extra, 1, func(c *coder, r *ir.Ref) { walkRefs(c, last, r) })
 		list(c, &o.Outbound, 3, walkPort)
+		list(c, &o.Without, 3, walkPort)
 	})
 	list(c, &p.Identities, 2, func(c *coder, o *ir.IdentityPlan) {
 		text(c, &o.Identity)
@@ -49,11 +50,12 @@ func walkIndex(c *coder, entries *[]entry, p *ir.Plan) {
 		text(c, &o.Identity)
 		list(c, &o.Services, 2, walkService)
 		walkRefs(c, last, &o.Listener)
-		list(c, &o.Ports, 5, func(c *coder, i *ir.InboundPlan) { walkInbound(c, last, i) })
+		list(c, &o.Ports, 6, func(c *coder, i *ir.InboundPlan) { walkInbound(c, last, i) })
 	})
-	list(c, &p.Late, 3, func(c *coder, o *ir.LateFact) {
+	list(c, &p.Late, 4, func(c *coder, o *ir.LateFact) {
 		text(c, &o.Kind)
 		text(c, &o.About)
+		text(c, &o.By)
 		text(c, &o.Drift)
 	})
 }
@@ -63,7 +65,7 @@ func walkInbound(c *coder, last int, o *ir.InboundPlan) {
 	text(c, &o.Protocol)
 	list(c, &o.Services, 3, walkPort)
 	list(c, &o.Chains, 1, func(c *coder, r *ir.Ref) { walkRefs(c, last, r) })
-	walkRefs(c, last, &o.Route)
+	walkRefs(c, last, &o.Route, &o.Extension)
 }
 
 func walkEntry(c *coder, e *entry) {

@@ -137,11 +137,18 @@ func readFile(root *os.Root, name string) ([]byte, *diag.Finding, error) {
 // are paths in the bundle. The bytes belong to the bundle from then on.
 func FromFiles(files map[string][]byte) (*Bundle, diag.List) {
 	b := &Bundle{files: map[string][]byte{}}
-	steps := []func(map[string][]byte) diag.List{b.readManifest, b.checkFiles, b.readContent}
-	for _, step := range steps {
-		if findings := step(files); len(findings) > 0 {
-			return nil, findings
-		}
+	if findings := b.readManifest(files); len(findings) > 0 {
+		return nil, findings
+	}
+	// Decoding the IR takes as long as all else, so it runs beside it; what it
+	// finds counts only once the digests are known to fit.
+	mesh := make(chan decodedIR, 1)
+	go func() { mesh <- decodeIR(files[IRFile]) }()
+	if findings := b.checkFiles(files); len(findings) > 0 {
+		return nil, findings
+	}
+	if f := b.readContent(files, mesh); f != nil {
+		return nil, diag.List{*f}
 	}
 	return b, nil
 }
@@ -222,12 +229,23 @@ func (b *Bundle) checkFiles(files map[string][]byte) diag.List {
 
 // readContent decodes the files, whose digests are right by now: what is wrong
 // still was made so.
-func (b *Bundle) readContent(files map[string][]byte) diag.List {
-	for _, read := range []func(map[string][]byte) *diag.Finding{b.readIR, b.readIndex, b.readOrigins, b.readFindings} {
-		if f := read(files); f != nil {
-			return diag.List{*f}
-		}
+func (b *Bundle) readContent(files map[string][]byte, mesh <-chan decodedIR) *diag.Finding {
+	if f := b.readIndex(files); f != nil {
+		return f
 	}
+	origins, f := decodeOrigins(files[OriginsFile])
+	if f != nil {
+		return f
+	}
+	if f := b.readFindings(files); f != nil {
+		return f
+	}
+	got := <-mesh
+	if got.finding != nil {
+		return got.finding
+	}
+	b.Mesh = got.mesh
+	b.Mesh.Origins = origins
 	return nil
 }
 

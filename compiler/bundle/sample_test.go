@@ -45,7 +45,7 @@ func sample(n int) Input {
 		p.Outbound = append(p.Outbound, ir.OutboundPort{Port: port, Protocol: ir.HTTP, Listener: add(ir.TypeListener, "outbound/"+port.String(), 1800),
 			Route: add(ir.TypeRoute, "outbound/"+port.String(), 300), Extension: ir.NoRef, Direct: ir.NoRef, Clusters: []ir.PortID{port}})
 		p.Clusters = append(p.Clusters, ir.Cluster{Port: port, Resource: add(ir.TypeCluster, port.String(), 700), Accounts: []ir.Identity{id(i)}})
-		scope := ir.Scope{Virtual: outbound, Extra: extra}
+		scope := ir.Scope{Virtual: outbound, Ranged: ir.NoRef, Extra: extra}
 		for c := max(0, i-5); c < i; c++ {
 			scope.Outbound = append(scope.Outbound, ir.PortID{Service: m.Services[c].ID, Port: 80})
 		}
@@ -53,7 +53,7 @@ func sample(n int) Input {
 		p.Identities = append(p.Identities, ir.IdentityPlan{Identity: id(i), Scope: i})
 		p.Roles = append(p.Roles, ir.RolePlan{Identity: id(i), Services: []ir.ServiceID{service}, Listener: inbound, Ports: []ir.InboundPlan{{
 			TargetPort: 8080, Protocol: ir.HTTP, Services: []ir.PortID{port},
-			Chains: []ir.Ref{add(ir.TypeChain, "inbound/"+port.String(), 2500)}, Route: add(ir.TypeRoute, "inbound/"+port.String(), 3000)}}})
+			Chains: []ir.Ref{add(ir.TypeChain, "inbound/"+port.String(), 2500)}, Route: add(ir.TypeRoute, "inbound/"+port.String(), 3000), Extension: ir.NoRef}}})
 		for _, kind := range []string{"address", "endpoints"} {
 			p.Late = append(p.Late, ir.LateFact{Kind: kind, About: port.String(), Drift: "closes"})
 		}
