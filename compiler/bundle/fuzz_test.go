@@ -10,7 +10,7 @@ import (
 // to the input, and either a bundle or a finding that says why not.
 func FuzzOpen(f *testing.F) {
 	names := []string{ManifestFile, IRFile, IndexFile, PackFile, OriginsFile, FindingsFile}
-	good := packed(f, sample(2))
+	good := packed(f, tiny())
 	for i, name := range names {
 		f.Add(uint8(i), good.files[name])
 	}

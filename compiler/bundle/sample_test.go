@@ -101,3 +101,13 @@ func codes(l diag.List) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// tiny is a sample whose bytes are few, for tests that try each of them.
+func tiny() Input {
+	in := sample(2)
+	for i, r := range in.Plan.Resources {
+		in.Plan.Resources[i].Body = r.Body[:4]
+	}
+	in.Mesh.Grants, in.Mesh.Origins = nil, nil
+	return in
+}

@@ -37,4 +37,9 @@ Do not serve it. Build the bundle again from its sources.`,
 
 Look at what is in the folder: it is hardly a bundle. If your mesh is really that large, split it.`,
 		"# resources.pack of 5 GiB", "# resources.pack of 60 MiB"),
+	same(Error, "MSH0499", "meshc has a defect",
+		`The manifests were accepted, and what was generated from them failed meshc's own checks: a reference that leads nowhere, or a message that Envoy would refuse. Nothing of it is written or served.
+
+Nothing is wrong with your manifests. Please report it with the smallest manifests that show it. The exit code is 4.`,
+		"meshc build ./manifests -o ./bundle   # ends with this finding", "meshc version   # say this in the report"),
 }
