@@ -1,0 +1,128 @@
+package link
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// inbound is a role's inbound part for a workload: its chains on the target
+// ports that the catalog names. Workloads whose ports agree share it.
+func (w *World) inbound(role *ir.RolePlan, workload string) *part {
+	ports, findings := w.targetPorts(role, workload)
+	key := fmt.Sprint(ir.RoleName(role.Identity, role.Services), ports, len(findings))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p, ok := w.roles[key]; ok && sameFindings(p.findings, findings) {
+		return p
+	}
+	p := w.composeInbound(role, ports)
+	p.findings = append(findings, p.findings...)
+	w.roles[key] = p
+	return p
+}
+
+func sameFindings(a, b diag.List) bool {
+	return len(a) >= len(b) && slices.EqualFunc(a[:len(b)], b, func(x, y diag.Finding) bool { return x.Message == y.Message })
+}
+
+// composeInbound appends each open port's chains to the role's listener.
+func (w *World) composeInbound(role *ir.RolePlan, ports []uint16) *part {
+	p := &part{}
+	base := w.resource(role.Listener)
+	body := slices.Clone(base.Any.GetValue())
+	var routes []*Resource
+	for i, port := range role.Ports {
+		if ports[i] == 0 {
+			continue
+		}
+		for _, c := range port.Chains {
+			body = withChain(body, w.plan.Resources[c].Body, onPort(ports[i]))
+		}
+		if r := w.resource(port.Route); r != nil {
+			routes = append(routes, r)
+		}
+	}
+	r := NewResource(Listener, base.Name, body)
+	if err := checked(r); err != nil {
+		p.findings.Add(withheld(base.Name+" of "+ir.RoleName(role.Identity, role.Services), err))
+		return p
+	}
+	p.sets[Listener] = Set{r}
+	p.sets[Route] = newSet(routes)
+	return p
+}
+
+// targetPorts binds each inbound port of a role; 0 is closed. Drift may close,
+// never open: a port whose services no longer agree, whose protocol changed, or
+// that has come to lie on another's target port is closed.
+func (w *World) targetPorts(role *ir.RolePlan, workload string) ([]uint16, diag.List) {
+	out := make([]uint16, len(role.Ports))
+	var findings diag.List
+	for i, p := range role.Ports {
+		out[i] = w.targetPort(p, workload, &findings)
+	}
+	for i, p := range role.Ports {
+		if out[i] == 0 {
+			continue
+		}
+		for j := range role.Ports {
+			if j != i && out[j] == out[i] && p.TargetPort != out[i] {
+				findings.Add(occupiedTarget(role, p, out[i], role.Ports[j]))
+				out[i] = 0
+				break
+			}
+		}
+	}
+	return out, findings
+}
+
+// targetPort is where the services of an inbound port lead to on a workload.
+func (w *World) targetPort(p ir.InboundPlan, workload string, findings *diag.List) uint16 {
+	var ports []uint16
+	var names []string
+	for _, id := range p.Services {
+		n, closed := w.runningPort(id, p.Protocol, workload)
+		if closed {
+			return 0 // the service's own findings say why
+		}
+		if n != 0 {
+			ports, names = append(ports, n), append(names, fmt.Sprintf("%s to %d", id, n))
+		}
+	}
+	if len(ports) == 0 {
+		return p.TargetPort // the catalog does not say otherwise
+	}
+	if slices.Min(ports) != slices.Max(ports) {
+		findings.Add(partedTargets(p, strings.Join(names, ", ")))
+		return 0
+	}
+	if p.TargetPort != 0 && ports[0] != p.TargetPort {
+		findings.Add(movedTarget(p, ports[0]))
+	}
+	return ports[0]
+}
+
+// runningPort is the target port of a service port on a workload as the catalog
+// has it; 0 when it does not say.
+func (w *World) runningPort(id ir.PortID, compiled ir.Protocol, workload string) (number uint16, closed bool) {
+	at, ok := w.serviceAt[id.Service]
+	if !ok {
+		return 0, false
+	}
+	s := w.services[at]
+	if s.catalog == nil {
+		return 0, false
+	}
+	port := s.port(id.Port, compiled)
+	if port == nil {
+		return 0, true
+	}
+	if n, ok := s.targets[workload][id.Port]; ok {
+		return n, false
+	}
+	return port.TargetPort, false
+}

@@ -1,0 +1,136 @@
+package link
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/meshc/meshc/catalog"
+	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+// World is a bundle bound to a catalog snapshot. It is immutable; With derives
+// the next one and shares with it all that did not change.
+type World struct {
+	*static
+	snapshot *catalog.Snapshot
+	services []*service // as static.services
+	bound    *bound
+	changed  Changes
+}
+
+// Changes says how a world differs from the one it was derived from.
+type Changes struct {
+	// Structure: something other than endpoints may differ for any proxy.
+	Structure bool
+	// Endpoints names the clusters whose endpoints differ.
+	Endpoints []string
+	// Workloads names the workloads whose identity or services differ.
+	Workloads []string
+}
+
+// New links a bundle to a snapshot. The findings say where they disagree.
+func New(b *bundle.Bundle, snap *catalog.Snapshot) (*World, diag.List) {
+	w := (&World{static: newStatic(b), snapshot: &catalog.Snapshot{}}).With(snap)
+	w.changed.Structure = true
+	return w, w.Findings()
+}
+
+// With links the same bundle to another snapshot. Only the services that differ
+// are bound again.
+func (w *World) With(snap *catalog.Snapshot) *World {
+	next := &World{static: w.static, snapshot: snap, services: make([]*service, len(w.static.services))}
+	structure := w.bound == nil || !slices.Equal(w.snapshot.ServiceRanges, snap.ServiceRanges) || !slices.Equal(w.snapshot.PodRanges, snap.PodRanges)
+	for i := range w.static.services {
+		plan := &w.static.services[i]
+		found := find(snap, plan.id)
+		if w.bound != nil && sameService(w.services[i].catalog, found) {
+			next.services[i] = w.services[i]
+			continue
+		}
+		var before *service
+		if w.bound != nil {
+			before = w.services[i]
+		}
+		now := bind(plan, found, before)
+		next.services[i] = now
+		structure = structure || before == nil || !sameShape(before, now)
+		next.changed.Endpoints = append(next.changed.Endpoints, changedAssignments(before, now)...)
+	}
+	next.changed.Workloads = changedWorkloads(w.snapshot.Workloads, snap.Workloads)
+	next.changed.Structure = structure
+	next.bound = w.bound
+	if structure {
+		next.bound = newBound(next, w)
+	}
+	return next
+}
+
+// Changes says how the world differs from the one it was derived from.
+func (w *World) Changes() Changes { return w.changed }
+
+// Bundle is the bundle it was linked from.
+func (w *World) Bundle() *bundle.Bundle { return w.bundle }
+
+// Snapshot is the catalog it was linked with.
+func (w *World) Snapshot() *catalog.Snapshot { return w.snapshot }
+
+// Findings are the differences between what was compiled and what runs.
+func (w *World) Findings() diag.List {
+	out := slices.Clone(w.bound.findings)
+	for _, s := range w.services {
+		out.Add(s.findings...)
+	}
+	return out.Sorted()
+}
+
+// Endpoints is the ClusterLoadAssignment of a cluster of the bundle, nil for
+// a name that is not the name of one.
+func (w *World) Endpoints(cluster string) *Resource {
+	at, ok := w.clusterAt[cluster]
+	if !ok {
+		return nil
+	}
+	return w.services[at.service].assignments[at.port]
+}
+
+func changedAssignments(before, now *service) []string {
+	var out []string
+	for i, r := range now.assignments {
+		if before == nil || before.assignments[i].Version != r.Version {
+			out = append(out, r.Name)
+		}
+	}
+	return out
+}
+
+// changedWorkloads walks two sorted lists at once.
+func changedWorkloads(before, now []catalog.Workload) []string {
+	if len(before) == len(now) && (len(now) == 0 || &before[0] == &now[0]) {
+		return nil
+	}
+	var out []string
+	for len(before) > 0 || len(now) > 0 {
+		order := 0
+		switch {
+		case len(before) == 0:
+			order = 1
+		case len(now) == 0:
+			order = -1
+		default:
+			order = cmp.Compare(before[0].Name, now[0].Name)
+		}
+		switch {
+		case order < 0:
+			out, before = append(out, before[0].Name), before[1:]
+		case order > 0:
+			out, now = append(out, now[0].Name), now[1:]
+		default:
+			if before[0].Identity != now[0].Identity || before[0].Meshed != now[0].Meshed || !slices.Equal(before[0].Services, now[0].Services) {
+				out = append(out, now[0].Name)
+			}
+			before, now = before[1:], now[1:]
+		}
+	}
+	return out
+}
