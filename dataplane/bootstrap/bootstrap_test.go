@@ -70,10 +70,10 @@ func put(t *testing.T, path string, data []byte) {
 	}
 }
 
-// prepare writes bootstrap, secrets and credential, and gives the bootstrap's path.
+// prepare writes bootstrap, secrets and a token where there is none, and gives the bootstrap's path.
 func prepare(t *testing.T, dir string, o bootstrap.Options) string {
 	t.Helper()
-	if o.TokenFile != "" {
+	if _, err := os.Stat(o.TokenFile); o.TokenFile != "" && err != nil {
 		put(t, o.TokenFile, []byte("first"))
 	}
 	secrets, err := bootstrap.Secrets(o)

@@ -39,7 +39,7 @@ type call struct {
 	end   chan<- struct{} // close it to cut the stream
 }
 
-// controlPlane is an ADS server that only says who called.
+// controlPlane is an ADS server that says who called and has nothing to give.
 type controlPlane struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
 	calls chan call
@@ -63,11 +63,25 @@ func (c *controlPlane) DeltaAggregatedResources(s discoveryv3.AggregatedDiscover
 	case <-s.Context().Done():
 		return s.Context().Err()
 	}
+	go answerNothing(s, first)
 	select {
 	case <-end:
 	case <-s.Context().Done():
 	}
 	return status.Error(codes.Unavailable, "cut by the test")
+}
+
+// answerNothing says of each type that there is none, so that Envoy does not
+// wait for its first configuration before it opens its ports.
+func answerNothing(s discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer, req *discoveryv3.DeltaDiscoveryRequest) {
+	for err := error(nil); err == nil; req, err = s.Recv() {
+		if req.GetResponseNonce() != "" {
+			continue
+		}
+		if err := s.Send(&discoveryv3.DeltaDiscoveryResponse{TypeUrl: req.GetTypeUrl(), Nonce: req.GetTypeUrl()}); err != nil {
+			return
+		}
+	}
 }
 
 func serve(t *testing.T, a *ca.Authority) (*controlPlane, string) {
@@ -258,4 +272,16 @@ func fetch(method, url string) (int, string) {
 		return 0, err.Error()
 	}
 	return resp.StatusCode, string(body)
+}
+
+// People write `meshc token create > token`, which ends in a newline.
+func TestTokenFileMayEndInANewline(t *testing.T) {
+	dir, a := t.TempDir(), authority(t)
+	cp, addr := serve(t, a)
+	o := local(t, dir, addr, a)
+	put(t, o.TokenFile, []byte("line\n"))
+	start(t, dir, o)
+	if in := cp.next(t); in.token != "line" {
+		t.Errorf("the stream brought %q", in.token)
+	}
 }
