@@ -1,0 +1,91 @@
+package envoy
+
+import (
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+const headerDeniedBy = "x-meshc-denied-by"
+
+// The sentences of denials; Envoy fills in the formats. The path is without
+// its query, which may hold secrets, and cut: the sentence travels in a header.
+const (
+	sentenceUnknown = "no grant from " + formatIdentity + " to %DOWNSTREAM_LOCAL_ADDRESS%"
+	formatPeer      = "%DOWNSTREAM_PEER_URI_SAN%"
+	formatRequest   = "%REQ(:METHOD)% %PATH(NQ:PATH):200%"
+)
+
+func sentenceUngranted(port ir.PortID) string {
+	return "no grant lets " + formatPeer + " call " + formatRequest + " on " + port.String() +
+		"; to see why: meshc can " + formatPeer + " " + port.String() + " " + formatRequest
+}
+
+func sentenceOutside(port ir.PortID) string {
+	return "no egress from the namespace of " + formatIdentity + ": a leaf of " + port.String() + " is outside the mesh" +
+		"; to see why: meshc can " + formatIdentity + " " + port.String() + " " + formatRequest
+}
+
+// denial explains the local replies that the filter picks, as far as the
+// settings let it. gRPC clients find the body in grpc-message.
+func denial(set ir.Settings, when *accesslogv3.AccessLogFilter, sentence string) *hcmv3.ResponseMapper {
+	m := &hcmv3.ResponseMapper{Filter: when, StatusCode: wrapperspb.UInt32(403)}
+	body := ""
+	if set.DenialBody {
+		body = sentence
+	}
+	m.BodyFormatOverride = text(body)
+	if set.DenialHeader {
+		m.HeadersToAdd = []*corev3.HeaderValueOption{{
+			Header:       &corev3.HeaderValue{Key: headerDeniedBy, Value: sentence},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}}
+	}
+	return m
+}
+
+func text(format string) *corev3.SubstitutionFormatString {
+	return &corev3.SubstitutionFormatString{
+		Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
+			Specifier: &corev3.DataSource_InlineString{InlineString: format},
+		}},
+	}
+}
+
+// refused picks every 403 that the proxy itself answers.
+func refused() *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{
+		StatusCodeFilter: &accesslogv3.StatusCodeFilter{Comparison: &accesslogv3.ComparisonFilter{
+			Op:    accesslogv3.ComparisonFilter_EQ,
+			Value: &corev3.RuntimeUInt32{DefaultValue: 403, RuntimeKey: "meshc.refused"},
+		}},
+	}}
+}
+
+// ungranted picks the requests that RBAC refused, and no other 403: an upgrade
+// that Envoy does not carry is not the lack of a grant.
+func ungranted() *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
+		MetadataFilter: &accesslogv3.MetadataFilter{
+			Matcher: &matcherv3.MetadataMatcher{
+				Filter: filterRBAC,
+				Path: []*matcherv3.MetadataMatcher_PathSegment{{
+					Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: statPrefixRules + "enforced_engine_result"},
+				}},
+				Value: &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_StringMatch{StringMatch: exact("denied")}},
+			},
+			MatchIfKeyNotFound: wrapperspb.Bool(false),
+		},
+	}}
+}
+
+// withheld picks requests for a cluster that this proxy was not given.
+func withheld() *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
+		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NC"}},
+	}}
+}

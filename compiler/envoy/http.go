@@ -1,0 +1,86 @@
+package envoy
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	httprouterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+const filterHCM = "envoy.filters.network.http_connection_manager"
+
+// The HTTP filters in the order in which they see a request.
+func (s *store) inboundFilters() []*hcmv3.HttpFilter {
+	return []*hcmv3.HttpFilter{
+		// No policies here: a route that brings none lets nothing in.
+		s.httpFilter(filterRBAC, httpRBAC(judgement{rules: refuseAll()})),
+		s.httpFilter("envoy.filters.http.router", &httprouterv3.Router{SuppressEnvoyHeaders: true}),
+	}
+}
+
+func (s *store) outboundFilters() []*hcmv3.HttpFilter {
+	return []*hcmv3.HttpFilter{
+		s.httpFilter("envoy.filters.http.router", &httprouterv3.Router{SuppressEnvoyHeaders: true}),
+	}
+}
+
+// manager is what every HTTP connection manager has in common.
+//
+// Paths are normalised before anything looks at them (SEMANTICS row 22). No
+// address counts as internal, so x-envoy-* headers of a client are dropped, and
+// x-forwarded-for passes to the application without the proxy believing it:
+// policy looks at certificates, logs at the direct peer. HTTP/1.0 clients
+// (load generators, old probes) are let in, as they would be without a mesh.
+func manager(statPrefix string, filters []*hcmv3.HttpFilter) *hcmv3.HttpConnectionManager {
+	return &hcmv3.HttpConnectionManager{
+		StatPrefix:                   statPrefix,
+		CodecType:                    hcmv3.HttpConnectionManager_AUTO,
+		HttpFilters:                  filters,
+		NormalizePath:                wrapperspb.Bool(true),
+		MergeSlashes:                 true,
+		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_REJECT_REQUEST,
+		UseRemoteAddress:             wrapperspb.Bool(false),
+		SkipXffAppend:                true,
+		InternalAddressConfig:        &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+		GenerateRequestId:            wrapperspb.Bool(true),
+		PreserveExternalRequestId:    true,
+		ServerHeaderTransformation:   hcmv3.HttpConnectionManager_PASS_THROUGH,
+		HttpProtocolOptions:          &corev3.Http1ProtocolOptions{AcceptHttp_10: true, EnableTrailers: true},
+		Http2ProtocolOptions:         &corev3.Http2ProtocolOptions{AllowConnect: true},
+		// Open streams live on: only maxStreamDuration, in the route, ends them.
+		StreamIdleTimeout: durationpb.New(0),
+		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
+	}
+}
+
+// discoveredRoutes takes the routes from RDS, so that they change without a drain.
+func discoveredRoutes(m *hcmv3.HttpConnectionManager, name string) {
+	m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads, RouteConfigName: name}}
+}
+
+func inlineRoutes(m *hcmv3.HttpConnectionManager, routes *routev3.RouteConfiguration) {
+	m.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routes}
+}
+
+func explain(m *hcmv3.HttpConnectionManager, mappers ...*hcmv3.ResponseMapper) {
+	m.LocalReplyConfig = &hcmv3.LocalReplyConfig{Mappers: mappers}
+}
+
+func (s *store) httpFilter(name string, config proto.Message) *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: s.pack(config)}}
+}
+
+func (s *store) networkFilter(name string, config proto.Message) *listenerv3.Filter {
+	return &listenerv3.Filter{Name: name, ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: s.pack(config)}}
+}
+
+// discoveredFilter is a network filter whose configuration comes by ECDS.
+func discoveredFilter(name, typeURL string) *listenerv3.Filter {
+	return &listenerv3.Filter{Name: name, ConfigType: &listenerv3.Filter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
+		ConfigSource: ads, TypeUrls: []string{typeURL},
+	}}}
+}

@@ -1,0 +1,99 @@
+package envoy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+var wire = proto.MarshalOptions{Deterministic: true}
+
+// store collects what is lowered. References are given out in the order of
+// arrival, which says nothing; seal sorts, and tells where each one went.
+type store struct {
+	mu    sync.Mutex
+	items []ir.Resource
+	found map[resourceKey]ir.Ref
+	check *validator
+	err   error
+}
+
+type resourceKey struct {
+	kind       ir.ResourceType
+	name, body string
+}
+
+func newStore() *store {
+	return &store{found: map[resourceKey]ir.Ref{}, check: newValidator()}
+}
+
+// fail keeps the first defect; Lower ends with it.
+func (s *store) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// add validates and serialises a message; equal ones share one reference.
+func (s *store) add(kind ir.ResourceType, name string, m proto.Message) ir.Ref {
+	if err := s.check.message(kind, m); err != nil {
+		s.fail(fmt.Errorf("%s %q: %w", kind, name, err))
+		return ir.NoRef
+	}
+	body, err := wire.Marshal(m)
+	if err != nil {
+		s.fail(fmt.Errorf("%s %q: %w", kind, name, err))
+		return ir.NoRef
+	}
+	key := resourceKey{kind, name, string(body)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ref, ok := s.found[key]; ok {
+		return ref
+	}
+	ref := ir.Ref(len(s.items))
+	s.items = append(s.items, ir.Resource{Type: kind, Name: name, Body: body})
+	s.found[key] = ref
+	return ref
+}
+
+// pack wraps a message. The bytes of an Any are part of those of the message
+// around it, so they are deterministic too.
+func (s *store) pack(m proto.Message) *anypb.Any {
+	body, err := wire.Marshal(m)
+	if err != nil {
+		s.fail(fmt.Errorf("%s: %w", m.ProtoReflect().Descriptor().FullName(), err))
+	}
+	return &anypb.Any{TypeUrl: "type.googleapis.com/" + string(m.ProtoReflect().Descriptor().FullName()), Value: body}
+}
+
+// seal returns the resources by type, name and body, and a function from the
+// references that add gave out to their final places.
+func (s *store) seal() ([]ir.Resource, func(ir.Ref) ir.Ref) {
+	order := make([]int, len(s.items))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := &s.items[a], &s.items[b]
+		return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.Name, y.Name), slices.Compare(x.Body, y.Body))
+	})
+	sorted, place := make([]ir.Resource, len(order)), make([]ir.Ref, len(order))
+	for to, from := range order {
+		sorted[to], place[from] = s.items[from], ir.Ref(to)
+	}
+	return sorted, func(r ir.Ref) ir.Ref {
+		if r == ir.NoRef {
+			return ir.NoRef
+		}
+		return place[r]
+	}
+}
