@@ -16,6 +16,7 @@ type Object struct {
 	Name        string
 	Labels      map[string]string
 	Annotations map[string]string
+	Owners      []TypedRef // metadata.ownerReferences: who made it
 
 	TrafficTarget   *TrafficTarget
 	HTTPRouteGroup  *HTTPRouteGroup
@@ -34,6 +35,8 @@ type Object struct {
 	Invalid bool
 
 	positions positions
+	config    *Config       // of a Mesh
+	table     *VerdictTable // of a VerdictTable
 }
 
 // NamespaceSource says where an object's namespace came from.
