@@ -1,0 +1,47 @@
+package diag
+
+// Nearest is the candidate that is a typing slip away from a name, for
+// "did you mean"; "" if there is none, or two are equally near.
+func Nearest(name string, candidates []string) string {
+	limit := max(1, len(name)/4)
+	best, found, tie := limit+1, "", false
+	for _, c := range candidates {
+		if c == name || c == found {
+			continue
+		}
+		switch d := distance(name, c, limit); {
+		case d < best:
+			best, found, tie = d, c, false
+		case d == best && d <= limit:
+			tie = true
+		}
+	}
+	if tie {
+		return ""
+	}
+	return found
+}
+
+// distance is Levenshtein's, or limit+1 when the lengths alone differ by more.
+func distance(a, b string, limit int) int {
+	if d := len(a) - len(b); d > limit || -d > limit {
+		return limit + 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			substitute := diagonal
+			if a[i-1] != b[j-1] {
+				substitute++
+			}
+			diagonal = row[j]
+			row[j] = min(substitute, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

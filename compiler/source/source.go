@@ -1,0 +1,167 @@
+// Package source turns paths into a tree of documents in memory: files, folders,
+// standard input, and kustomizations rendered in process. It knows which default
+// namespace each file has and where each rendered object came from. It refuses
+// whatever reaches out of the tree: remote references, plugins, links. It knows
+// nothing of what the documents say, but for the `sources` of a meshc.yaml.
+package source
+
+import (
+	"io"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// Options say what to load. The zero value loads the working directory.
+type Options struct {
+	// Paths are files, folders, or "-" for standard input. Empty: ".".
+	Paths []string
+	// Stdin is read for "-"; nil is an empty input.
+	Stdin io.Reader
+	// Dir is the folder that paths and display names are relative to. Empty: the
+	// working directory.
+	Dir string
+	// Environment is the name of an entry of `environments` in meshc.yaml.
+	Environment string
+	// Limits of what is read; zero fields mean the defaults.
+	Limits Limits
+}
+
+// ConfigName is the file that rules the folder it lies in.
+const ConfigName = "meshc.yaml"
+
+// StdinName is what standard input is called in findings.
+const StdinName = "stdin"
+
+// Tree is everything that was read, in memory.
+type Tree struct {
+	// Config is the meshc.yaml that rules the run, nil if there is none.
+	Config *File
+	// Environment is the environment that was asked for, if any.
+	Environment string
+	// Files are read as they are, in order of path.
+	Files []*File
+	// Builds are the rendered kustomizations, in order of folder.
+	Builds []*Build
+	// Limits are the limits in force.
+	Limits Limits
+
+	texts map[string][]byte
+}
+
+// File is a file whose documents are read as they are.
+type File struct {
+	// Path is relative to Options.Dir, with slashes.
+	Path string
+	// Data is what the file holds, before any repair.
+	Data []byte
+	// Namespace is the default namespace its source gives; "" if none.
+	Namespace string
+	// TablesOnly: the file lies beside a meshc.yaml or a kustomization and is read
+	// for verdict tables alone.
+	TablesOnly bool
+}
+
+// Build is one rendered kustomization.
+type Build struct {
+	// Dir is the display path of the folder, Kustomization that of its file.
+	Dir, Kustomization string
+	// Namespace is the default namespace of its source; "" if none.
+	Namespace string
+	Resources []Rendered
+}
+
+// Rendered is one object of a build.
+type Rendered struct {
+	// YAML is the object as rendered, without kustomize's own annotations.
+	YAML []byte
+	// Base is the display path of the file it was first written in; "" for an
+	// object that a generator made, then ConfiguredIn is the generator's file.
+	Base         string
+	ConfiguredIn string
+	// Group, Version, Kind, Namespace and Name are those in the base file.
+	Original ObjectID
+	// Transforms are the steps that changed it, in order.
+	Transforms []Transform
+}
+
+// ObjectID names an object as it is written in a file.
+type ObjectID struct{ Group, Version, Kind, Namespace, Name string }
+
+// Transform is a step of a kustomization that touched an object.
+type Transform struct {
+	// ConfiguredIn is the display path of the kustomization file (or of a
+	// transformer's own file) that holds the step.
+	ConfiguredIn string
+	// Kind is kustomize's name of the step, such as PatchTransformer.
+	Kind string
+}
+
+// FromMap is a tree of files in memory, by path. A meshc.yaml at its top becomes
+// the configuration; kustomizations are not rendered (LoadFS does that).
+func FromMap(files map[string][]byte) *Tree {
+	t := &Tree{Limits: Limits{}.withDefaults()}
+	for _, name := range sortedKeys(files) {
+		f := &File{Path: name, Data: files[name]}
+		if name == ConfigName {
+			t.Config = f
+			t.Keep(name, f.Data)
+			continue
+		}
+		t.add(f)
+	}
+	return t
+}
+
+func (t *Tree) add(f *File) {
+	t.Files = append(t.Files, f)
+	t.Keep(f.Path, f.Data)
+}
+
+// Keep remembers the bytes of a file that spans may point into.
+func (t *Tree) Keep(name string, data []byte) {
+	if t.texts == nil {
+		t.texts = map[string][]byte{}
+	}
+	t.texts[name] = data
+}
+
+// Text is the content of a file that a span of this tree may point into: also
+// bases, patches and kustomization files. It reads the names that spans carry,
+// "stdin (chart/templates/x.yaml)" among them.
+func (t *Tree) Text(name string) ([]byte, bool) {
+	if data, ok := t.texts[name]; ok {
+		return data, true
+	}
+	if strings.HasPrefix(name, StdinName+" (") {
+		data, ok := t.texts[StdinName]
+		return data, ok
+	}
+	return nil, false
+}
+
+// Names lists every file that Text knows, sorted.
+func (t *Tree) Names() []string { return sortedKeys(t.texts) }
+
+// Dir is the display path of the folder that meshc.yaml lies in; "" without one.
+func (t *Tree) Dir() string {
+	if t.Config == nil {
+		return ""
+	}
+	return path.Dir(t.Config.Path)
+}
+
+func (t *Tree) sort() {
+	sort.SliceStable(t.Files, func(i, j int) bool { return t.Files[i].Path < t.Files[j].Path })
+	sort.SliceStable(t.Builds, func(i, j int) bool { return t.Builds[i].Dir < t.Builds[j].Dir })
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

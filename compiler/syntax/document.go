@@ -1,0 +1,113 @@
+package syntax
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
+)
+
+// document is one YAML document of a file.
+type document struct {
+	file  string // as spans name it
+	first int    // lines of the file before the document
+	text  []byte
+}
+
+// split cuts a file at its document markers. A line that begins with `---` or
+// `...` ends a document wherever it stands: no block of text can hold it, as
+// these are indented. Documents without content are left out.
+func split(file string, text []byte, limit int) ([]*document, diag.List) {
+	var docs []*document
+	start, startLine, line := 0, 0, 0
+	add := func(end int) {
+		if part := text[start:end]; hasContent(part) {
+			docs = append(docs, &document{file: label(file, part), first: startLine, text: part})
+		}
+	}
+	for pos := 0; pos < len(text); {
+		next := len(text)
+		if i := bytes.IndexByte(text[pos:], '\n'); i >= 0 {
+			next = pos + i + 1
+		}
+		switch marker(text[pos:next]) {
+		case "---":
+			add(pos)
+			start, startLine = pos, line
+		case "...":
+			add(pos)
+			start, startLine = next, line+1
+		}
+		if len(docs) >= limit {
+			at := diag.Span{File: file, Line: line + 1, Col: 1}
+			return docs, diag.List{diag.New("MSH0019", at, "%q has more than %d documents; the rest was not read", file, limit).
+				WithHelp("split the file")}
+		}
+		pos, line = next, line+1
+	}
+	add(len(text))
+	return docs, nil
+}
+
+// marker is "---" or "..." if the line is a document marker.
+func marker(line []byte) string {
+	if len(line) < 3 || line[0] != '-' && line[0] != '.' {
+		return ""
+	}
+	m := string(line[:3])
+	if m != "---" && m != "..." || len(line) > 3 && line[3] != ' ' && line[3] != '\n' && line[3] != '\t' {
+		return ""
+	}
+	return m
+}
+
+// hasContent tells a document from comments, directives and blank lines.
+func hasContent(part []byte) bool {
+	for len(part) > 0 {
+		line, rest, _ := bytes.Cut(part, []byte{'\n'})
+		part = rest
+		if marker(line) == "---" {
+			line = line[3:]
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && line[0] != '%' {
+			return true
+		}
+	}
+	return false
+}
+
+// label names a document of standard input after the `# Source:` comment that
+// Helm writes: "stdin (shop/templates/routes.yaml)". Lines stay those of the input.
+func label(file string, part []byte) string {
+	if file != source.StdinName {
+		return file
+	}
+	for len(part) > 0 {
+		line, rest, _ := bytes.Cut(part, []byte{'\n'})
+		part = rest
+		text := strings.TrimSpace(string(line))
+		if from, ok := strings.CutPrefix(text, "# Source: "); ok {
+			return file + " (" + strings.TrimSpace(from) + ")"
+		}
+		if text != "" && text[0] != '#' && text != "---" {
+			break
+		}
+	}
+	return file
+}
+
+// line is the n-th line of the document (from 1), without its line feed.
+func (d *document) line(n int) []rune {
+	text := d.text
+	for ; n > 1; n-- {
+		i := bytes.IndexByte(text, '\n')
+		if i < 0 {
+			return nil
+		}
+		text = text[i+1:]
+	}
+	line, _, _ := bytes.Cut(text, []byte{'\n'})
+	return []rune(string(line))
+}

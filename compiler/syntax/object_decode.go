@@ -1,0 +1,258 @@
+package syntax
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+// run parses a document and decodes what is in it.
+func (j *job) run() result {
+	var r result
+	root, found := j.doc.tree()
+	if j.rendered == nil {
+		r.found.Add(found...)
+	}
+	if root != nil {
+		j.object(&r, root)
+	}
+	return r
+}
+
+// object decodes one object, or the items of a List.
+func (j *job) object(r *result, root *yaml.Node) {
+	if root.Kind != yaml.MappingNode {
+		if !j.tables {
+			r.found.Add(diag.New("MSH0100", j.doc.span(root), "the document is %s, not a Kubernetes object", describe(root)).
+				WithHelp("an object is a map with apiVersion, kind and metadata"))
+		}
+		return
+	}
+	apiVersion, name := head(root, "apiVersion"), head(root, "kind")
+	if j.tables && (name != "VerdictTable" || group(apiVersion) != meshGroup) {
+		return
+	}
+	if strings.HasSuffix(name, "List") && j.list(r, root, apiVersion, name) {
+		return
+	}
+	k, known := groups[group(apiVersion)][name]
+	if !known || !slices.Contains(k.versions, version(apiVersion)) {
+		if f, bad := j.unread(root, apiVersion, name, known); bad {
+			r.found.Add(f)
+		} else {
+			r.passed++
+		}
+		return
+	}
+	flat, found, ok := flatten(j.doc, root, j.tree.Limits)
+	if j.rendered == nil {
+		r.found.Add(found...)
+	}
+	if !ok {
+		return
+	}
+	j.decode(r, flat, k, len(found) > 0)
+}
+
+// head is a text field at the top of a document.
+func head(root *yaml.Node, field string) string {
+	if _, v := step1(root, field); v != nil && v.Kind == yaml.ScalarNode && v.Tag == "!!str" {
+		return v.Value
+	}
+	return ""
+}
+
+// list decodes the items of a List; ok is false when the kind is no list.
+func (j *job) list(r *result, root *yaml.Node, apiVersion, name string) bool {
+	if name != "List" || apiVersion != "v1" {
+		if _, known := groups[group(apiVersion)][strings.TrimSuffix(name, "List")]; !known {
+			return false
+		}
+	}
+	_, items := step1(root, "items")
+	if items == nil || items.Kind != yaml.SequenceNode {
+		r.found.Add(diag.New("MSH0104", j.doc.span(root), "a %s has no `items`", name).
+			WithHelp("write `items:` with a list of objects"))
+		return true
+	}
+	for _, item := range items.Content {
+		if item.Kind == yaml.AliasNode {
+			item = item.Alias
+		}
+		j.object(r, item)
+	}
+	return true
+}
+
+// unread judges a document of a kind or version that is not read. Other kinds
+// are passed over; those of SMI and meshc never are.
+func (j *job) unread(root *yaml.Node, apiVersion, name string, kindKnown bool) (diag.Finding, bool) {
+	at := func(field string) diag.Span {
+		p := positions{doc: j.doc, root: root, rendered: j.rendered}
+		return p.at([]any{field})
+	}
+	g, v := group(apiVersion), version(apiVersion)
+	switch {
+	case apiVersion == "" && name == "":
+		return diag.New("MSH0100", at(""), "the document has neither apiVersion nor kind").
+			WithHelp("if it is a manifest, write both; if not, keep it out of the folder"), true
+	case apiVersion == "" || name == "":
+		missing, other := "apiVersion", "kind"
+		if name == "" {
+			missing, other = other, missing
+		}
+		return diag.New("MSH0104", at(other), "%q is missing", missing).
+			WithHelp("without it nobody can tell what the object is").WithEffect("the object was not read"), true
+	case kindKnown:
+		versions := groups[g][name].versions
+		f := diag.New("MSH0105", at("apiVersion"), "%s has no version %q", name, v).
+			WithEffect("the object was not read").
+			WithHelp("its versions are %s", list(versions))
+		if near := diag.Nearest(v, versions); near != "" {
+			text := strings.TrimPrefix(g+"/"+near, "/")
+			f = f.WithHelp("did you mean %q? Its versions are %s", text, list(versions)).
+				WithFix("write "+text, diag.Edit{Span: at("apiVersion"), NewText: text})
+		}
+		return f, true
+	case closed[g]:
+		return j.unknownKind(g, v, name, at), true
+	}
+	for known := range closed {
+		if diag.Nearest(g, []string{known}) != "" && groups[known][name].decode != nil {
+			return diag.New("MSH0105", at("apiVersion"), "there is no API group %q with a %s", g, name).
+				WithEffect("the object was not read").
+				WithHelp("did you mean %q?", known+"/"+v), true
+		}
+	}
+	return diag.Finding{}, false
+}
+
+func (j *job) unknownKind(g, v, name string, at func(string) diag.Span) diag.Finding {
+	kinds := kindsOf(g, v)
+	f := diag.New("MSH0106", at("kind"), "%s has no kind %q", g+"/"+v, name).
+		WithEffect("the object was not read")
+	var all []string
+	for _, version := range alpha1to4 {
+		all = append(all, kindsOf(g, version)...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(kinds) == 0 {
+		return f.WithHelp("the group has %s, in the versions %s", list(all), list(alpha1to4))
+	}
+	if near := nearestFold(name, kinds); near != "" {
+		return f.WithHelp("did you mean %q?", near).
+			WithFix("write "+near, diag.Edit{Span: at("kind"), NewText: near})
+	}
+	return f.WithHelp("it has %s", list(kinds))
+}
+
+// decode reads one object of a known kind.
+func (j *job) decode(r *result, root *yaml.Node, k kind, faulty bool) {
+	o := &Object{APIVersion: head(root, "apiVersion"), Kind: head(root, "kind"), Invalid: faulty}
+	o.positions = positions{doc: j.doc, root: root, rendered: j.rendered}
+	d := &decoder{job: j, obj: o, found: &r.found}
+	top := (&cursor{d: d, n: root}).record()
+	top.get("apiVersion")
+	top.get("kind")
+	before := len(r.found)
+	d.metadata(top, k)
+	if k.core != nil {
+		top.c.check(shapeOf(k.core))
+		top.open = true
+	}
+	k.decode(d, top)
+	top.done()
+	for i := before; i < len(r.found); i++ {
+		if r.found[i].Object != nil {
+			ref := o.Ref()
+			r.found[i].Object = &ref
+		}
+	}
+	j.sort(r, o, root)
+}
+
+// sort puts a decoded object where it belongs.
+func (j *job) sort(r *result, o *Object, root *yaml.Node) {
+	switch {
+	case o.Kind == "Mesh":
+		if !j.config {
+			r.found.Add(diag.New("MSH0023", o.At("kind"), "a Mesh counts only in a file called meshc.yaml").
+				WithEffect("its settings are not in force").
+				WithHelp("move it to meshc.yaml in the folder that is built").About(o.Ref(), ""))
+			return
+		}
+		r.config = o.config
+	case o.Kind == "VerdictTable":
+		r.tables = append(r.tables, o.table)
+	default:
+		r.objects = append(r.objects, o)
+	}
+}
+
+var metaShape = sharedShape[metav1.ObjectMeta]()
+
+// metadata reads name, namespace, labels and annotations.
+func (d *decoder) metadata(top *record, k kind) {
+	o := d.obj
+	at := top.need("metadata")
+	if k.core == nil {
+		at.check(metaShape())
+	}
+	if at == nil || at.n.Kind != yaml.MappingNode {
+		return
+	}
+	meta := &record{c: at, open: true}
+	o.Labels = meta.quiet("labels").quietMap()
+	o.Annotations = meta.quiet("annotations").quietMap()
+	for _, owner := range meta.quiet("ownerReferences").quietItems() {
+		o.Owners = append(o.Owners, TypedRef{
+			APIGroup: group(owner.quietGet("apiVersion").quietText()),
+			Kind:     owner.quietGet("kind").quietText(), Name: owner.quietGet("name").quietText(),
+		})
+	}
+	o.Name = meta.quiet("name").quietText()
+	d.name(meta, k)
+	d.namespace(meta, k)
+}
+
+func (d *decoder) name(meta *record, k kind) {
+	o := d.obj
+	if prefix := meta.quiet("generateName").quietText(); o.Name == "" && prefix != "" && k.core != nil {
+		o.Name = strings.TrimRight(prefix, "-.")
+		return
+	}
+	c := meta.need("name")
+	if c == nil || o.Name == "" {
+		return
+	}
+	if o.Kind == "Namespace" || o.Kind == "Service" {
+		c.dnsLabel()
+	} else {
+		c.dnsSubdomain()
+	}
+}
+
+func (d *decoder) namespace(meta *record, k kind) {
+	o := d.obj
+	if k.cluster {
+		return
+	}
+	c := meta.get("namespace")
+	switch o.Namespace = c.quietText(); {
+	case o.Namespace != "":
+		o.NamespaceBy = NamespaceWritten
+		c.dnsLabel()
+	case d.job.namespace != "":
+		o.Namespace, o.NamespaceBy = d.job.namespace, NamespaceSourceDir
+	default:
+		o.Namespace, o.NamespaceBy = "default", NamespaceDefaulted
+		path := append(meta.c.path(), "name")
+		d.fault(diag.New("MSH0110", o.At(path...), "%s has no namespace and was put into \"default\"", o.Kind+" "+o.Name).
+			WithHelp("write `metadata.namespace`, or give the source a namespace in meshc.yaml"), path)
+	}
+}

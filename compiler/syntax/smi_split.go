@@ -1,0 +1,149 @@
+package syntax
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+func decodeSplit(d *decoder, root *record) {
+	s := &TrafficSplit{}
+	d.obj.TrafficSplit = s
+	body := d.body(root, "service", "backends", "matches")
+	if body == nil {
+		return
+	}
+	v := version(d.obj.APIVersion)
+	s.Service = body.need("service").checkedName()
+	backends := body.need("backends")
+	lost := strayBackendField(body, backends)
+	for i, b := range backends.items() {
+		last := i == len(backends.n.Content)-1
+		s.Backends = append(s.Backends, splitBackend(b, v, last && lost == "weight"))
+	}
+	if v == "v1alpha3" || v == "v1alpha4" {
+		for _, m := range body.get("matches").items() {
+			s.Matches = append(s.Matches, typedRef(m))
+		}
+	}
+	body.hints = func(field string, at *cursor) string {
+		if field == lost {
+			return fmt.Sprintf("`%s` belongs to an entry of `backends`: indent it by two more spaces, under `service`", field)
+		}
+		return ""
+	}
+	body.done()
+	if !d.obj.Invalid {
+		allZero(backends, s)
+	}
+}
+
+// strayBackendField is a field of a backend that slipped out of the list: it
+// stands beside `backends` and the last entry lacks it.
+func strayBackendField(body *record, backends *cursor) string {
+	if backends == nil || backends.n.Kind != yaml.SequenceNode || len(backends.n.Content) == 0 {
+		return ""
+	}
+	last := backends.n.Content[len(backends.n.Content)-1]
+	for _, field := range []string{"weight"} {
+		_, stray := step1(body.c.n, field)
+		_, own := step1(last, field)
+		if stray != nil && own == nil {
+			return field
+		}
+	}
+	return ""
+}
+
+// splitBackend reads a backend; strayWeight: its weight slipped out of the list,
+// which is a finding of its own.
+func splitBackend(c *cursor, version string, strayWeight bool) SplitBackend {
+	r := c.record()
+	if r == nil {
+		if c.null() {
+			c.wrongType("a map")
+		}
+		return SplitBackend{}
+	}
+	b := SplitBackend{Service: r.need("service").checkedName()}
+	w := r.get("weight")
+	switch {
+	case w == nil && !strayWeight:
+		r.missingWeight()
+	case w == nil:
+	case version == "v1alpha1":
+		b.Weight = quantityWeight(w)
+	default:
+		b.Weight = wholeWeight(w)
+	}
+	r.done()
+	return b
+}
+
+func (r *record) missingWeight() {
+	path := append(r.c.path(), "weight")
+	at := r.c.d.obj.At(append(r.c.path(), "service")...)
+	r.c.d.fault(diag.New("MSH0114", at, "the backend has no weight").
+		WithHelp("write `weight:` with a whole number; 0 sends nothing to it"), path)
+}
+
+// wholeWeight is the weight of v1alpha2 and later: a whole number from 0.
+func wholeWeight(c *cursor) int64 {
+	v, ok := wholeNumber(c.n)
+	if ok && v >= 0 && v <= 1<<32-1 {
+		return v
+	}
+	f := c.fault("MSH0114", "the weight is %s", describe(c.n))
+	*f = f.WithHelp("write a whole number from 0 to %d; only the ratios of the weights count", uint32(1<<32-1))
+	if q, err := resource.ParseQuantity(c.n.Value); err == nil && c.n.Tag == "!!str" && q.MilliValue() > 0 {
+		*f = f.WithHelp("write a whole number; quantities such as 500m belong to v1alpha1")
+	}
+	return 0
+}
+
+// quantityWeight is the weight of v1alpha1 in milli-units: 1 is 1000, 500m is 500.
+func quantityWeight(c *cursor) int64 {
+	q, err := resource.ParseQuantity(c.n.Value)
+	if c.n.Kind != yaml.ScalarNode || err != nil {
+		f := c.fault("MSH0114", "the weight is %s", describe(c.n))
+		*f = f.WithHelp("write a quantity: 1 or 500m")
+		return 0
+	}
+	if q.Sign() < 0 || q.Cmp(*resource.NewQuantity(1<<32-1, resource.DecimalSI)) > 0 {
+		f := c.fault("MSH0114", "the weight %s is out of range", c.n.Value)
+		*f = f.WithHelp("write a quantity from 0 to %d", uint32(1<<32-1))
+		return 0
+	}
+	return q.MilliValue()
+}
+
+// allZero reports a split that sends traffic nowhere.
+func allZero(backends *cursor, s *TrafficSplit) {
+	for _, b := range s.Backends {
+		if b.Weight > 0 {
+			return
+		}
+	}
+	f := backends.fault("MSH0114", "all weights of the split are 0")
+	if len(s.Backends) == 0 {
+		f.Message = "the split has no backends"
+	}
+	*f = f.WithEffect("calls to %q would reach nobody", s.Service).
+		WithHelp("give at least one backend a weight above 0")
+}
+
+func typedRef(c *cursor) TypedRef {
+	r := c.record()
+	if r == nil {
+		if c.null() {
+			c.wrongType("a map")
+		}
+		return TypedRef{}
+	}
+	out := TypedRef{APIGroup: r.get("apiGroup").text(), Kind: r.need("kind").text(), Name: r.need("name").checkedName()}
+	r.done()
+	return out
+}

@@ -1,0 +1,85 @@
+package syntax
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
+const block = yaml.LiteralStyle | yaml.FoldedStyle
+
+// span is where a node stands in the file, as far as it reaches on its first line.
+func (d *document) span(n *yaml.Node) diag.Span {
+	s := diag.Span{File: d.file, Line: d.first + n.Line, Col: n.Column, EndLine: d.first + n.Line}
+	s.EndCol = s.Col + d.width(n)
+	return s
+}
+
+// point is a span of one column at a line and column of the document.
+func (d *document) point(line, col int) diag.Span {
+	return diag.Span{File: d.file, Line: d.first + line, Col: col, EndLine: d.first + line, EndCol: col + 1}
+}
+
+// width is how many columns a node covers on its first line.
+func (d *document) width(n *yaml.Node) int {
+	line := d.line(n.Line)
+	if n.Column < 1 || n.Column > len(line) {
+		return 1
+	}
+	rest := line[n.Column-1:]
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Style&quoted != 0:
+		return quotedWidth(rest)
+	case n.Kind == yaml.ScalarNode && n.Style&block != 0:
+		return 1
+	case n.Kind == yaml.ScalarNode:
+		value := []rune(n.Value)
+		if strings.HasPrefix(string(rest), n.Value) {
+			return max(1, len(value))
+		}
+		return max(1, len([]rune(strings.TrimRight(string(rest), " "))))
+	case n.Style&yaml.FlowStyle != 0:
+		return flowWidth(rest)
+	case len(n.Content) > 0 && n.Kind == yaml.MappingNode:
+		return d.width(n.Content[0])
+	}
+	return 1
+}
+
+// quotedWidth is the width of the quoted string a line begins with.
+func quotedWidth(line []rune) int {
+	quote := line[0]
+	for i := 1; i < len(line); i++ {
+		switch {
+		case line[i] == '\\' && quote == '"':
+			i++
+		case line[i] == quote && quote == '\'' && i+1 < len(line) && line[i+1] == quote:
+			i++
+		case line[i] == quote:
+			return i + 1
+		}
+	}
+	return len(line)
+}
+
+// flowWidth is the width of the [...] or {...} a line begins with; 1 if it goes
+// on to the next line.
+func flowWidth(line []rune) int {
+	depth := 0
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case '"', '\'':
+			i += quotedWidth(line[i:]) - 1
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return 1
+}
