@@ -34,6 +34,8 @@ type Config struct {
 	Targets           []string
 	// Environment is the name of the environment that was laid over it, if any.
 	Environment string
+	// Environments are the names of all of them, in the order written.
+	Environments []string
 }
 
 // NamespaceConfig is an entry of spec.namespaces; empty strings follow the mesh.
