@@ -34,13 +34,16 @@ const (
 type Verdict struct {
 	Outcome Outcome
 	// Status is what an HTTP client is answered by a proxy: 0 when the workload
-	// answers, else 400, 403 or 503. For raw bytes it is 0: they are closed.
+	// answers or it depends on the leaf, else 400, 403 or 503. For raw bytes it
+	// is 0: they are closed.
 	Status int
-	// By names the grants (or PermissiveMode, AuditMode, ...) that decide, sorted;
+	// By names the grants (or ByPermissive, ByAudit, ...) that let it through, sorted;
 	// empty when the lack of a grant does.
 	By []string
 	// Reason is one sentence that names the object, or what is missing.
 	Reason string
+	// Near are sentences on the grants that came close, when the lack of one decides.
+	Near   []string
 	Leaves []Leaf
 }
 
@@ -50,8 +53,10 @@ type Leaf struct {
 	Account Identity // empty: no known account
 	Weight  uint32   // of the backend, as in Split; 1 without a split
 	Outcome Outcome
+	Status  int // as in Verdict, of this share
 	By      []string
 	Reason  string
+	Near    []string
 }
 
 // Names that stand for a cause that is no grant, in By, policies and access logs.

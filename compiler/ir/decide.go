@@ -1,0 +1,265 @@
+package ir
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Decide is the reference meaning of a mesh: what becomes of a request. It
+// follows SEMANTICS and knows no proxy; the compiled configuration and real
+// proxies must agree with it.
+//
+// A call between workloads passes the client's proxy (which knows only what the
+// client may call, and picks a leaf) and the server's (which judges it). What a
+// proxy cannot judge for lack of a fact is Unknown, never Allow.
+func Decide(m *Mesh, r Request) Verdict {
+	d := decision{m: m, r: r, seen: r.HTTP}
+	if r.External != "" {
+		return d.external()
+	}
+	svc, port, v := d.destination()
+	if v != nil {
+		return *v
+	}
+	if r.From == "" {
+		return d.outside(svc, port)
+	}
+	if !m.knows(r.From) {
+		return unknown("no account %s is known, so nothing was compiled for it", r.From.Short())
+	}
+	return d.meshed(svc, port)
+}
+
+// decision is one request on its way.
+type decision struct {
+	m *Mesh
+	r Request
+	// seen is the request as the proxy that now holds it sees it: its path is
+	// normalised at each proxy. nil for raw bytes.
+	seen *HTTPRequest
+	// bytes: the proxy that holds the request reads no HTTP, and answers none.
+	bytes bool
+}
+
+func (m *Mesh) knows(id Identity) bool {
+	_, ok := slices.BinarySearch(m.Identities, id)
+	return ok || slices.ContainsFunc(m.Roles, func(role Role) bool { return role.Identity == id })
+}
+
+// destination finds what is called, or the verdict that it cannot be judged.
+func (d *decision) destination() (*Service, *Port, *Verdict) {
+	to := d.r.To
+	svc, ok := d.m.Service(to.Service)
+	if !ok {
+		v := unknown("no service %s is known%s", to.Service, d.nearService())
+		return nil, nil, &v
+	}
+	port, ok := svc.Port(to.Port)
+	if !ok {
+		v := unknown("service %s has no port %d%s", svc.ID, to.Port, portsOf(svc))
+		return nil, nil, &v
+	}
+	if port.Protocol == UDP {
+		v := unknown("port %d of %s is UDP, which sidecars neither carry nor refuse", port.Number, svc.ID)
+		return nil, nil, &v
+	}
+	return svc, port, nil
+}
+
+// external judges a call that leaves the mesh.
+func (d *decision) external() Verdict {
+	if d.r.From == "" {
+		return unknown("a client outside the mesh calls something outside the mesh")
+	}
+	if !d.m.knows(d.r.From) {
+		return unknown("no account %s is known, so nothing was compiled for it", d.r.From.Short())
+	}
+	if !d.m.mayLeave(d.r.From) {
+		return d.unlisted(fmt.Sprintf("egress is denied to %s", d.r.From.Short()))
+	}
+	if d.m.inRanges(d.r.External) {
+		return d.unlisted(fmt.Sprintf("%s is an address of the mesh that %s was not given", d.r.External, d.r.From.Short()))
+	}
+	return Verdict{Outcome: Allow, By: []string{ByEgress}, Reason: fmt.Sprintf("egress is allowed to %s", d.r.From.Short())}
+}
+
+// unlisted is what the client's proxy answers for an address it was not given.
+func (d *decision) unlisted(reason string) Verdict {
+	v := Verdict{Outcome: Deny, Reason: reason}
+	if d.r.HTTP == nil {
+		return v
+	}
+	v.Status = http.StatusForbidden
+	if _, ok := NormalisePath(d.r.HTTP.Path); !ok {
+		v.Status, v.Reason = http.StatusBadRequest, badPath(d.r.HTTP.Path)
+	}
+	return v
+}
+
+// mayLeave tells whether egress is allowed to an identity's workloads.
+func (m *Mesh) mayLeave(id Identity) bool {
+	if _, ns, _, ok := id.Split(); ok {
+		return m.Namespace(ns).EgressAllowed
+	}
+	return m.Settings.EgressAllowed
+}
+
+func (m *Mesh) inRanges(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	within := func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) }
+	return slices.ContainsFunc(m.Settings.ServiceRanges, within) || slices.ContainsFunc(m.Settings.PodRanges, within)
+}
+
+// outside judges a call in plain, which passes no client's proxy: it is not
+// split, and reaches the service's own workloads.
+func (d *decision) outside(svc *Service, port *Port) Verdict {
+	if svc.Outside {
+		return unknown("neither the client nor %s is in the mesh", svc.ID)
+	}
+	own := share{service: svc.ID, port: port.Number, weight: 1}
+	if len(svc.Accounts) == 0 {
+		reason := fmt.Sprintf("no workload is known behind %s", svc.ID)
+		return Verdict{Outcome: Deny, Reason: reason, Leaves: []Leaf{{Service: svc.ID, Weight: 1, Outcome: Deny, Reason: reason}}}
+	}
+	return sum(d.leaves([]share{own}, port))
+}
+
+// meshed judges a call between workloads of the mesh.
+func (d *decision) meshed(svc *Service, port *Port) Verdict {
+	branches := d.m.branches(svc, port)
+	if !d.m.lists(d.r.From, svc.ID, port.Number, branches) {
+		v := d.unlisted(d.ungranted(svc, port, branches))
+		if v.Status != http.StatusBadRequest {
+			v.Near = d.nearMisses(svc, port, branches)
+		}
+		return v
+	}
+	if port.Protocol.IsHTTP() {
+		if d.r.HTTP == nil {
+			return Verdict{Outcome: Deny, Reason: notHTTP(d.r.To)}
+		}
+		if !d.normalise() {
+			return Verdict{Outcome: Deny, Status: http.StatusBadRequest, Reason: badPath(d.r.HTTP.Path)}
+		}
+	}
+	d.bytes = !port.Protocol.IsHTTP()
+	return sum(d.leaves(d.choose(branches), port))
+}
+
+// normalise is what a proxy does to the path before it looks at it.
+func (d *decision) normalise() bool {
+	path, ok := NormalisePath(d.seen.Path)
+	if ok {
+		next := *d.seen
+		next.Path = path
+		d.seen = &next
+	}
+	return ok
+}
+
+// sum is the verdict over all leaves of weight above 0.
+func sum(leaves []Leaf) Verdict {
+	v := Verdict{Leaves: leaves, Outcome: leaves[0].Outcome, Status: leaves[0].Status}
+	for _, l := range leaves {
+		if l.Outcome != v.Outcome {
+			v.Outcome = Mixed
+		}
+		if l.Status != v.Status {
+			v.Status = 0
+		}
+		if l.Outcome == Allow {
+			v.By = append(v.By, l.By...)
+		}
+		for _, near := range l.Near {
+			if !slices.Contains(v.Near, near) {
+				v.Near = append(v.Near, near)
+			}
+		}
+	}
+	slices.Sort(v.By)
+	v.By = slices.Compact(v.By)
+	v.Reason = sumReason(v.Outcome, leaves)
+	if v.Outcome == Mixed {
+		v.Status = 0
+	}
+	return v
+}
+
+func sumReason(outcome Outcome, leaves []Leaf) string {
+	if outcome != Mixed {
+		return leaves[0].Reason
+	}
+	var passed, refused *Leaf
+	for i := range leaves {
+		switch at := &leaves[i]; {
+		case at.Outcome == Allow && passed == nil:
+			passed = at
+		case at.Outcome != Allow && refused == nil:
+			refused = at
+		}
+	}
+	return fmt.Sprintf("%s takes its share, %s does not: %s", passed.Service, leafName(refused, passed), refused.Reason)
+}
+
+func leafName(l, other *Leaf) string {
+	if l.Service == other.Service && l.Account != "" {
+		return fmt.Sprintf("%s run by %s", l.Service, l.Account.Short())
+	}
+	return l.Service.String()
+}
+
+func unknown(format string, args ...any) Verdict {
+	return Verdict{Outcome: Unknown, Reason: fmt.Sprintf(format, args...)}
+}
+
+// nearService names what was perhaps meant.
+func (d *decision) nearService() string {
+	var near []string
+	for i := range d.m.Services {
+		id := d.m.Services[i].ID
+		if id.Name == d.r.To.Service.Name || id.Namespace == d.r.To.Service.Namespace {
+			near = append(near, id.String())
+		}
+	}
+	slices.SortStableFunc(near, func(a, b string) int {
+		same := func(s string) int { return -boolInt(strings.HasSuffix(s, "/"+d.r.To.Service.Name)) }
+		return cmp.Compare(same(a), same(b))
+	})
+	if len(near) == 0 {
+		return ""
+	}
+	if len(near) > 3 {
+		near = near[:3]
+	}
+	return "; near are " + strings.Join(near, ", ")
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func portsOf(svc *Service) string {
+	if len(svc.Ports) == 0 {
+		return ""
+	}
+	var ports []string
+	for _, p := range svc.Ports {
+		ports = append(ports, fmt.Sprint(p.Number))
+	}
+	return "; it has " + strings.Join(ports, ", ")
+}
