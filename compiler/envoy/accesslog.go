@@ -5,6 +5,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	streamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/meshc/meshc/compiler/ir"
 )
 
 // side is the direction of traffic as access logs write it.
@@ -48,21 +50,38 @@ var logHTTP = []logField{
 	{"status", "%RESPONSE_CODE%"},
 }
 
-// rbacFields lead from an RBAC filter's dynamic metadata to the log. The
-// network filter writes metadata for its shadow rules alone, so lowering gives
-// it the enforced rules there too: see networkRBAC.
-func rbacFields(filter, policy string) []logField {
+// logRBAC names the policy that let a request in, and in audit mode what the
+// grants would have said.
+var logRBAC = []logField{
+	{"policy", metadata(filterRBAC, statPrefixRules+"enforced_effective_policy_id")},
+	{"shadow_policy", metadata(filterRBAC, shadowPolicy)},
+	{"shadow_result", metadata(filterRBAC, shadowResult)},
+}
+
+const (
+	shadowPolicy = statPrefixShadow + "shadow_effective_policy_id"
+	shadowResult = statPrefixShadow + "shadow_engine_result"
+)
+
+// logNetworkRBAC is the same for connections. The network filter writes down
+// what its shadow rules say and not which rule it enforced, so lowering gives
+// it the grants as shadow rules in every mode. An empty policy is that name.
+func logNetworkRBAC(mode ir.Mode, policy string) []logField {
+	grant := logField{"policy", metadata(filterNetworkRBAC, shadowPolicy)}
+	if policy != "" {
+		grant.format = policy
+	}
+	if mode != ir.Audit {
+		return []logField{grant}
+	}
 	return []logField{
-		{"policy", "%DYNAMIC_METADATA(" + filter + ":" + policy + ")%"},
-		{"shadow_policy", "%DYNAMIC_METADATA(" + filter + ":" + statPrefixShadow + "shadow_effective_policy_id)%"},
-		{"shadow_result", "%DYNAMIC_METADATA(" + filter + ":" + statPrefixShadow + "shadow_engine_result)%"},
+		grant,
+		{"shadow_policy", metadata(filterNetworkRBAC, shadowPolicy)},
+		{"shadow_result", metadata(filterNetworkRBAC, shadowResult)},
 	}
 }
 
-var (
-	logRBACHTTP = rbacFields(filterRBAC, statPrefixRules+"enforced_effective_policy_id")
-	logRBACTCP  = rbacFields(filterNetworkRBAC, statPrefixRules+"enforced_effective_policy_id")
-)
+func metadata(filter, key string) string { return "%DYNAMIC_METADATA(" + filter + ":" + key + ")%" }
 
 // accessLog is the one access log of a connection manager or tcp_proxy. port
 // is NS/SVC:PORT, empty where no service is known.

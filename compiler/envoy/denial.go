@@ -3,8 +3,8 @@ package envoy
 import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -16,6 +16,7 @@ const headerDeniedBy = "x-meshc-denied-by"
 // its query, which may hold secrets, and cut: the sentence travels in a header.
 const (
 	sentenceUnknown = "no grant from " + formatIdentity + " to %DOWNSTREAM_LOCAL_ADDRESS%"
+	sentenceUpgrade = "the mesh carries no such upgrade: %REQ(:METHOD)% %REQ(UPGRADE):60%"
 	formatPeer      = "%DOWNSTREAM_PEER_URI_SAN%"
 	formatRequest   = "%REQ(:METHOD)% %PATH(NQ:PATH):200%"
 )
@@ -67,18 +68,15 @@ func refused() *accesslogv3.AccessLogFilter {
 }
 
 // ungranted picks the requests that RBAC refused, and no other 403: an upgrade
-// that Envoy does not carry is not the lack of a grant.
-func ungranted() *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
-		MetadataFilter: &accesslogv3.MetadataFilter{
-			Matcher: &matcherv3.MetadataMatcher{
-				Filter: filterRBAC,
-				Path: []*matcherv3.MetadataMatcher_PathSegment{{
-					Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: statPrefixRules + "enforced_engine_result"},
-				}},
-				Value: &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_StringMatch{StringMatch: exact("denied")}},
-			},
-			MatchIfKeyNotFound: wrapperspb.Bool(false),
+// that Envoy does not carry is not the lack of a grant. The filter's metadata
+// would say it too, but is written after the reply.
+func (s *store) ungranted() *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
+		ExtensionFilter: &accesslogv3.ExtensionFilter{
+			Name: "envoy.access_loggers.extension_filters.cel",
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: s.pack(&celv3.ExpressionFilter{
+				Expression: `response.code_details.startsWith("rbac_access_denied")`,
+			})},
 		},
 	}}
 }

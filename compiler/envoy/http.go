@@ -6,6 +6,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	httprouterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -49,11 +50,22 @@ func manager(statPrefix string, filters []*hcmv3.HttpFilter) *hcmv3.HttpConnecti
 		GenerateRequestId:            wrapperspb.Bool(true),
 		PreserveExternalRequestId:    true,
 		ServerHeaderTransformation:   hcmv3.HttpConnectionManager_PASS_THROUGH,
-		HttpProtocolOptions:          &corev3.Http1ProtocolOptions{AcceptHttp_10: true, EnableTrailers: true},
+		HttpProtocolOptions:          http1(""),
 		Http2ProtocolOptions:         &corev3.Http2ProtocolOptions{AllowConnect: true},
 		// Open streams live on: only maxStreamDuration, in the route, ends them.
 		StreamIdleTimeout: durationpb.New(0),
 		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
+	}
+}
+
+// http1 lets a connection manager serve what clients in the field send: HTTP/1.0,
+// and the offer of some libraries to upgrade to TLS, which is theirs to drop.
+func http1(defaultHost string) *corev3.Http1ProtocolOptions {
+	return &corev3.Http1ProtocolOptions{
+		AcceptHttp_10: true, DefaultHostForHttp_10: defaultHost, EnableTrailers: true,
+		IgnoreHttp_11Upgrade: []*matcherv3.StringMatcher{{
+			MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "TLS/"}, IgnoreCase: true,
+		}},
 	}
 }
 

@@ -62,7 +62,7 @@ func (l *lowering) inboundPort(role *ir.Role, port *ir.InboundPort) ir.InboundPl
 		plan.Route = l.add(ir.TypeRoute, inboundName(first), l.inboundRoutes(inboundName(first), first, l.judge(in.mode, in.grants, true)))
 		plan.Chains = l.httpChains(in)
 	} else {
-		plan.Extension = l.add(ir.TypeExtension, rbacName(first), l.networkRBAC(rbacName(first), l.judge(in.mode, in.grants, false)))
+		plan.Extension = l.add(ir.TypeExtension, rbacName(first), l.networkRBAC(rbacName(first), in))
 		plan.Chains = l.tcpChains(in)
 	}
 	return plan
@@ -105,8 +105,9 @@ func (l *lowering) httpChains(in inboundPort) []ir.Ref {
 
 func (l *lowering) inboundManager(port ir.PortID) *hcmv3.HttpConnectionManager {
 	m := manager("inbound", l.shared.inbound)
-	m.AccessLog = l.accessLog("http", inbound, port.String(), logHTTP, logRBACHTTP)
-	explain(m, denial(l.mesh.Settings, ungranted(), sentenceUngranted(port)))
+	m.AccessLog = l.accessLog("http", inbound, port.String(), logHTTP, logRBAC)
+	set := l.mesh.Settings
+	explain(m, denial(set, l.ungranted(), sentenceUngranted(port)), denial(set, refused(), sentenceUpgrade))
 	return m
 }
 
@@ -115,17 +116,19 @@ func (l *lowering) inboundManager(port ir.PortID) *hcmv3.HttpConnectionManager {
 // first byte, after a server-first protocol has shown its banner.
 func (l *lowering) tcpChains(in inboundPort) []ir.Ref {
 	var chains []ir.Ref
-	for _, client := range clientsOf(in.grants) {
-		chains = append(chains, l.tcpChain(in.port, client.Short(), exactly([]ir.Identity{client}), &listenerv3.FilterChainMatch{
-			TransportProtocol: "tls", ServerNames: []string{client.SNI()},
-		}))
+	if in.mode != ir.Permissive { // where grants do not matter nobody needs a chain of its own
+		for _, client := range clientsOf(in.grants) {
+			chains = append(chains, l.tcpChain(in, client.Short(), exactly([]ir.Identity{client}), &listenerv3.FilterChainMatch{
+				TransportProtocol: "tls", ServerNames: []string{client.SNI()},
+			}, logNetworkRBAC(in.mode, "")))
+		}
 	}
 	if open(in.mode) {
 		match := &listenerv3.FilterChainMatch{TransportProtocol: "tls"}
 		if in.plaintext { // clients without a certificate may speak TLS of their own
 			match = &listenerv3.FilterChainMatch{ApplicationProtocols: []string{alpnTCP}}
 		}
-		chains = append(chains, l.tcpChain(in.port, "any", member(l.mesh.Settings.TrustDomain), match))
+		chains = append(chains, l.tcpChain(in, "any", member(l.mesh.Settings.TrustDomain), match, logNetworkRBAC(in.mode, openPolicy(in.mode))))
 	}
 	if in.plaintext {
 		name := inboundName(in.port) + "/plaintext"
@@ -138,14 +141,14 @@ func (l *lowering) tcpChains(in inboundPort) []ir.Ref {
 	return chains
 }
 
-func (l *lowering) tcpChain(port ir.PortID, client string, sans []*tlsv3.SubjectAltNameMatcher, match *listenerv3.FilterChainMatch) ir.Ref {
+func (l *lowering) tcpChain(in inboundPort, client string, sans []*tlsv3.SubjectAltNameMatcher, match *listenerv3.FilterChainMatch, log []logField) ir.Ref {
 	return l.chain(&listenerv3.FilterChain{
-		Name:             inboundName(port) + "/" + client,
+		Name:             inboundName(in.port) + "/" + client,
 		FilterChainMatch: match,
 		TransportSocket:  l.serverTLS(tlsContext(sans)),
 		Filters: []*listenerv3.Filter{
-			discoveredFilter(rbacName(port), typeURLNetRBAC),
-			l.tcpTo(inbound, port.String(), clusterInbound, logRBACTCP),
+			discoveredFilter(rbacName(in.port), typeURLNetRBAC),
+			l.tcpTo(inbound, in.port.String(), clusterInbound, log),
 		},
 	})
 }

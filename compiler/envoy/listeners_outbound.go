@@ -55,13 +55,13 @@ func (l *lowering) outboundPort(svc *ir.Service, port *ir.Port, direct ir.Ref) i
 func (l *lowering) outboundManager(id ir.PortID, branches []branch) *hcmv3.HttpConnectionManager {
 	m := manager("outbound", l.shared.outbound)
 	discoveredRoutes(m, outboundName(id))
-	m.HttpProtocolOptions = &corev3.Http1ProtocolOptions{
-		AcceptHttp_10: true, DefaultHostForHttp_10: id.Service.Name + "." + id.Service.Namespace, EnableTrailers: true,
-	}
+	m.HttpProtocolOptions = http1(id.Service.Name + "." + id.Service.Namespace)
 	m.AccessLog = l.accessLog("http", outbound, id.String(), logHTTP)
+	set, mappers := l.mesh.Settings, []*hcmv3.ResponseMapper{}
 	if l.leavesMesh(branches) {
-		explain(m, denial(l.mesh.Settings, withheld(), sentenceOutside(id)))
+		mappers = append(mappers, denial(set, withheld(), sentenceOutside(id)))
 	}
+	explain(m, append(mappers, denial(set, refused(), sentenceUpgrade))...)
 	return m
 }
 

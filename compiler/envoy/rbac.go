@@ -61,17 +61,25 @@ type judgement struct {
 // A mode that is not known does not.
 func open(mode ir.Mode) bool { return mode == ir.Permissive || mode == ir.Audit }
 
+// openPolicy is the name under which such a mode lets them in.
+func openPolicy(mode ir.Mode) string {
+	if mode == ir.Audit {
+		return ir.ByAudit
+	}
+	return ir.ByPermissive
+}
+
 // judge turns a mode and the grants of a port into rules. Only here does a
 // mode widen anything.
 func (l *lowering) judge(mode ir.Mode, grants []*ir.Grant, layer7 bool) judgement {
-	members := authenticated(memberName(l.mesh.Settings.TrustDomain))
-	switch mode {
-	case ir.Permissive:
-		return judgement{rules: allowOne(ir.ByPermissive, members)}
-	case ir.Audit:
-		return judgement{rules: allowOne(ir.ByAudit, members), shadow: granted(grants, layer7)}
+	if !open(mode) {
+		return judgement{rules: granted(grants, layer7)}
 	}
-	return judgement{rules: granted(grants, layer7)}
+	j := judgement{rules: allowOne(openPolicy(mode), authenticated(memberName(l.mesh.Settings.TrustDomain)))}
+	if mode == ir.Audit {
+		j.shadow = granted(grants, layer7)
+	}
+	return j
 }
 
 // httpRBAC is the filter's configuration, in a route or in the filter itself.
@@ -83,10 +91,14 @@ func httpRBAC(j judgement) *httprbacv3.RBAC {
 	}
 }
 
-// networkRBAC judges a connection at its first byte; the chain has let in
-// nobody else, so it serves to name the grant.
-func (s *store) networkRBAC(name string, j judgement) *corev3.TypedExtensionConfig {
-	return &corev3.TypedExtensionConfig{Name: name, TypedConfig: s.pack(&netrbacv3.RBAC{
+// networkRBAC judges a connection at its first byte. The chain has let in nobody
+// else; it serves to name the grant, and closes what a change has just taken away.
+func (l *lowering) networkRBAC(name string, in inboundPort) *corev3.TypedExtensionConfig {
+	j := l.judge(in.mode, in.grants, false)
+	if in.mode != ir.Permissive {
+		j.shadow = granted(in.grants, false)
+	}
+	return &corev3.TypedExtensionConfig{Name: name, TypedConfig: l.pack(&netrbacv3.RBAC{
 		StatPrefix: statPrefixRules,
 		Rules:      j.rules, ShadowRules: j.shadow, ShadowRulesStatPrefix: statPrefixShadow,
 	})}
