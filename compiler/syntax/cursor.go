@@ -6,6 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
 )
 
 // decoder decodes one object.
@@ -142,7 +143,7 @@ func (r *record) get(name string) *cursor {
 		return nil
 	}
 	r.asked = append(r.asked, name)
-	if _, v := step1(r.c.n, name); v != nil {
+	if _, v := source.Step(r.c.n, name); v != nil {
 		if c := r.c.down(name, v); !c.null() {
 			return c
 		}
@@ -163,7 +164,7 @@ func (r *record) need(name string) *cursor {
 func (r *record) missing(name string) {
 	path := append(r.c.path(), name)
 	at := r.c.span()
-	if _, v := step1(r.c.n, name); v != nil {
+	if _, v := source.Step(r.c.n, name); v != nil {
 		at = r.c.d.obj.AtKey(path...)
 	}
 	f := diag.New("MSH0104", at, "%q is missing", pathText(path)).

@@ -40,6 +40,7 @@ func decodeMesh(d *decoder, root *record) {
 	if cfg.Environment != "" {
 		o.positions.overlay = []any{"spec", "environments", cfg.Environment}
 	}
+	cfg.Environments = names
 	d.environment(names)
 }
 

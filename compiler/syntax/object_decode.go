@@ -8,12 +8,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
 )
 
 // run parses a document and decodes what is in it.
 func (j *job) run() result {
 	var r result
-	root, found := j.doc.tree()
+	root, found := j.doc.Parse()
 	if j.rendered == nil {
 		r.found.Add(found...)
 	}
@@ -27,7 +28,7 @@ func (j *job) run() result {
 func (j *job) object(r *result, root *yaml.Node) {
 	if root.Kind != yaml.MappingNode {
 		if !j.tables {
-			r.found.Add(diag.New("MSH0100", j.doc.span(root), "the document is %s, not a Kubernetes object", describe(root)).
+			r.found.Add(diag.New("MSH0100", j.doc.Span(root), "the document is %s, not a Kubernetes object", describe(root)).
 				WithHelp("an object is a map with apiVersion, kind and metadata"))
 		}
 		return
@@ -48,7 +49,7 @@ func (j *job) object(r *result, root *yaml.Node) {
 		}
 		return
 	}
-	flat, found, ok := flatten(j.doc, root, j.tree.Limits)
+	flat, found, ok := source.Flatten(j.doc, root, j.tree.Limits)
 	if j.rendered == nil {
 		r.found.Add(found...)
 	}
@@ -60,7 +61,7 @@ func (j *job) object(r *result, root *yaml.Node) {
 
 // head is a text field at the top of a document.
 func head(root *yaml.Node, field string) string {
-	if _, v := step1(root, field); v != nil && v.Kind == yaml.ScalarNode && v.Tag == "!!str" {
+	if _, v := source.Step(root, field); v != nil && v.Kind == yaml.ScalarNode && v.Tag == "!!str" {
 		return v.Value
 	}
 	return ""
@@ -73,9 +74,9 @@ func (j *job) list(r *result, root *yaml.Node, apiVersion, name string) bool {
 			return false
 		}
 	}
-	_, items := step1(root, "items")
+	_, items := source.Step(root, "items")
 	if items == nil || items.Kind != yaml.SequenceNode {
-		r.found.Add(diag.New("MSH0104", j.doc.span(root), "a %s has no `items`", name).
+		r.found.Add(diag.New("MSH0104", j.doc.Span(root), "a %s has no `items`", name).
 			WithHelp("write `items:` with a list of objects"))
 		return true
 	}

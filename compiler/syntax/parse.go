@@ -50,7 +50,7 @@ func Parse(tree *source.Tree) (*Files, diag.List) {
 // job is the work of one document (or of one rendered object).
 type job struct {
 	tree      *source.Tree
-	doc       *document
+	doc       *source.Document
 	namespace string // default namespace of the source
 	tables    bool   // read verdict tables only
 	config    bool   // the document is in the meshc.yaml that rules the run
@@ -77,7 +77,7 @@ func plan(tree *source.Tree) ([]job, diag.List) {
 	spread(len(files), func(i int) {
 		f := files[i]
 		text, found := source.Clean(f.Path, f.Data)
-		docs, tooMany := split(f.Path, text, tree.Limits.Documents)
+		docs, tooMany := source.Split(f.Path, text, tree.Limits.Documents)
 		faults[i] = append(found, tooMany...)
 		for _, doc := range docs {
 			parts[i] = append(parts[i], job{

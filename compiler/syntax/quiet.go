@@ -1,6 +1,10 @@
 package syntax
 
-import "go.yaml.in/yaml/v3"
+import (
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/compiler/source"
+)
 
 // Quiet readers take what is there and find no fault: the shape of the Go type
 // has judged core objects already.
@@ -17,7 +21,7 @@ func (c *cursor) quietGet(path ...string) *cursor {
 		if c == nil {
 			return nil
 		}
-		_, v := step1(c.n, name)
+		_, v := source.Step(c.n, name)
 		if v == nil {
 			return nil
 		}

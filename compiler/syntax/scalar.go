@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
 )
 
 // wrongType reports a value of another type than the field takes.
@@ -50,29 +51,10 @@ func (c *cursor) text() string {
 		c.wrongType("text")
 		return ""
 	}
-	if c.n.Style == 0 && isBoolWord(c.n.Value) && c.d.job.rendered == nil {
-		c.d.fault(wordFinding(c.span(), c.n.Value), c.path())
+	if c.n.Style == 0 && source.IsBoolWord(c.n.Value) && c.d.job.rendered == nil {
+		c.d.fault(source.BoolWord(c.span(), c.n.Value), c.path())
 	}
 	return c.n.Value
-}
-
-// isBoolWord tells whether YAML 1.1 reads a plain word as a boolean and YAML 1.2
-// does not.
-func isBoolWord(s string) bool {
-	if len(s) == 0 || len(s) > 3 {
-		return false
-	}
-	switch s {
-	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF":
-		return true
-	}
-	return false
-}
-
-func wordFinding(at diag.Span, word string) diag.Finding {
-	return diag.New("MSH0111", at, "Kubernetes reads %s without quotation marks as a boolean, and text is wanted here", word).
-		WithHelp("put it in quotation marks: %q", word).
-		WithFix("put it in quotation marks", diag.Edit{Span: at, NewText: strconv.Quote(word)})
 }
 
 // whole is the value of a field that takes a whole number; ok is false when it
@@ -117,7 +99,7 @@ func (c *cursor) boolean() *bool {
 	}
 	if c.n.Kind == yaml.ScalarNode {
 		switch {
-		case c.n.Tag == "!!bool", c.n.Style == 0 && isBoolWord(c.n.Value):
+		case c.n.Tag == "!!bool", c.n.Style == 0 && source.IsBoolWord(c.n.Value):
 			v := strings.ContainsAny(c.n.Value[:1], "tTyY") || strings.EqualFold(c.n.Value, "on")
 			return &v
 		}

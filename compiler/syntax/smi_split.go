@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
 )
 
 func decodeSplit(d *decoder, root *record) {
@@ -49,8 +50,8 @@ func strayBackendField(body *record, backends *cursor) string {
 	}
 	last := backends.n.Content[len(backends.n.Content)-1]
 	for _, field := range []string{"weight"} {
-		_, stray := step1(body.c.n, field)
-		_, own := step1(last, field)
+		_, stray := source.Step(body.c.n, field)
+		_, own := source.Step(last, field)
 		if stray != nil && own == nil {
 			return field
 		}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/compiler/source"
 )
 
 // group is the API group of an apiVersion; "" is core.
@@ -63,7 +65,7 @@ func translateHeader(o *Object, path []any) []any {
 	if at < 0 {
 		return path
 	}
-	n, _, left := find(o.positions.root, path[:at+1])
+	n, _, left := source.Find(o.positions.root, path[:at+1])
 	if len(left) > 0 {
 		return path
 	}

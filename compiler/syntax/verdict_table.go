@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/compiler/source"
 )
 
 func decodeTable(d *decoder, root *record) {
@@ -54,7 +56,7 @@ func verdictCase(c *cursor) VerdictCase {
 // present is a field that was written, even with nothing in it.
 func (r *record) present(name string) *cursor {
 	r.asked = append(r.asked, name)
-	if _, v := step1(r.c.n, name); v != nil {
+	if _, v := source.Step(r.c.n, name); v != nil {
 		return r.c.down(name, v)
 	}
 	return nil

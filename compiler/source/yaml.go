@@ -1,4 +1,4 @@
-package syntax
+package source
 
 import (
 	"bytes"
@@ -12,10 +12,10 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 )
 
-// tree parses the document. A fault of syntax is one finding, at the line where
+// Parse reads the document; nil for an empty one. A fault of syntax is one finding, at the line where
 // the parser first stumbles.
-func (d *document) tree() (*yaml.Node, diag.List) {
-	n, err := parseNode(d.text)
+func (d *Document) Parse() (*yaml.Node, diag.List) {
+	n, err := parseNode(d.Text)
 	if err == nil {
 		return n, nil
 	}
@@ -57,7 +57,7 @@ var advice = []struct{ has, message, help string }{
 }
 
 // syntaxError is the finding of a document that cannot be parsed.
-func (d *document) syntaxError(err error) diag.Finding {
+func (d *Document) syntaxError(err error) diag.Finding {
 	said := yamlLine.FindStringSubmatch(firstLine(err.Error()))
 	line, text := 1, firstLine(err.Error())
 	if said != nil {
@@ -67,10 +67,10 @@ func (d *document) syntaxError(err error) diag.Finding {
 		}
 	}
 	line = d.stumble(line)
-	at := d.point(line, 1)
+	at := d.Point(line, 1)
 	if content := d.line(line); len(content) > 0 {
 		blank := len(content) - len([]rune(strings.TrimLeft(string(content), " ")))
-		at.Col, at.EndCol = blank+1, len(content)+1
+		at.Col, at.EndCol = d.Indent+blank+1, d.Indent+len(content)+1
 	}
 	for _, a := range advice {
 		if strings.Contains(text, a.has) {
@@ -92,12 +92,12 @@ const stumbleLines = 2000
 // stumble finds the line at which the parser first goes wrong: the shortest
 // prefix that no further line mends. What the parser itself names is the start
 // of the structure around it, or the line after.
-func (d *document) stumble(said int) int {
+func (d *Document) stumble(said int) int {
 	ends := []int{}
-	for pos := 0; pos < len(d.text); {
-		i := bytes.IndexByte(d.text[pos:], '\n')
+	for pos := 0; pos < len(d.Text); {
+		i := bytes.IndexByte(d.Text[pos:], '\n')
 		if i < 0 {
-			ends = append(ends, len(d.text))
+			ends = append(ends, len(d.Text))
 			break
 		}
 		pos += i + 1
@@ -108,7 +108,7 @@ func (d *document) stumble(said int) int {
 	}
 	last := len(ends)
 	for last > 1 {
-		if _, err := parseNode(d.text[:ends[last-2]]); err == nil {
+		if _, err := parseNode(d.Text[:ends[last-2]]); err == nil {
 			break
 		}
 		last--

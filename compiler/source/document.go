@@ -1,29 +1,29 @@
-package syntax
+package source
 
 import (
 	"bytes"
 	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
-	"github.com/meshc/meshc/compiler/source"
 )
 
-// document is one YAML document of a file.
-type document struct {
-	file  string // as spans name it
-	first int    // lines of the file before the document
-	text  []byte
+// Document is one YAML document of a file.
+type Document struct {
+	File   string // as spans name it
+	First  int    // lines of the file before the document
+	Indent int    // columns before the document, for one inside a block scalar
+	Text   []byte
 }
 
-// split cuts a file at its document markers. A line that begins with `---` or
+// Split cuts a file at its document markers. A line that begins with `---` or
 // `...` ends a document wherever it stands: no block of text can hold it, as
 // these are indented. Documents without content are left out.
-func split(file string, text []byte, limit int) ([]*document, diag.List) {
-	var docs []*document
+func Split(file string, text []byte, limit int) ([]*Document, diag.List) {
+	var docs []*Document
 	start, startLine, line := 0, 0, 0
 	add := func(end int) {
 		if part := text[start:end]; hasContent(part) {
-			docs = append(docs, &document{file: label(file, part), first: startLine, text: part})
+			docs = append(docs, &Document{File: label(file, part), First: startLine, Text: part})
 		}
 	}
 	for pos := 0; pos < len(text); {
@@ -81,7 +81,7 @@ func hasContent(part []byte) bool {
 // label names a document of standard input after the `# Source:` comment that
 // Helm writes: "stdin (shop/templates/routes.yaml)". Lines stay those of the input.
 func label(file string, part []byte) string {
-	if file != source.StdinName {
+	if file != StdinName {
 		return file
 	}
 	for len(part) > 0 {
@@ -99,8 +99,8 @@ func label(file string, part []byte) string {
 }
 
 // line is the n-th line of the document (from 1), without its line feed.
-func (d *document) line(n int) []rune {
-	text := d.text
+func (d *Document) line(n int) []rune {
+	text := d.Text
 	for ; n > 1; n-- {
 		i := bytes.IndexByte(text, '\n')
 		if i < 0 {

@@ -1,4 +1,4 @@
-package syntax
+package source
 
 import (
 	"strings"
@@ -11,20 +11,20 @@ import (
 const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
 const block = yaml.LiteralStyle | yaml.FoldedStyle
 
-// span is where a node stands in the file, as far as it reaches on its first line.
-func (d *document) span(n *yaml.Node) diag.Span {
-	s := diag.Span{File: d.file, Line: d.first + n.Line, Col: n.Column, EndLine: d.first + n.Line}
+// Span is where a node stands in the file, as far as it reaches on its first line.
+func (d *Document) Span(n *yaml.Node) diag.Span {
+	s := diag.Span{File: d.File, Line: d.First + n.Line, Col: d.Indent + n.Column, EndLine: d.First + n.Line}
 	s.EndCol = s.Col + d.width(n)
 	return s
 }
 
-// point is a span of one column at a line and column of the document.
-func (d *document) point(line, col int) diag.Span {
-	return diag.Span{File: d.file, Line: d.first + line, Col: col, EndLine: d.first + line, EndCol: col + 1}
+// Point is a span of one column at a line and column of the document.
+func (d *Document) Point(line, col int) diag.Span {
+	return diag.Span{File: d.File, Line: d.First + line, Col: d.Indent + col, EndLine: d.First + line, EndCol: d.Indent + col + 1}
 }
 
 // width is how many columns a node covers on its first line.
-func (d *document) width(n *yaml.Node) int {
+func (d *Document) width(n *yaml.Node) int {
 	line := d.line(n.Line)
 	if n.Column < 1 || n.Column > len(line) {
 		return 1

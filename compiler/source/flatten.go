@@ -1,4 +1,4 @@
-package syntax
+package source
 
 import (
 	"slices"
@@ -6,22 +6,21 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshc/meshc/compiler/diag"
-	"github.com/meshc/meshc/compiler/source"
 )
 
 // flattener follows aliases and merge keys, so that decoding meets plain maps,
 // lists and scalars only, and reports duplicate keys on the way.
 type flattener struct {
-	doc    *document
-	limits source.Limits
+	doc    *Document
+	limits Limits
 	found  diag.List
 	nodes  int
 	stop   bool // a limit was hit; nothing more is said of the document
 	active map[*yaml.Node]bool
 }
 
-// flatten gives the document without aliases; ok is false when a limit was hit.
-func flatten(doc *document, root *yaml.Node, limits source.Limits) (n *yaml.Node, found diag.List, ok bool) {
+// Flatten gives the document without aliases; ok is false when a limit was hit.
+func Flatten(doc *Document, root *yaml.Node, limits Limits) (n *yaml.Node, found diag.List, ok bool) {
 	f := &flattener{doc: doc, limits: limits}
 	n = f.walk(root, 0, false)
 	return n, f.found, !f.stop
@@ -62,7 +61,7 @@ func (f *flattener) walk(n *yaml.Node, depth int, copied bool) *yaml.Node {
 
 func (f *flattener) limit(code diag.Code, n *yaml.Node, message, help string) {
 	f.stop = true
-	f.found.Add(diag.New(code, f.doc.span(n), "%s", message).WithHelp("%s", help).
+	f.found.Add(diag.New(code, f.doc.Span(n), "%s", message).WithHelp("%s", help).
 		WithEffect("nothing in this document was read"))
 }
 
@@ -89,7 +88,7 @@ func (f *flattener) mapping(n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
 		if k.Kind != yaml.ScalarNode {
-			f.found.Add(diag.New("MSH0102", f.doc.span(k), "a key must be text, not a map or a list").
+			f.found.Add(diag.New("MSH0102", f.doc.Span(k), "a key must be text, not a map or a list").
 				WithHelp("a `{` or `[` at the start of a key opens a map or a list; put the key in quotation marks if it belongs to it"))
 			continue
 		}
@@ -106,8 +105,8 @@ func (f *flattener) mapping(n *yaml.Node) {
 			}
 		}
 		if prior != nil {
-			f.found.Add(diag.New("MSH0103", f.doc.span(k), "%q stands twice in this map", k.Value).
-				WithRelated(f.doc.span(prior), "it is already here").
+			f.found.Add(diag.New("MSH0103", f.doc.Span(k), "%q stands twice in this map", k.Value).
+				WithRelated(f.doc.Span(prior), "it is already here").
 				WithHelp("delete one of the two"))
 		}
 	}
@@ -115,8 +114,8 @@ func (f *flattener) mapping(n *yaml.Node) {
 
 // keyWord reports a key that Kubernetes would read as true or false.
 func (f *flattener) keyWord(k *yaml.Node) {
-	if k.Style == 0 && k.Tag == "!!str" && isBoolWord(k.Value) {
-		f.found.Add(wordFinding(f.doc.span(k), k.Value))
+	if k.Style == 0 && k.Tag == "!!str" && IsBoolWord(k.Value) {
+		f.found.Add(BoolWord(f.doc.Span(k), k.Value))
 	}
 }
 
@@ -140,12 +139,12 @@ func (f *flattener) merge(n *yaml.Node) {
 	n.Content = slices.Delete(n.Content, at, at+2)
 	for _, m := range from {
 		if m.Kind != yaml.MappingNode {
-			f.found.Add(diag.New("MSH0102", f.doc.span(key), "`<<` merges maps, and this is none").
+			f.found.Add(diag.New("MSH0102", f.doc.Span(key), "`<<` merges maps, and this is none").
 				WithHelp("write `<<: *anchor`, where the anchor names a map"))
 			continue
 		}
 		for i := 0; i+1 < len(m.Content); i += 2 {
-			if k, _ := step1(n, m.Content[i].Value); k == nil {
+			if k, _ := Step(n, m.Content[i].Value); k == nil {
 				n.Content = append(n.Content, m.Content[i], m.Content[i+1])
 			}
 		}
