@@ -1,0 +1,309 @@
+package file
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/catalog"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// document is a catalog as written: values with their places, nothing resolved.
+type document struct {
+	trustDomain string
+	services    []serviceDoc
+	workloads   []workloadDoc
+	ranges      struct{ services, pods []netip.Prefix }
+}
+
+type serviceDoc struct {
+	name      text
+	id        ir.ServiceID
+	vips      []address
+	headless  bool
+	ports     []catalog.ServicePort
+	endpoints []endpointDoc
+	faulty    bool // something in it could not be read
+	at        diag.Span
+}
+
+type workloadDoc struct {
+	name      text
+	identity  text
+	addresses []address
+	meshed    bool
+	locality  catalog.Locality
+	at        diag.Span
+}
+
+type endpointDoc struct {
+	workload text
+	address  address
+	ports    []portMapping
+	hostname text
+	locality *catalog.Locality
+	weight   uint32
+	health   catalog.Health
+	at       diag.Span
+}
+
+type portMapping struct {
+	from, to uint16
+	at       diag.Span
+}
+
+type address struct {
+	netip.Addr
+	at diag.Span
+}
+
+func (r *reader) catalog(n *yaml.Node) document {
+	d := document{trustDomain: DefaultTrustDomain}
+	if !r.isCatalog(n) {
+		return d
+	}
+	ignore := func(*yaml.Node) {}
+	r.fields(n, "the catalog",
+		field{"apiVersion", true, ignore},
+		field{"kind", true, ignore},
+		field{"metadata", false, func(n *yaml.Node) {
+			r.fields(n, "metadata", field{"name", false, func(n *yaml.Node) { r.text(n, "the catalog's name") }})
+		}},
+		field{"spec", true, func(n *yaml.Node) { r.spec(n, &d) }})
+	return d
+}
+
+// isCatalog looks at the head first: what is not a catalog at all gets one
+// finding, not one for each field.
+func (r *reader) isCatalog(n *yaml.Node) bool {
+	var head struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string `yaml:"kind"`
+	}
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			switch v := n.Content[i+1].Value; n.Content[i].Value {
+			case "apiVersion":
+				head.APIVersion = v
+			case "kind":
+				head.Kind = v
+			}
+		}
+	}
+	if head.APIVersion == APIVersion && head.Kind == Kind {
+		return true
+	}
+	r.report(diag.New("MSH4501", r.span(n), "this is not a catalog: apiVersion %q, kind %q", head.APIVersion, head.Kind).
+		WithHelp("a catalog begins with `apiVersion: %s` and `kind: %s`", APIVersion, Kind))
+	return false
+}
+
+func (r *reader) spec(n *yaml.Node, d *document) {
+	r.fields(n, "spec",
+		field{"trustDomain", false, func(n *yaml.Node) {
+			t := r.text(n, "trustDomain")
+			if !ir.ValidTrustDomain(t.s) {
+				r.report(diag.New("MSH4506", t.at, "%q is not a trust domain", t.s).WithHelp("lower-case letters, digits, dots, dashes, underscores"))
+				return
+			}
+			d.trustDomain = t.s
+		}},
+		field{"ranges", false, func(n *yaml.Node) {
+			r.fields(n, "ranges",
+				field{"services", false, func(n *yaml.Node) { d.ranges.services = r.prefixes(n, "ranges.services") }},
+				field{"pods", false, func(n *yaml.Node) { d.ranges.pods = r.prefixes(n, "ranges.pods") }})
+		}},
+		field{"workloads", false, func(n *yaml.Node) {
+			r.list(n, "workloads", func(n *yaml.Node) { d.workloads = append(d.workloads, r.workload(n)) })
+		}},
+		field{"services", false, func(n *yaml.Node) {
+			r.list(n, "services", func(n *yaml.Node) { d.services = append(d.services, r.service(n)) })
+		}})
+}
+
+func (r *reader) workload(n *yaml.Node) workloadDoc {
+	w := workloadDoc{meshed: true, at: r.span(n)}
+	r.fields(n, "the workload",
+		field{"name", true, func(n *yaml.Node) { w.name = r.named(n, "the workload's name") }},
+		field{"identity", false, func(n *yaml.Node) { w.identity = r.text(n, "identity") }},
+		field{"addresses", false, func(n *yaml.Node) { w.addresses = r.addresses(n, "addresses") }},
+		field{"meshed", false, func(n *yaml.Node) { r.flag(n, "meshed", &w.meshed) }},
+		field{"locality", false, func(n *yaml.Node) { w.locality = r.locality(n) }})
+	return w
+}
+
+func (r *reader) service(n *yaml.Node) serviceDoc {
+	s, before := serviceDoc{at: r.span(n)}, len(r.findings)
+	r.fields(n, "the service",
+		field{"name", true, func(n *yaml.Node) {
+			s.name = r.named(n, "the service's name")
+			s.id.Namespace, s.id.Name, _ = strings.Cut(s.name.s, "/")
+			if strings.ContainsAny(s.id.Name, ".") {
+				r.report(diag.New("MSH4512", s.name.at, "the service's name %q holds a dot", s.name.s))
+			}
+		}},
+		field{"vips", false, func(n *yaml.Node) { s.vips = r.addresses(n, "vips") }},
+		field{"headless", false, func(n *yaml.Node) { r.flag(n, "headless", &s.headless) }},
+		field{"ports", true, func(n *yaml.Node) { s.ports = r.servicePorts(n) }},
+		field{"endpoints", false, func(n *yaml.Node) {
+			r.list(n, "endpoints", func(n *yaml.Node) { s.endpoints = append(s.endpoints, r.endpoint(n)) })
+		}})
+	s.faulty = len(r.findings) > before
+	return s
+}
+
+func (r *reader) servicePorts(n *yaml.Node) (ports []catalog.ServicePort) {
+	seen := map[uint16]diag.Span{}
+	r.list(n, "ports", func(n *yaml.Node) {
+		var p catalog.ServicePort
+		r.fields(n, "the port",
+			field{"port", true, func(n *yaml.Node) { p.Port = r.port(n, "port") }},
+			field{"name", false, func(n *yaml.Node) { p.Name = r.text(n, "the port's name").s }},
+			field{"protocol", false, func(n *yaml.Node) { p.Protocol = ir.Protocol(r.choice(n, "protocol", protocols)) }},
+			field{"targetPort", false, func(n *yaml.Node) { p.TargetPort = r.port(n, "targetPort") }})
+		if p.Protocol == "" {
+			p.Protocol = protocolOf(p.Name)
+		}
+		if p.TargetPort == 0 {
+			p.TargetPort = p.Port
+		}
+		if first, dup := seen[p.Port]; dup && p.Port != 0 {
+			r.report(diag.New("MSH4504", r.span(n), "port %d stands twice in the service", p.Port).WithRelated(first, "first here"))
+			return
+		}
+		seen[p.Port] = r.span(n)
+		ports = append(ports, p)
+	})
+	return ports
+}
+
+func (r *reader) endpoint(n *yaml.Node) endpointDoc {
+	e := endpointDoc{at: r.span(n)}
+	r.fields(n, "the endpoint",
+		field{"workload", false, func(n *yaml.Node) { e.workload = r.text(n, "workload") }},
+		field{"address", false, func(n *yaml.Node) { e.address = r.address(n, "address") }},
+		field{"ports", false, func(n *yaml.Node) { e.ports = r.mappings(n) }},
+		field{"hostname", false, func(n *yaml.Node) { e.hostname = r.text(n, "hostname") }},
+		field{"locality", false, func(n *yaml.Node) { l := r.locality(n); e.locality = &l }},
+		field{"weight", false, func(n *yaml.Node) { e.weight = uint32(r.number(n, "weight", 1, math.MaxUint32)) }},
+		field{"health", false, func(n *yaml.Node) {
+			if h := r.choice(n, "health", []string{"healthy", string(catalog.Unhealthy), string(catalog.Draining)}); h != "healthy" {
+				e.health = catalog.Health(h)
+			}
+		}})
+	if e.hostname.s != "" && !label(e.hostname.s, false) {
+		r.report(diag.New("MSH4512", e.hostname.at, "the hostname %q is not a DNS label", e.hostname.s))
+	}
+	return e
+}
+
+func (r *reader) mappings(n *yaml.Node) (out []portMapping) {
+	if !r.kind(n, yaml.MappingNode, "ports of an endpoint", "a map from the service's port to this endpoint's") {
+		return nil
+	}
+	seen := map[uint16]diag.Span{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		m := portMapping{from: r.port(key, "the service's port"), to: r.port(n.Content[i+1], "the endpoint's port"), at: r.span(key)}
+		if first, dup := seen[m.from]; dup {
+			r.report(diag.New("MSH4504", m.at, "port %d is mapped twice", m.from).WithRelated(first, "first here"))
+			continue
+		}
+		seen[m.from] = m.at
+		out = append(out, m)
+	}
+	return out
+}
+
+func (r *reader) locality(n *yaml.Node) (l catalog.Locality) {
+	part := func(name string, into *string) field {
+		return field{name, false, func(n *yaml.Node) { *into = r.text(n, name).s }}
+	}
+	r.fields(n, "locality", part("region", &l.Region), part("zone", &l.Zone), part("subZone", &l.SubZone))
+	return l
+}
+
+func (r *reader) addresses(n *yaml.Node, what string) (out []address) {
+	seen := map[netip.Addr]bool{}
+	r.list(n, what, func(n *yaml.Node) {
+		a := r.address(n, "an address in "+what)
+		switch {
+		case !a.IsValid():
+		case seen[a.Addr]:
+			r.report(diag.New("MSH4504", a.at, "address %s stands twice in %s", a.Addr, what))
+		default:
+			seen[a.Addr] = true
+			out = append(out, a)
+		}
+	})
+	return out
+}
+
+// address refuses what no packet can be sent to, and forms that name one address twice.
+func (r *reader) address(n *yaml.Node, what string) address {
+	t := r.text(n, what)
+	a := address{at: t.at}
+	if t.s == "" {
+		return a
+	}
+	addr, err := netip.ParseAddr(t.s)
+	why := ""
+	switch {
+	case err != nil:
+		why = "it is not an IPv4 or IPv6 address"
+	case addr.Zone() != "":
+		why = "it has a zone, which means something on one machine only"
+	case addr.Is4In6():
+		why = fmt.Sprintf("write it as %s", addr.Unmap())
+	case addr.IsUnspecified() || addr.IsMulticast():
+		why = "nothing can be reached there"
+	default:
+		a.Addr = addr
+		return a
+	}
+	r.report(diag.New("MSH4505", t.at, "%s %q cannot be taken: %s", what, t.s, why))
+	return a
+}
+
+func (r *reader) prefixes(n *yaml.Node, what string) (out []netip.Prefix) {
+	r.list(n, what, func(n *yaml.Node) {
+		t := r.text(n, "a range in "+what)
+		if t.s == "" {
+			return
+		}
+		p, err := netip.ParsePrefix(t.s)
+		switch {
+		case err != nil:
+			r.report(diag.New("MSH4505", t.at, "%q is not a range", t.s).WithHelp("write ADDRESS/BITS, such as 10.96.0.0/16"))
+		case p != p.Masked():
+			r.report(diag.New("MSH4505", t.at, "range %s has bits past its mask", t.s).WithHelp("did you mean %s?", p.Masked()))
+		default:
+			out = append(out, p)
+		}
+	})
+	return out
+}
+
+// choice reads one of some words.
+func (r *reader) choice(n *yaml.Node, what string, words []string) string {
+	t := r.text(n, what)
+	if t.s == "" {
+		return ""
+	}
+	for _, w := range words {
+		if w == t.s {
+			return w
+		}
+	}
+	f := diag.New("MSH4503", t.at, "%s %q is none of %s", what, t.s, strings.Join(words, ", "))
+	if near := diag.Nearest(t.s, words); near != "" {
+		f = f.WithHelp("did you mean %q?", near)
+	}
+	r.report(f)
+	return ""
+}

@@ -1,0 +1,68 @@
+package file
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+var protocols = []string{
+	string(ir.HTTP), string(ir.HTTP2), string(ir.GRPC), string(ir.TCP), string(ir.TCPServerFirst), string(ir.TLS), string(ir.UDP),
+}
+
+// prefixes leads from a port name's prefix to a protocol, the longer prefixes
+// first: tcp-server-first-x is not tcp.
+var prefixes = []struct {
+	prefix   string
+	protocol ir.Protocol
+}{
+	{"tcp-server-first", ir.TCPServerFirst}, {"https", ir.TLS}, {"http2", ir.HTTP2}, {"http", ir.HTTP},
+	{"grpc", ir.GRPC}, {"tcp", ir.TCP}, {"tls", ir.TLS}, {"udp", ir.UDP},
+}
+
+// protocolOf follows the port's name as in Kubernetes; without a known prefix
+// a port carries HTTP.
+func protocolOf(portName string) ir.Protocol {
+	for _, p := range prefixes {
+		if rest, ok := strings.CutPrefix(portName, p.prefix); ok && (rest == "" || rest[0] == '-') {
+			return p.protocol
+		}
+	}
+	return ir.HTTP
+}
+
+// named reads NAMESPACE/NAME.
+func (r *reader) named(n *yaml.Node, what string) text {
+	t := r.text(n, what)
+	if t.s == "" {
+		return t
+	}
+	ns, name, _ := strings.Cut(t.s, "/")
+	if !label(ns, false) || !label(name, true) {
+		r.report(diag.New("MSH4512", t.at, "%s %q is not NAMESPACE/NAME", what, t.s).
+			WithHelp("lower-case letters, digits and dashes, such as shop/cart"))
+	}
+	return t
+}
+
+// label is a DNS label, or with dots a DNS subdomain.
+func label(s string, dots bool) bool {
+	most := 63
+	if dots {
+		most = 253
+	}
+	if s == "" || len(s) > most || !alnum(s[0]) || !alnum(s[len(s)-1]) {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !alnum(c) && c != '-' && (c != '.' || !dots || !alnum(s[i-1]) && s[i-1] != '-') {
+			return false
+		}
+	}
+	return true
+}
+
+func alnum(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
