@@ -84,6 +84,9 @@ func (s *Store) Revoke(id string) (known bool, err error) {
 	return known, s.revoke(ids)
 }
 
+// Revoked tells whether a token that was valid has been revoked since.
+func (s *Store) Revoked(c Claims) (bool, error) { return s.revoked.has(c.ID, c.Family) }
+
 func (s *Store) revoke(ids []string) error {
 	list, err := readList[revocation](s.path(revokedFile))
 	if err != nil {
