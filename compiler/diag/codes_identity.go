@@ -1,4 +1,38 @@
 package diag
 
-// identityCodes are MSH3xxx.
-var identityCodes = []Entry{}
+// identityCodes are MSH3xxx: service accounts, IdentityBinding, SPIFFE ids.
+var identityCodes = []Entry{
+	late("MSH3001", "a service account is not known",
+		"Neither a workload nor a ServiceAccount of the tree, nor meshc.lock, nor an assumption shows this account. It may be a typing slip, or it may live in another repository: then pin it with `meshc lock --update --from EXPORT`, or declare it under `assume` in meshc.yaml until a day you name. Nothing is guessed: a grant to a name that nobody holds today is a door for whoever takes the name tomorrow.",
+		"sources: [{kind: ServiceAccount, name: bookbuyr, namespace: bookbuyer}]", "sources: [{kind: ServiceAccount, name: bookbuyer, namespace: bookbuyer}]"),
+	late("MSH3002", "an IdentityBinding does not exist",
+		"A subject names an IdentityBinding that is not in that namespace, so it stands for nobody.",
+		"sources: [{kind: IdentityBinding, group: access.smi-spec.io, name: buyer, namespace: bookbuyer}]", "sources: [{kind: IdentityBinding, group: access.smi-spec.io, name: buyers, namespace: bookbuyer}]"),
+	same(Error, "MSH3003", "the schemes of an IdentityBinding do not fit",
+		"A binding stands for the union of its schemes, but podLabelSelector and serviceAccount exclude each other (the example in the SMI specification that has both is wrong by its own text), and at least one scheme is needed.",
+		"schemes:\n  podLabelSelector: {matchLabels: {app: buyer}}\n  serviceAccount: buyer", "schemes:\n  serviceAccount: buyer"),
+	same(Error, "MSH3004", "a SPIFFE id is not one that this mesh issues",
+		"Ids of this mesh are `spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/SERVICEACCOUNT`; `spiffe://` may be left out.",
+		"spiffeIdentities: [\"cluster.local/bookbuyer\"]", "spiffeIdentities: [\"cluster.local/ns/bookbuyer/sa/bookbuyer\"]"),
+	same(Error, "MSH3005", "a SPIFFE id is of another trust domain",
+		"Certificates of another trust domain can only be checked with that domain's trust bundle, and none is configured. Until then such an id would stand for nobody.",
+		"spiffeIdentities: [\"partner.example/ns/shop/sa/web\"]", "spiffeIdentities: [\"cluster.local/ns/shop/sa/web\"]"),
+	same(Error, "MSH3006", "a binding speaks for another namespace",
+		"An IdentityBinding makes no statement about workloads of other namespaces. Write one there, and name it with its namespace in the TrafficTarget.",
+		"metadata: {namespace: bookstore}\nspec: {schemes: {spiffeIdentities: [\"cluster.local/ns/bookbuyer/sa/bookbuyer\"]}}", "metadata: {namespace: bookbuyer}\nspec: {schemes: {spiffeIdentities: [\"cluster.local/ns/bookbuyer/sa/bookbuyer\"]}}"),
+	same(Error, "MSH3007", "a binding selects some pods of an account only",
+		"A podLabelSelector stands for the accounts of the pods it selects. If such an account also runs pods that are not selected, both hold the same certificate, and granting access to one grants it to the other.",
+		"# pods app=buyer and app=audit both run as `default`\npodLabelSelector: {matchLabels: {app: buyer}}", "# the buyer runs as an account of its own\nserviceAccountName: buyer"),
+	late("MSH3008", "a binding selects no pod",
+		"No meshed workload of the namespace in the tree has these labels. Known facts of a lock have no labels, so pods that live in another repository cannot be selected: name their account instead.",
+		"podLabelSelector: {matchLabels: {app: byer}}", "podLabelSelector: {matchLabels: {app: buyer}}"),
+	same(Warning, "MSH3009", "the pods of a service have different grants",
+		"Grants go to service accounts. A service whose pods run as several accounts with unlike grants answers some calls and refuses others, depending on the pod that gets the call.",
+		"# pods of `bookstore` run as v1 and v2; only v1 is a destination", "# one TrafficTarget for each account"),
+	same(Info, "MSH3010", "a namespace belongs to another mesh",
+		"The label `meshc.dev/mesh` names the mesh a namespace is in. One that names another mesh is left to it: its workloads count as outside, and its policies are not read.",
+		"metadata: {labels: {meshc.dev/mesh: staging}}     # meshc.yaml is called prod", "metadata: {labels: {meshc.dev/mesh: prod}}"),
+	same(Warning, "MSH3011", "a source is outside the mesh",
+		"Every known workload of the account is outside the mesh, so none of them has a mesh certificate. The grant gives them nothing. Put them into the mesh, or open the port for plaintext if it must be.",
+		"# the client's pods carry meshc.dev/inject: disabled\nsources: [{kind: ServiceAccount, name: legacy, namespace: legacy}]", "# take the label away"),
+}

@@ -1,0 +1,135 @@
+package resolve
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// account is a service account of the mesh's trust domain.
+type account struct {
+	id        ir.Identity
+	at        diag.Span
+	workloads []*workload
+	listed    bool // belongs to Mesh.Identities
+}
+
+// readAccounts finds the accounts that the tree shows: of pods, and ServiceAccount objects.
+func (r *resolver) readAccounts() {
+	for _, o := range r.objects.byKind["ServiceAccount"] {
+		if r.namespaceOurs(o.Namespace) {
+			a := r.account(ir.NewIdentity(r.settings.TrustDomain, o.Namespace, o.Name))
+			a.at, a.listed = namePosition(o), true
+			r.origin("ServiceAccount/"+o.Namespace+"/"+o.Name, o, a.at)
+		}
+	}
+	for _, w := range r.workloads {
+		a := r.account(w.identity)
+		a.workloads = append(a.workloads, w)
+		a.listed = a.listed || w.meshed
+		if a.at.File == "" {
+			a.at = w.podAt("spec", "serviceAccountName")
+		}
+	}
+}
+
+func (r *resolver) namespaceOurs(name string) bool {
+	r.namespaceMeshed(name)
+	return r.namespaces[name].ours
+}
+
+func (r *resolver) account(id ir.Identity) *account {
+	a, ok := r.accounts[id]
+	if !ok {
+		a = &account{id: id}
+		r.accounts[id] = a
+	}
+	return a
+}
+
+// knownAccount finds an account by name: in the tree, then in known facts.
+func (r *resolver) knownAccount(ns, name string) (*account, bool) {
+	id := ir.NewIdentity(r.settings.TrustDomain, ns, name)
+	if a, ok := r.accounts[id]; ok {
+		return a, true
+	}
+	if name == "default" && r.namespaces[ns] != nil && r.namespaces[ns].inTree {
+		return r.account(id), true // Kubernetes makes one in every namespace
+	}
+	f, _ := r.known.ask(factAccount, ns, name)
+	if f == nil {
+		f = r.known.backing(id, r.settings.TrustDomain)
+	}
+	if f == nil {
+		return nil, false
+	}
+	a := r.account(id)
+	a.at = f.At
+	r.factOrigin("ServiceAccount/"+id.Short(), "ServiceAccount", f)
+	return a, true
+}
+
+// backing finds a service fact that names the account, which is then known too.
+func (k *knowledge) backing(id ir.Identity, trustDomain string) *ir.Fact {
+	for _, f := range k.list {
+		if slices.Contains(factAccounts(f, trustDomain), id) {
+			k.read[f] = true
+			return f
+		}
+	}
+	return nil
+}
+
+// factAccounts are the accounts behind the service of a fact.
+func factAccounts(f *ir.Fact, trustDomain string) []ir.Identity {
+	var out []ir.Identity
+	for _, s := range f.Accounts {
+		if id, ok := ir.ParseIdentity(trustDomain, s); ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// accountNames lists the accounts of a namespace, for suggestions.
+func (r *resolver) accountNames(ns string) []string {
+	var out []string
+	for id := range r.accounts {
+		if _, n, name, ok := id.Split(); ok && n == ns {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// accountNamespaces lists the namespaces that have an account of the name.
+func (r *resolver) accountNamespaces(account string) []string {
+	var out []string
+	for id := range r.accounts {
+		if _, ns, name, ok := id.Split(); ok && name == account {
+			out = append(out, ns)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// outside tells that every known workload of the account is outside the mesh.
+func (a *account) outside() bool {
+	if len(a.workloads) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(a.workloads, func(w *workload) bool { return w.meshed })
+}
+
+func (r *resolver) sortedAccounts() []*account {
+	ids := slices.Sorted(maps.Keys(r.accounts))
+	out := make([]*account, len(ids))
+	for i, id := range ids {
+		out[i] = r.accounts[id]
+	}
+	return out
+}

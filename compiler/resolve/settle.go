@@ -1,0 +1,155 @@
+package resolve
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// settleServices gives every service its ports and the accounts behind it.
+func (r *resolver) settleServices() {
+	for _, s := range r.sortedServices() {
+		s.out = ir.Service{ID: s.id, Headless: s.headless, Accounts: []ir.Identity{}, Ports: []ir.Port{}}
+		r.settlePorts(s)
+		r.settleAccounts(s)
+		r.readPlaintext(s)
+	}
+}
+
+// settleAccounts finds the whole set of accounts behind a service: from the
+// workloads of the tree that it selects, else from known facts (DESIGN 4).
+func (r *resolver) settleAccounts(s *service) {
+	if s.fact == nil {
+		s.fact, _ = r.known.ask(factService, s.id.Namespace, s.id.Name)
+		r.compareWithFact(s)
+	}
+	if len(s.workloads) > 0 {
+		r.accountsOfWorkloads(s)
+		return
+	}
+	if s.fact != nil && len(s.fact.Accounts) > 0 {
+		r.accountsOfFact(s)
+		return
+	}
+	r.reportUnbacked(s)
+}
+
+func (r *resolver) accountsOfWorkloads(s *service) {
+	var outside []*workload
+	for _, w := range s.workloads {
+		if w.meshed {
+			s.out.Accounts = append(s.out.Accounts, w.identity)
+		} else {
+			outside = append(outside, w)
+		}
+	}
+	slices.Sort(s.out.Accounts)
+	s.out.Accounts = slices.Compact(s.out.Accounts)
+	switch {
+	case len(s.out.Accounts) == 0:
+		s.out.Outside = true
+	case len(outside) > 0:
+		f := diag.New("MSH4007", s.at(), "service %q has workloads inside and outside the mesh", s.id.Name).
+			WithEffect("meshed clients use the meshed ones only")
+		for _, w := range outside {
+			f = f.WithRelated(namePosition(w.obj), "this one is outside the mesh")
+		}
+		r.report(f.WithHelp("put all of them in the mesh, or select those outside with a service of their own").About(serviceRef(s), "spec.selector"))
+	}
+}
+
+func (r *resolver) accountsOfFact(s *service) {
+	if !meshed(s.fact) {
+		s.out.Outside = true
+		return
+	}
+	for _, written := range s.fact.Accounts {
+		id, ok := ir.ParseIdentity(r.settings.TrustDomain, written)
+		if ok && strings.HasPrefix(written, "spiffe://") && (id.Check() != nil || id.TrustDomain() != r.settings.TrustDomain) {
+			ok = false
+		}
+		if !ok {
+			r.report(diag.New("MSH0201", s.fact.At, "%q is no account of this mesh", written).
+				WithEffect("endpoints of it stay out of service %s", s.id).
+				WithHelp("write NAMESPACE/SERVICEACCOUNT or spiffe://%s/ns/NAMESPACE/sa/SERVICEACCOUNT", r.settings.TrustDomain))
+			continue
+		}
+		a := r.account(id)
+		a.listed = true
+		if _, known := r.origins["ServiceAccount/"+id.Short()]; !known && len(a.workloads) == 0 {
+			r.factOrigin("ServiceAccount/"+id.Short(), "ServiceAccount", s.fact)
+		}
+		s.out.Accounts = append(s.out.Accounts, id)
+	}
+	slices.Sort(s.out.Accounts)
+	s.out.Accounts = slices.Compact(s.out.Accounts)
+}
+
+func (r *resolver) reportUnbacked(s *service) {
+	if s.fact != nil && !meshed(s.fact) {
+		s.out.Outside = true
+		return
+	}
+	const effect = "no endpoint of it is believed: calls to it get 503"
+	if len(s.selector) == 0 && s.obj != nil && !s.made {
+		r.report(diag.New("MSH4005", s.at(), "service %q has no selector, and nothing else tells which accounts are behind it", s.id.Name).
+			WithEffect(effect).WithHelp(howToKnow).About(serviceRef(s), "spec.selector"))
+		return
+	}
+	if s.made {
+		return // the missing target is a finding already
+	}
+	f := diag.New("MSH4004", s.at(), "nothing that is known backs service %q", s.id.Name).WithEffect(effect).WithHelp(howToKnow)
+	if s.obj != nil {
+		f.Locations[0].Span = s.obj.At("spec", "selector")
+	}
+	r.report(f.About(serviceRef(s), "spec.selector"))
+}
+
+func serviceRef(s *service) diag.Object {
+	if s.obj != nil {
+		return s.obj.Ref()
+	}
+	return diag.Object{Kind: "Service", Namespace: s.id.Namespace, Name: s.id.Name}
+}
+
+// compareWithFact tells where the tree and a known fact contradict each other:
+// the tree wins, but whoever reads the lock should know.
+func (r *resolver) compareWithFact(s *service) {
+	if s.fact == nil {
+		return
+	}
+	say := func(format string, args ...any) {
+		r.report(diag.New("MSH0203", s.fact.At, format, args...).
+			WithEffect("the manifest counts").WithRelated(s.at(), "written here").
+			WithHelp("bring the lock up to date with `meshc lock --update`, or mend the assumption"))
+	}
+	for i, p := range s.ports {
+		known := slices.IndexFunc(s.fact.Ports, func(f ir.FactPort) bool {
+			return f.Port == p.Port && or(f.Protocol, "TCP") == or(p.Protocol, "TCP")
+		})
+		if known < 0 {
+			say("the known fact about service %q lacks port %d, which its manifest has", s.id, s.ports[i].Port)
+			continue
+		}
+		f := factPorts(&ir.Fact{Ports: s.fact.Ports[known : known+1]})[0]
+		if protocolOf(f) != protocolOf(p) || targetOf(f) != targetOf(p) {
+			say("port %d of service %q differs between the known fact and its manifest", p.Port, s.id)
+		}
+	}
+	if len(s.workloads) == 0 || len(s.fact.Accounts) == 0 {
+		return
+	}
+	var tree []ir.Identity
+	for _, w := range s.workloads {
+		tree = append(tree, w.identity)
+	}
+	slices.Sort(tree)
+	fact := factAccounts(s.fact, r.settings.TrustDomain)
+	slices.Sort(fact)
+	if !slices.Equal(slices.Compact(tree), slices.Compact(fact)) {
+		say("the accounts behind service %q differ between the known fact and the tree's workloads", s.id)
+	}
+}

@@ -1,0 +1,125 @@
+package resolve
+
+import (
+	"slices"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// target is a TrafficTarget whose subjects are resolved.
+type target struct {
+	obj          *syntax.Object
+	destinations []ir.Identity
+	sources      []ir.Identity
+}
+
+// readTargets resolves who each TrafficTarget is about.
+func (r *resolver) readTargets() []*target {
+	var out []*target
+	for _, o := range r.objects.byKind["TrafficTarget"] {
+		if o.TrafficTarget == nil || !r.namespaceOurs(o.Namespace) {
+			continue
+		}
+		r.origin(nameOf(o), o, namePosition(o))
+		t := &target{obj: o}
+		t.destinations = r.destination(o)
+		t.sources = r.sources(o)
+		if !o.Invalid {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// destination is in the target's own namespace (row 23).
+func (r *resolver) destination(o *syntax.Object) []ir.Identity {
+	d := o.TrafficTarget.Destination
+	s := subject{Subject: d, obj: o, path: []any{"spec", "destination"}, role: "destination"}
+	if d.Name == "" {
+		if !o.Invalid {
+			r.report(targetFinding(o, "MSH1003", []any{"spec", "destination"}, "TrafficTarget %q has no destination", o.Name).
+				WithEffect("it grants nothing").WithHelp("name the service account of the workloads that it opens"))
+		}
+		return nil
+	}
+	if d.Namespace != "" && d.Namespace != o.Namespace {
+		r.report(s.find("MSH1007", "namespace", "the destination is in namespace %q, the TrafficTarget in %q", d.Namespace, o.Namespace).
+			WithEffect("the target grants nothing: nobody opens what is not theirs").
+			WithHelp("move the TrafficTarget to namespace %s", d.Namespace).
+			WithRelated(o.At("metadata", "namespace"), "the target's namespace"))
+		return nil
+	}
+	s.Namespace = o.Namespace
+	return r.identities(s)
+}
+
+// sources are the union of who is named.
+func (r *resolver) sources(o *syntax.Object) []ir.Identity {
+	written := o.TrafficTarget.Sources
+	if len(written) == 0 && !o.Invalid {
+		r.report(targetFinding(o, "MSH1002", []any{"spec", "sources"}, "TrafficTarget %q has no sources", o.Name).
+			WithEffect("nobody gets access by it").WithHelp("name the service accounts of the clients"))
+	}
+	var out []ir.Identity
+	for i, src := range written {
+		s := subject{Subject: src, obj: o, path: []any{"spec", "sources", i}, role: "source"}
+		if src.Name == "" {
+			if !o.Invalid {
+				r.report(s.find("MSH1009", "name", "the source has no name").WithEffect("nobody gets access by it").WithHelp("name the service account of the client"))
+			}
+			continue
+		}
+		if src.Namespace == "" {
+			r.reportNoNamespace(s)
+			continue
+		}
+		out = append(out, r.identities(s)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// reportNoNamespace names the fix of row 24: where an account of that name is.
+func (r *resolver) reportNoNamespace(s subject) {
+	ns := s.obj.Namespace
+	help := "write the namespace of the client, as `namespace: " + ns + "`"
+	if in := r.accountNamespaces(s.Name); len(in) == 1 {
+		ns = in[0]
+		help = "write `namespace: " + ns + "`, where the service account " + s.Name + " is"
+	}
+	f := s.find("MSH1008", "name", "the source %q has no namespace", s.Name).
+		WithEffect("it gets no access: an account's name alone could be anybody's").WithHelp("%s", help)
+	if edit, ok := insertField(s, "namespace: "+ns); ok {
+		f = f.WithFix("add namespace "+ns, edit)
+	}
+	r.report(f)
+}
+
+// insertField is the edit that adds a line after the subject's name; not ok when
+// the subject is written on one line.
+func insertField(s subject, field string) (diag.Edit, bool) {
+	path := s.obj.PathTo(s.path...)
+	key := s.obj.AtKey(append(slices.Clone(path), "name")...)
+	kind := s.obj.AtKey(append(slices.Clone(path), "kind")...)
+	value := s.at("name")
+	if key.Line == kind.Line || value.EndLine == 0 || key.Col < 1 || key.File != value.File {
+		return diag.Edit{}, false
+	}
+	end := diag.Span{File: value.File, Line: value.EndLine, Col: value.EndCol, EndLine: value.EndLine, EndCol: value.EndCol}
+	return diag.Edit{Span: end, NewText: "\n" + spaces(key.Col-1) + field}, true
+}
+
+func spaces(n int) string {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = ' '
+	}
+	return string(out)
+}
+
+// targetFinding starts a finding about a TrafficTarget at a path in the union form.
+func targetFinding(o *syntax.Object, code diag.Code, path []any, format string, args ...any) diag.Finding {
+	return diag.New(code, o.AtUnion(path...), format, args...).About(o.Ref(), pathString(o.PathTo(path...)))
+}
