@@ -1,9 +1,13 @@
 package envoy
 
 import (
+	"slices"
+	"strings"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	streamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -84,24 +88,36 @@ func logNetworkRBAC(mode ir.Mode, policy string) []logField {
 func metadata(filter, key string) string { return "%DYNAMIC_METADATA(" + filter + ":" + key + ")%" }
 
 // accessLog is the one access log of a connection manager or tcp_proxy. port
-// is NS/SVC:PORT, empty where no service is known.
+// is NS/SVC:PORT, empty where no service is known. Nothing else in it differs
+// from port to port, so the rest is serialised once and the port concatenated:
+// protobuf merges the two messages when it reads them.
 func (s *store) accessLog(kind string, on side, port string, groups ...[]logField) []*accesslogv3.AccessLog {
-	fields := map[string]*structpb.Value{
-		"meshc": structpb.NewStringValue(kind),
-		"side":  structpb.NewStringValue(string(on)),
-		"port":  structpb.NewStringValue(port),
+	fields := append([]logField{{"meshc", kind}, {"side", string(on)}}, slices.Concat(append(groups, logAlways)...)...)
+	var key strings.Builder
+	for _, f := range fields {
+		key.WriteString(f.name + "=" + f.format + "\n")
 	}
-	for _, group := range append([][]logField{logAlways}, groups...) {
-		for _, f := range group {
-			fields[f.name] = structpb.NewStringValue(f.format)
-		}
+	common, ok := s.logs.Load(key.String())
+	if !ok {
+		common, _ = s.logs.LoadOrStore(key.String(), s.pack(stdoutLog(fields)))
 	}
+	own := s.pack(stdoutLog([]logField{{"port", port}}))
 	return []*accesslogv3.AccessLog{{
 		Name: "envoy.access_loggers.stdout",
-		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: s.pack(&streamv3.StdoutAccessLog{
-			AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-				Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: &structpb.Struct{Fields: fields}},
-			}},
-		})},
+		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: &anypb.Any{
+			TypeUrl: own.TypeUrl, Value: slices.Concat(common.(*anypb.Any).Value, own.Value),
+		}},
 	}}
+}
+
+func stdoutLog(fields []logField) *streamv3.StdoutAccessLog {
+	values := make(map[string]*structpb.Value, len(fields))
+	for _, f := range fields {
+		values[f.name] = structpb.NewStringValue(f.format)
+	}
+	return &streamv3.StdoutAccessLog{
+		AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
+			Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: &structpb.Struct{Fields: values}},
+		}},
+	}
 }

@@ -1,5 +1,178 @@
 package envoy
 
-import "github.com/meshc/meshc/compiler/ir"
+import (
+	"fmt"
+	"strings"
 
-func closed(plan *ir.Plan, v *validator) error { return nil }
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// reference is a name in one resource that another must answer to: Envoy takes
+// a route to no cluster without a word, and answers 503.
+type reference struct {
+	kind ir.ResourceType // "" is a secret
+	name string
+}
+
+const toSecret ir.ResourceType = ""
+
+// references are the names that a message and what is packed in it depend on.
+func (s *store) references(m proto.Message) []reference {
+	var out []reference
+	see := func(ms ...proto.Message) {
+		for _, m := range ms {
+			out = append(out, s.references(m)...)
+		}
+	}
+	name := func(kind ir.ResourceType, name string) { out = append(out, reference{kind, name}) }
+	switch m := m.(type) {
+	case *anypb.Any:
+		if inner := s.unpacked(m); inner != nil {
+			see(inner)
+		}
+	case *listenerv3.Listener:
+		for _, c := range append(m.FilterChains[:len(m.FilterChains):len(m.FilterChains)], m.DefaultFilterChain) {
+			see(c)
+		}
+	case *listenerv3.FilterChain:
+		for _, f := range m.GetFilters() {
+			if f.GetConfigDiscovery() != nil {
+				name(ir.TypeExtension, f.Name)
+			} else {
+				see(f.GetTypedConfig())
+			}
+		}
+		see(m.GetTransportSocket().GetTypedConfig())
+	case *hcmv3.HttpConnectionManager:
+		if rds := m.GetRds(); rds != nil {
+			name(ir.TypeRoute, rds.RouteConfigName)
+		}
+		see(m.GetRouteConfig())
+	case *routev3.RouteConfiguration:
+		for _, host := range m.GetVirtualHosts() {
+			for _, r := range host.Routes {
+				for _, c := range clusterNames(r.GetRoute()) {
+					name(ir.TypeCluster, c)
+				}
+			}
+		}
+	case *corev3.TypedExtensionConfig:
+		see(m.TypedConfig)
+	case *tcpv3.TcpProxy:
+		for _, c := range tcpClusterNames(m) {
+			name(ir.TypeCluster, c)
+		}
+	case *clusterv3.Cluster:
+		see(m.GetTransportSocket().GetTypedConfig())
+	case *tlsv3.UpstreamTlsContext:
+		see(m.CommonTlsContext)
+	case *tlsv3.DownstreamTlsContext:
+		see(m.CommonTlsContext)
+	case *tlsv3.CommonTlsContext:
+		for _, sds := range m.TlsCertificateSdsSecretConfigs {
+			name(toSecret, sds.Name)
+		}
+		name(toSecret, m.GetCombinedValidationContext().GetValidationContextSdsSecretConfig().GetName())
+	}
+	return out
+}
+
+func clusterNames(a *routev3.RouteAction) []string {
+	if c := a.GetCluster(); c != "" {
+		return []string{c}
+	}
+	var out []string
+	for _, c := range a.GetWeightedClusters().GetClusters() {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+func tcpClusterNames(p *tcpv3.TcpProxy) []string {
+	if c := p.GetCluster(); c != "" {
+		return []string{c}
+	}
+	var out []string
+	for _, c := range p.GetWeightedClusters().GetClusters() {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+// closed checks that whoever is sent a resource is sent everything it names:
+// for each service port at the client, for each role at the server.
+func (s *store) closed(plan *ir.Plan) error {
+	byPort := map[ir.PortID]ir.Ref{}
+	for _, c := range plan.Clusters {
+		byPort[c.Port] = c.Resource
+	}
+	for _, o := range plan.Outbound {
+		sent := []ir.Ref{o.Listener, o.Route, o.Extension, o.Direct}
+		for _, c := range o.Clusters {
+			ref, ok := byPort[c]
+			if !ok {
+				return fmt.Errorf("listener %q needs the cluster of %s, which the plan lacks", outboundName(o.Port), c)
+			}
+			sent = append(sent, ref)
+		}
+		if err := s.closedOver(sent, nil); err != nil {
+			return err
+		}
+	}
+	for _, sc := range plan.Scopes {
+		if err := s.closedOver([]ir.Ref{sc.Virtual, sc.Ranged}, sc.Extra); err != nil {
+			return err
+		}
+	}
+	extra := []ir.Ref{}
+	if len(plan.Scopes) > 0 {
+		extra = plan.Scopes[0].Extra
+	}
+	for _, r := range plan.Roles {
+		sent := []ir.Ref{r.Listener}
+		for _, p := range r.Ports {
+			sent = append(append(sent, p.Route, p.Extension), p.Chains...)
+		}
+		if err := s.closedOver(sent, extra); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closedOver checks one set of resources that travel together.
+func (s *store) closedOver(sent, extra []ir.Ref) error {
+	have := map[reference]bool{{toSecret, secretIdentity}: true, {toSecret, secretRoots}: true}
+	for _, refs := range [][]ir.Ref{sent, extra} {
+		for _, ref := range refs {
+			if ref != ir.NoRef {
+				have[reference{s.items[ref].Type, s.items[ref].Name}] = true
+			}
+		}
+	}
+	for _, ref := range sent {
+		if ref == ir.NoRef {
+			continue
+		}
+		for _, r := range s.needs[ref] {
+			if !have[r] {
+				kind := strings.TrimSpace(string(r.kind) + " ")
+				if r.kind == toSecret {
+					kind = "secret"
+				}
+				return fmt.Errorf("%s %q names %s %q, which is not sent with it", s.items[ref].Type, s.items[ref].Name, kind, r.name)
+			}
+		}
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -19,8 +20,10 @@ var wire = proto.MarshalOptions{Deterministic: true}
 type store struct {
 	mu    sync.Mutex
 	items []ir.Resource
+	needs [][]reference // of each item
 	found map[resourceKey]ir.Ref
-	check *validator
+	inner sync.Map // *anypb.Any to the message in it
+	logs  sync.Map // what access logs have in common, by their fields
 	err   error
 }
 
@@ -30,7 +33,7 @@ type resourceKey struct {
 }
 
 func newStore() *store {
-	return &store{found: map[resourceKey]ir.Ref{}, check: newValidator()}
+	return &store{found: map[resourceKey]ir.Ref{}}
 }
 
 // fail keeps the first defect; Lower ends with it.
@@ -44,7 +47,7 @@ func (s *store) fail(err error) {
 
 // add validates and serialises a message; equal ones share one reference.
 func (s *store) add(kind ir.ResourceType, name string, m proto.Message) ir.Ref {
-	if err := s.check.message(kind, m); err != nil {
+	if err := validate(m); err != nil {
 		s.fail(fmt.Errorf("%s %q: %w", kind, name, err))
 		return ir.NoRef
 	}
@@ -53,6 +56,7 @@ func (s *store) add(kind ir.ResourceType, name string, m proto.Message) ir.Ref {
 		s.fail(fmt.Errorf("%s %q: %w", kind, name, err))
 		return ir.NoRef
 	}
+	needs := s.references(m)
 	key := resourceKey{kind, name, string(body)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,18 +65,34 @@ func (s *store) add(kind ir.ResourceType, name string, m proto.Message) ir.Ref {
 	}
 	ref := ir.Ref(len(s.items))
 	s.items = append(s.items, ir.Resource{Type: kind, Name: name, Body: body})
+	s.needs = append(s.needs, needs)
 	s.found[key] = ref
 	return ref
 }
 
-// pack wraps a message. The bytes of an Any are part of those of the message
-// around it, so they are deterministic too.
+// pack validates a message and wraps it. It is the only way into an Any, so
+// nothing inside one escapes validation. The bytes of an Any are part of those
+// of the message around it, so they are deterministic too.
 func (s *store) pack(m proto.Message) *anypb.Any {
+	name := m.ProtoReflect().Descriptor().FullName()
+	if err := validate(m); err != nil {
+		s.fail(fmt.Errorf("%s: %w", name, err))
+	}
 	body, err := wire.Marshal(m)
 	if err != nil {
-		s.fail(fmt.Errorf("%s: %w", m.ProtoReflect().Descriptor().FullName(), err))
+		s.fail(fmt.Errorf("%s: %w", name, err))
 	}
-	return &anypb.Any{TypeUrl: "type.googleapis.com/" + string(m.ProtoReflect().Descriptor().FullName()), Value: body}
+	a := &anypb.Any{TypeUrl: "type.googleapis.com/" + string(name), Value: body}
+	s.inner.Store(a, m)
+	return a
+}
+
+// unpacked is the message that pack put into an Any.
+func (s *store) unpacked(a *anypb.Any) proto.Message {
+	if m, ok := s.inner.Load(a); ok {
+		return m.(proto.Message)
+	}
+	return nil
 }
 
 // seal returns the resources by type, name and body, and a function from the
@@ -84,7 +104,10 @@ func (s *store) seal() ([]ir.Resource, func(ir.Ref) ir.Ref) {
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		x, y := &s.items[a], &s.items[b]
-		return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.Name, y.Name), slices.Compare(x.Body, y.Body))
+		if c := cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.Name, y.Name)); c != 0 {
+			return c
+		}
+		return bytes.Compare(x.Body, y.Body)
 	})
 	sorted, place := make([]ir.Resource, len(order)), make([]ir.Ref, len(order))
 	for to, from := range order {
