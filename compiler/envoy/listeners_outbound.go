@@ -1,7 +1,6 @@
 package envoy
 
 import (
-	"net/netip"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -93,7 +92,8 @@ func (l *lowering) virtual() ir.Ref {
 }
 
 // virtualOpen is the 15001 listener where egress is allowed, and the chain that
-// refuses the mesh's own addresses. With no range the chain matches everything.
+// refuses the mesh's own addresses. Link gives it their ranges, those of
+// meshc.yaml too; with none it matches everything, and egress stays denied.
 func (l *lowering) virtualOpen() (virtual, ranged ir.Ref) {
 	pass := &listenerv3.FilterChain{
 		Name: chainOutboundEgress,
@@ -102,20 +102,7 @@ func (l *lowering) virtualOpen() (virtual, ranged ir.Ref) {
 		})},
 	}
 	refuse := l.refusingChain(chainOutboundMesh)
-	set := l.mesh.Settings
-	if ranges := append(prefixes(set.ServiceRanges), prefixes(set.PodRanges)...); len(ranges) > 0 {
-		refuse.FilterChainMatch = &listenerv3.FilterChainMatch{PrefixRanges: ranges}
-	}
 	return l.add(ir.TypeListener, virtualOutbound, virtualListener(pass)), l.add(ir.TypeChain, chainOutboundMesh, refuse)
-}
-
-func prefixes(in []netip.Prefix) []*corev3.CidrRange {
-	out := make([]*corev3.CidrRange, len(in))
-	for i, p := range in {
-		p = p.Masked()
-		out[i] = &corev3.CidrRange{AddressPrefix: p.Addr().String(), PrefixLen: wrapperspb.UInt32(uint32(p.Bits()))}
-	}
-	return out
 }
 
 // bound is a listener on a port of every address of both families.

@@ -16,6 +16,9 @@ import (
 // Lower makes Envoy resources of a mesh. Equal meshes give equal plans. An
 // error is a defect of the compiler: what a user can get wrong was found before.
 func Lower(mesh *ir.Mesh) (*ir.Plan, error) {
+	if err := checkExpressions(mesh); err != nil {
+		return nil, err
+	}
 	l := newLowering(mesh)
 	plan := &ir.Plan{}
 	seen := l.see()
