@@ -87,7 +87,11 @@ func (w *World) outbound(s *ir.Scope, ranges []netip.Prefix, bounded bool) *part
 	for _, id := range s.Outbound {
 		at := w.portAt[id]
 		plan, svc := &w.static.services[at.service].ports[at.port], w.services[at.service]
-		add(plan.clusters...)
+		for i, c := range plan.clusters {
+			if !slices.Contains(s.Without, plan.Clusters[i]) {
+				add(c)
+			}
+		}
 		add(plan.direct)
 		listening := false
 		for _, l := range svc.listeners[at.port] {

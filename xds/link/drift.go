@@ -16,30 +16,32 @@ func object(id ir.ServiceID) diag.Object {
 	return diag.Object{Kind: "Service", Namespace: id.Namespace, Name: id.Name}
 }
 
-func leftOut(c planCluster, out []catalog.Endpoint) diag.List {
+func leftOut(c *planCluster, out []catalog.Endpoint) diag.List {
 	var l diag.List
 	for _, e := range out {
 		f := diag.New("MSH4602", source, "endpoint %q of service %q stays out: %s", e.Address, c.Port, why(c, e)).
 			WithEffect("no client of the mesh is sent to it").About(object(c.Port.Service), "endpoints")
-		if !e.Meshed {
+		if !e.Meshed && !c.outside {
 			f = f.WithHelp("give workload %q a sidecar, or take it out of the service", e.Workload)
 		} else {
-			f = f.WithHelp("compile again with this account behind the service (`meshc lock --update`), or take workload %q out of it", e.Workload)
+			f = f.WithHelp("compile again with what runs behind the service (`meshc lock --update`), or take workload %q out of it", e.Workload)
 		}
 		l.Add(f)
 	}
 	return l
 }
 
-func why(c planCluster, e catalog.Endpoint) string {
+func why(c *planCluster, e catalog.Endpoint) string {
 	switch {
-	case !e.Meshed:
+	case c.outside && e.Meshed:
+		return "it has a sidecar, and the service was compiled as outside the mesh"
+	case !c.outside && !e.Meshed:
 		return "it has no sidecar, and the service is meshed"
 	case !e.Address.IsValid():
 		return "it has no address"
 	}
 	for _, a := range c.Accounts {
-		if a == e.Identity {
+		if a == e.Identity || c.outside {
 			return "its target port is not known"
 		}
 	}
@@ -52,7 +54,7 @@ func unknownService(id ir.ServiceID) diag.Finding {
 		WithHelp("start it, or add it to the catalog").About(object(id), "")
 }
 
-func closedPort(c planCluster, svc *catalog.Service) diag.Finding {
+func closedPort(c *planCluster, svc *catalog.Service) diag.Finding {
 	for _, p := range svc.Ports {
 		if p.Port == c.Port.Port {
 			return diag.New("MSH4603", source, "port %q was compiled as %s and runs as %s", c.Port, c.protocol, p.Protocol).

@@ -10,10 +10,12 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/meshc/meshc/catalog"
-	"github.com/meshc/meshc/compiler/ir"
 )
 
 func wrapUint32(n uint32) *wrapperspb.UInt32Value { return wrapperspb.UInt32(n) }
+
+// maxWeight keeps the sum over a locality of 65,536 endpoints within what Envoy takes.
+const maxWeight = 1<<16 - 1
 
 // target is an endpoint of one service port.
 type target struct {
@@ -24,17 +26,22 @@ type target struct {
 }
 
 // targets are the endpoints of a service port that may be dialled: meshed, of a
-// known account, with a target port. The second result are those that stay out.
-func targets(svc *catalog.Service, port *catalog.ServicePort, accounts []ir.Identity) (in []target, out []catalog.Endpoint) {
+// known account, with a target port; of a service outside the mesh those without
+// a sidecar. The second result are those that stay out.
+func targets(svc *catalog.Service, port *catalog.ServicePort, c *planCluster) (in []target, out []catalog.Endpoint) {
 	for _, e := range svc.Endpoints {
 		number := targetPort(port, e)
-		if !e.Meshed || number == 0 || !e.Address.IsValid() || !slices.Contains(accounts, e.Identity) {
+		fits := e.Meshed && slices.Contains(c.Accounts, e.Identity)
+		if c.outside {
+			fits = !e.Meshed
+		}
+		if !fits || number == 0 || !e.Address.IsValid() {
 			out = append(out, e)
 			continue
 		}
 		in = append(in, target{
 			at:       netip.AddrPortFrom(e.Address.Unmap().WithZone(""), number),
-			locality: e.Locality, weight: max(e.Weight, 1), health: e.Health,
+			locality: e.Locality, weight: min(max(e.Weight, 1), maxWeight), health: e.Health,
 		})
 	}
 	slices.SortFunc(in, func(a, b target) int {

@@ -34,7 +34,7 @@ func (w *World) composeInbound(role *ir.RolePlan, ports []uint16) *part {
 	p := &part{}
 	base := w.resource(role.Listener)
 	body := slices.Clone(base.Any.GetValue())
-	var routes []*Resource
+	var routes, extensions []*Resource
 	for i, port := range role.Ports {
 		if ports[i] == 0 {
 			continue
@@ -45,6 +45,9 @@ func (w *World) composeInbound(role *ir.RolePlan, ports []uint16) *part {
 		if r := w.resource(port.Route); r != nil {
 			routes = append(routes, r)
 		}
+		if r := w.resource(port.Extension); r != nil {
+			extensions = append(extensions, r)
+		}
 	}
 	r := NewResource(Listener, base.Name, body)
 	if err := checked(r); err != nil {
@@ -53,6 +56,7 @@ func (w *World) composeInbound(role *ir.RolePlan, ports []uint16) *part {
 	}
 	p.sets[Listener] = Set{r}
 	p.sets[Route] = newSet(routes)
+	p.sets[Extension] = newSet(extensions)
 	return p
 }
 

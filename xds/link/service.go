@@ -33,7 +33,7 @@ type at struct {
 func bind(plan *planService, found *catalog.Service, before *service) *service {
 	s := &service{plan: plan, catalog: found}
 	for _, c := range plan.clusters {
-		s.assignments = append(s.assignments, s.assign(c))
+		s.assignments = append(s.assignments, s.assign(&c))
 	}
 	for i, p := range plan.ports {
 		s.listeners = append(s.listeners, s.listen(p, before, i))
@@ -85,7 +85,7 @@ func carriage(p ir.Protocol) ir.Protocol {
 	return ir.TCP
 }
 
-func (s *service) assign(c planCluster) *Resource {
+func (s *service) assign(c *planCluster) *Resource {
 	port := s.port(c.Port.Port, c.protocol)
 	if port == nil {
 		if s.catalog != nil && c.protocol != "" {
@@ -93,7 +93,7 @@ func (s *service) assign(c planCluster) *Resource {
 		}
 		return assignment(c.name, nil)
 	}
-	in, out := targets(s.catalog, port, c.Accounts)
+	in, out := targets(s.catalog, port, c)
 	s.findings.Add(leftOut(c, out)...)
 	return assignment(c.name, in)
 }
@@ -117,9 +117,8 @@ func (s *service) listen(p planPort, before *service, i int) []at {
 		}
 		out = append(out, at{addresses: addresses})
 	} else {
-		in, _ := targets(s.catalog, port, s.accounts(p.Port))
-		for _, t := range in {
-			out = append(out, at{addresses: []netip.AddrPort{t.at}})
+		for _, a := range s.dialled(p.Port, port) {
+			out = append(out, at{addresses: []netip.AddrPort{a}})
 		}
 	}
 	var old []at
@@ -129,14 +128,18 @@ func (s *service) listen(p planPort, before *service, i int) []at {
 	return s.composeAll(p, out, old)
 }
 
-// accounts are the known accounts behind a service port.
-func (s *service) accounts(id ir.PortID) []ir.Identity {
-	for _, c := range s.plan.clusters {
-		if c.Port == id {
-			return c.Accounts
+// dialled are the addresses by which a headless service port is called.
+func (s *service) dialled(id ir.PortID, port *catalog.ServicePort) []netip.AddrPort {
+	var out []netip.AddrPort
+	for i := range s.plan.clusters {
+		if c := &s.plan.clusters[i]; c.Port == id {
+			in, _ := targets(s.catalog, port, c)
+			for _, t := range in {
+				out = append(out, t.at)
+			}
 		}
 	}
-	return nil
+	return out
 }
 
 // composeAll gives each set of addresses its listener. One that Envoy would

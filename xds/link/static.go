@@ -42,6 +42,7 @@ type planCluster struct {
 	*ir.Cluster
 	name     string
 	protocol ir.Protocol
+	outside  bool // none of the service's workloads was meshed: no mTLS
 }
 
 // planPort is an outbound port with its resources.
@@ -106,17 +107,16 @@ func (s *static) indexServices() {
 		n := service(c.Port.Service)
 		clusters[c.Port] = r
 		s.clusterAt[r.Name] = place{n, len(s.services[n].clusters)}
-		s.services[n].clusters = append(s.services[n].clusters, planCluster{Cluster: c, name: r.Name, protocol: s.protocol(c.Port)})
+		s.services[n].clusters = append(s.services[n].clusters, planCluster{Cluster: c, name: r.Name, protocol: s.protocol(c.Port), outside: s.outside(c.Port.Service)})
 	}
 	for i := range s.plan.Outbound {
 		o := &s.plan.Outbound[i]
 		p := planPort{OutboundPort: o, listener: s.resource(o.Listener), route: s.resource(o.Route), extension: s.resource(o.Extension), direct: s.resource(o.Direct)}
 		var needs []string
 		for _, c := range o.Clusters {
-			if r := clusters[c]; r != nil {
-				p.clusters = append(p.clusters, r)
-				needs = append(needs, r.Name)
-			}
+			r := clusters[c] // a bundle is refused if it lacks one
+			p.clusters = append(p.clusters, r)
+			needs = append(needs, r.Name)
 		}
 		for _, r := range []*Resource{p.route, p.extension} {
 			if r != nil {
@@ -127,6 +127,11 @@ func (s *static) indexServices() {
 		s.portAt[o.Port] = place{n, len(s.services[n].ports)}
 		s.services[n].ports = append(s.services[n].ports, p)
 	}
+}
+
+func (s *static) outside(id ir.ServiceID) bool {
+	svc, ok := s.bundle.Mesh.Service(id)
+	return ok && svc.Outside
 }
 
 // protocol is what the mesh was compiled to believe of a port; empty when the

@@ -134,3 +134,30 @@ func changedWorkloads(before, now []catalog.Workload) []string {
 	}
 	return out
 }
+
+// Sizes counts the resources that are served to anybody, and their bytes, by
+// type: inbound listeners and secrets, which are made for proxies, are left out.
+func (w *World) Sizes() (counts, bytes [Types]int) {
+	add := func(r *Resource) {
+		if r != nil {
+			counts[r.Type]++
+			bytes[r.Type] += len(r.Any.GetValue())
+		}
+	}
+	for _, r := range w.base {
+		if r != nil && r.Type != Listener {
+			add(r)
+		}
+	}
+	for _, s := range w.services {
+		for _, r := range s.assignments {
+			add(r)
+		}
+		for _, l := range s.listeners {
+			for _, at := range l {
+				add(at.Resource)
+			}
+		}
+	}
+	return counts, bytes
+}
