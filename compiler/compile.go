@@ -1,0 +1,65 @@
+// Package compiler is the whole compiler on one screen: a tree of manifests and
+// known facts in; the mesh, its plan and all findings out. It is a pure function:
+// no clock, no network, no state. Equal input gives equal output whatever the
+// order of files and objects.
+package compiler
+
+import (
+	"time"
+
+	"github.com/meshc/meshc/compiler/check"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/envoy"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/resolve"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// Options of a compilation; the zero value is useful.
+type Options struct {
+	// Now is the time of judgement, for the end dates of assumptions; zero: none has ended.
+	Now time.Time
+	// NoPlan stops before lowering: for who wants findings or the mesh only.
+	NoPlan bool
+}
+
+// Result is what a tree means. All but Plan is there even when there are errors.
+type Result struct {
+	Config    *syntax.Config
+	Tables    []*syntax.VerdictTable
+	Passed    int // documents of kinds that the mesh does not read
+	Mesh      *ir.Mesh
+	Inventory *ir.Inventory
+	Used      resolve.Used
+	Plan      *ir.Plan // nil when a finding is an error, or with NoPlan
+}
+
+// CodeInternal is the finding of a defect of meshc itself: nothing is wrong with
+// the manifests, and there is no plan.
+const CodeInternal diag.Code = "MSH0499"
+
+// Compile runs every stage and gives the findings of all of them. An error among
+// them stops it before lowering, so there is never a plan of a faulty mesh.
+func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.List) {
+	files, findings := syntax.Parse(tree)
+	mesh, inventory, used, faults := resolve.Mesh(files, known, resolve.Options{Now: opts.Now})
+	findings.Add(faults...)
+	findings.Add(check.Mesh(files, mesh)...)
+	result := &Result{
+		Config: files.Config, Tables: files.Tables, Passed: files.Passed,
+		Mesh: mesh, Inventory: inventory, Used: used,
+	}
+	if findings.HasErrors() || opts.NoPlan {
+		return result, findings.Sorted()
+	}
+	plan, err := envoy.Lower(mesh)
+	if err != nil {
+		findings.Add(diag.New(CodeInternal, diag.Span{}, "the mesh could not be lowered to Envoy configuration: %v", err).
+			WithEffect("there is no bundle; what was served before stays served").
+			WithHelp("this is a defect of meshc: please report it with the manifests that show it"))
+		return result, findings.Sorted()
+	}
+	result.Plan = plan
+	return result, findings.Sorted()
+}
