@@ -97,6 +97,14 @@ func (k *knowledge) ask(of, namespace, name string) (fact *ir.Fact, absent bool)
 	return f, false
 }
 
+// peek finds a fact without resting anything on it.
+func (k *knowledge) peek(of, namespace, name string) *ir.Fact {
+	if f := k.facts[question{of, namespace, name}]; f != nil && f.Kind != factAbsent {
+		return f
+	}
+	return nil
+}
+
 // rolesOf are the known combinations of services that one workload of the account backs.
 func (k *knowledge) rolesOf(namespace, account string) [][]ir.ServiceID {
 	var out [][]ir.ServiceID

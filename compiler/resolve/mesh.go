@@ -64,6 +64,7 @@ type resolver struct {
 	splits   []ir.Split
 	origins  map[string]ir.Origin
 	findings diag.List
+	reported map[string]bool // by reportOnce
 }
 
 func newResolver(files *syntax.Files, known ir.Known, opts Options) *resolver {
@@ -78,6 +79,7 @@ func newResolver(files *syntax.Files, known ir.Known, opts Options) *resolver {
 		groups:     map[ir.ServiceID]*routeGroup{},
 		regexes:    map[string]*pattern{},
 		origins:    map[string]ir.Origin{},
+		reported:   map[string]bool{},
 	}
 	r.objects = r.indexObjects(files.Objects)
 	r.known = newKnowledge(known, files.Config.Assume)

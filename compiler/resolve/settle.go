@@ -21,13 +21,15 @@ func (r *resolver) settleServices() {
 // settleAccounts finds the whole set of accounts behind a service: from the
 // workloads of the tree that it selects, else from known facts (DESIGN 4).
 func (r *resolver) settleAccounts(s *service) {
-	if s.fact == nil {
-		s.fact, _ = r.known.ask(factService, s.id.Namespace, s.id.Name)
-		r.compareWithFact(s)
+	if s.obj != nil {
+		r.compareWithFact(s, r.known.peek(factService, s.id.Namespace, s.id.Name))
 	}
 	if len(s.workloads) > 0 {
 		r.accountsOfWorkloads(s)
 		return
+	}
+	if s.fact == nil {
+		s.fact, _ = r.known.ask(factService, s.id.Namespace, s.id.Name)
 	}
 	if s.fact != nil && len(s.fact.Accounts) > 0 {
 		r.accountsOfFact(s)
@@ -117,29 +119,29 @@ func serviceRef(s *service) diag.Object {
 
 // compareWithFact tells where the tree and a known fact contradict each other:
 // the tree wins, but whoever reads the lock should know.
-func (r *resolver) compareWithFact(s *service) {
-	if s.fact == nil {
+func (r *resolver) compareWithFact(s *service, fact *ir.Fact) {
+	if fact == nil {
 		return
 	}
 	say := func(format string, args ...any) {
-		r.report(diag.New("MSH0203", s.fact.At, format, args...).
+		r.report(diag.New("MSH0203", fact.At, format, args...).
 			WithEffect("the manifest counts").WithRelated(s.at(), "written here").
 			WithHelp("bring the lock up to date with `meshc lock --update`, or mend the assumption"))
 	}
-	for i, p := range s.ports {
-		known := slices.IndexFunc(s.fact.Ports, func(f ir.FactPort) bool {
+	for _, p := range s.ports {
+		known := slices.IndexFunc(fact.Ports, func(f ir.FactPort) bool {
 			return f.Port == p.Port && or(f.Protocol, "TCP") == or(p.Protocol, "TCP")
 		})
 		if known < 0 {
-			say("the known fact about service %q lacks port %d, which its manifest has", s.id, s.ports[i].Port)
+			say("the known fact about service %q lacks port %d, which its manifest has", s.id, p.Port)
 			continue
 		}
-		f := factPorts(&ir.Fact{Ports: s.fact.Ports[known : known+1]})[0]
+		f := factPorts(fact)[known]
 		if protocolOf(f) != protocolOf(p) || targetOf(f) != targetOf(p) {
 			say("port %d of service %q differs between the known fact and its manifest", p.Port, s.id)
 		}
 	}
-	if len(s.workloads) == 0 || len(s.fact.Accounts) == 0 {
+	if len(s.workloads) == 0 || len(fact.Accounts) == 0 {
 		return
 	}
 	var tree []ir.Identity
@@ -147,9 +149,9 @@ func (r *resolver) compareWithFact(s *service) {
 		tree = append(tree, w.identity)
 	}
 	slices.Sort(tree)
-	fact := factAccounts(s.fact, r.settings.TrustDomain)
-	slices.Sort(fact)
-	if !slices.Equal(slices.Compact(tree), slices.Compact(fact)) {
+	known := factAccounts(fact, r.settings.TrustDomain)
+	slices.Sort(known)
+	if !slices.Equal(slices.Compact(tree), slices.Compact(known)) {
 		say("the accounts behind service %q differ between the known fact and the tree's workloads", s.id)
 	}
 }

@@ -1,0 +1,102 @@
+package check
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// unlikeLeaves finds clients that may call some leaves of a split and not, or not
+// in the same way, the others: the leaf that is chosen decides (row 49).
+func unlikeLeaves(j judge) diag.List {
+	var found diag.List
+	for _, s := range j.mesh.Splits {
+		if j.mesh.Namespace(s.Root.Namespace).Mode != ir.Strict {
+			continue
+		}
+		said := map[ir.Identity]bool{}
+		for _, port := range j.portsOf(s) {
+			found.Add(j.unlikeLeavesOn(s, port, said)...)
+		}
+	}
+	return found
+}
+
+// portsOf are the ports that at least two leaves with a weight serve.
+func (j judge) portsOf(s ir.Split) []uint16 {
+	var out []uint16
+	seen := map[uint16]int{}
+	for _, b := range s.Backends {
+		for _, p := range b.Ports {
+			if b.Weight > 0 && !b.Missing {
+				if seen[p]++; seen[p] == 2 {
+					out = append(out, p)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (j judge) unlikeLeavesOn(s ir.Split, port uint16, said map[ir.Identity]bool) diag.List {
+	var leaves []ir.Backend
+	var granted []access
+	clients := map[ir.Identity]bool{}
+	for _, b := range s.Backends {
+		svc, ok := j.mesh.Service(b.Service)
+		if !ok || b.Weight == 0 || b.Missing || !slices.Contains(b.Ports, port) {
+			continue
+		}
+		a := j.accessTo(svc.Accounts, ir.PortID{Service: b.Service, Port: port})
+		for id := range a {
+			clients[id] = true
+		}
+		leaves, granted = append(leaves, b), append(granted, a)
+	}
+	var found diag.List
+	for _, client := range slices.Sorted(maps.Keys(clients)) {
+		if said[client] {
+			continue
+		}
+		has := slices.IndexFunc(granted, func(a access) bool { return len(a[client]) > 0 })
+		for i := range leaves {
+			if slices.Equal(granted[i][client], granted[has][client]) {
+				continue
+			}
+			said[client] = true
+			found.Add(j.reportLeaf(s, client, leaves[has], leaves[i], len(granted[i][client]) == 0))
+			break
+		}
+	}
+	return found
+}
+
+func (j judge) reportLeaf(s ir.Split, client ir.Identity, may, other ir.Backend, none bool) diag.Finding {
+	o := j.named[s.Name]
+	path := []any{"spec", "backends"}
+	for i, b := range o.TrafficSplit.Backends {
+		if b.Service == other.Service.Name {
+			path = []any{"spec", "backends", i, "service"}
+		}
+	}
+	f := finding(o, "MSH2017", path, "%s may call %s, but not %s", client.Short(), may.Service.Name, other.Service.Name).
+		WithEffect("the share of %s in its calls to %s is answered 403", other.Service.Name, s.Root.Name)
+	if !none {
+		f = finding(o, "MSH2017", path, "%s may call %s and %s, but not in the same way", client.Short(), may.Service.Name, other.Service.Name).
+			WithEffect("some of its calls to %s are answered 403, depending on the leaf", s.Root.Name)
+	}
+	if svc, ok := j.mesh.Service(may.Service); ok {
+		for _, account := range svc.Accounts {
+			for _, g := range j.byDestination[account] {
+				if t, rule := j.rule(g); t != nil && slices.Contains(g.Sources, client) {
+					return f.WithRelated(t.AtUnion(rule...), "what grants it "+may.Service.Name).
+						WithHelp("grant the same for the service account of %s", other.Service.Name)
+				}
+			}
+		}
+	}
+	return f.WithHelp("grant the same for the service account of %s", other.Service.Name)
+}

@@ -1,0 +1,119 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// access is what some grants allow, in a form that can be compared: by source,
+// the sorted texts of what it may send.
+type access map[ir.Identity][]string
+
+// accessTo is what grants to the accounts allow on a port.
+func (j judge) accessTo(accounts []ir.Identity, port ir.PortID) access {
+	out := access{}
+	for _, account := range accounts {
+		for _, g := range j.byDestination[account] {
+			if !slices.Contains(g.Ports, port) {
+				continue
+			}
+			what := requests(g)
+			for _, s := range g.Sources {
+				out[s] = append(out[s], what...)
+			}
+		}
+	}
+	for s := range out {
+		slices.Sort(out[s])
+		out[s] = slices.Compact(out[s])
+	}
+	return out
+}
+
+// requests are the texts of what a grant lets through, without names.
+func requests(g ir.Grant) []string {
+	if len(g.HTTP) == 0 {
+		return []string{"any"}
+	}
+	var out []string
+	for _, m := range g.HTTP {
+		m.Name = ""
+		text, _ := json.Marshal(m) // plain data: cannot fail
+		out = append(out, string(text))
+	}
+	return out
+}
+
+// unlikePods finds services whose pods run as accounts with different grants
+// (row 27). Roots of a split are left to the split's own check: their calls go to
+// the leaves.
+func unlikePods(j judge) diag.List {
+	roots := map[ir.ServiceID]bool{}
+	for _, s := range j.mesh.Splits {
+		roots[s.Root] = roots[s.Root] || len(s.Matches) == 0
+	}
+	var found diag.List
+	for _, s := range j.mesh.Services {
+		if roots[s.ID] || len(s.Accounts) < 2 || j.mesh.Namespace(s.ID.Namespace).Mode != ir.Strict {
+			continue
+		}
+		for _, p := range s.Ports {
+			if a, b, ok := j.unlikeAccounts(s, p); ok {
+				found.Add(j.reportUnlikePods(s, p, a, b))
+				break
+			}
+		}
+	}
+	return found
+}
+
+// unlikeAccounts finds two accounts of a service that allow different calls on a port.
+func (j judge) unlikeAccounts(s ir.Service, p ir.Port) (a, b ir.Identity, ok bool) {
+	port := ir.PortID{Service: s.ID, Port: p.Number}
+	first := j.accessTo(s.Accounts[:1], port)
+	for _, other := range s.Accounts[1:] {
+		if !sameAccess(first, j.accessTo([]ir.Identity{other}, port)) {
+			return s.Accounts[0], other, true
+		}
+	}
+	return "", "", false
+}
+
+func sameAccess(a, b access) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for s, what := range a {
+		if !slices.Equal(what, b[s]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j judge) reportUnlikePods(s ir.Service, p ir.Port, a, b ir.Identity) diag.Finding {
+	const code = diag.Code("MSH3009")
+	id := ir.PortID{Service: s.ID, Port: p.Number}
+	text := fmt.Sprintf("pods of service %s run as %s and %s, whose grants differ on port %d", s.ID, a.Short(), b.Short(), p.Number)
+	var f diag.Finding
+	if o, _ := j.servicePort(id); o != nil {
+		f = finding(o, code, []any{"spec", "selector"}, "%s", text)
+	} else {
+		at := j.mesh.Origins["Service/"+s.ID.String()]
+		f = diag.New(code, diag.Span{File: at.File, Line: at.Line, Col: at.Col}, "%s", text)
+	}
+	for _, account := range []ir.Identity{a, b} {
+		for _, g := range j.byDestination[account] {
+			if o, path := j.rule(g); o != nil {
+				f = f.WithRelated(o.AtUnion(path...), "a grant to "+account.Short())
+				break
+			}
+		}
+	}
+	return f.WithEffect("the same call is let through or refused, depending on the pod that gets it").
+		WithHelp("grant the same to both accounts, or give each a service of its own")
+}
