@@ -123,3 +123,11 @@ func list(names []string) string {
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
+
+// nobody is an address of the services' range that is never handed out: the pool
+// would be exhausted first.
+func nobody() netip.Addr {
+	bytes := serviceRange4.Addr().As4()
+	bytes[2], bytes[3] = 255, 254
+	return netip.AddrFrom4(bytes)
+}

@@ -27,6 +27,7 @@ type Pod struct {
 	Command   string       // empty: the echo workload
 	Ports     []echo.Port
 	Targets   map[ir.PortID]uint16 // service port to own port
+	Outer     string               // the host outside the mesh that it stands for
 }
 
 // ID is NAMESPACE/NAME, unique in the lab and in its catalog.
@@ -34,7 +35,7 @@ func (p *Pod) ID() string { return p.Namespace + "/" + p.Name }
 
 // Topology is everything a lab runs, with its addresses.
 type Topology struct {
-	Pods     []*Pod // by ID
+	Pods     []*Pod // in order of ID
 	Services []Service
 }
 

@@ -35,6 +35,7 @@ type Request struct {
 	Path    string
 	Headers []ir.Header // each a line; "host" is the authority
 	Body    string
+	Brief   bool          // TCP kinds: the first bytes are answer enough
 	Timeout time.Duration // 0: ten seconds
 }
 

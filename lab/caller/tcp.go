@@ -36,7 +36,7 @@ func sendTCP(ctx context.Context, r Request) (Result, error) {
 	for size < len(buf) {
 		n, err := c.Read(buf[size:])
 		size += n
-		if err != nil {
+		if err != nil || r.Brief {
 			return said(result, buf[:size], err)
 		}
 		if err := c.SetReadDeadline(time.Now().Add(quiet)); err != nil {

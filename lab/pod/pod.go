@@ -62,7 +62,7 @@ func Main(args []string) int {
 	go reap()
 	a := &agent{}
 	wire.Serve(l.(*net.UnixListener), map[string]wire.Handler{
-		OpSetup: setup, OpNAT: nat, OpEcho: a.serveEcho,
+		OpSetup: setup, OpIntercept: intercept, OpNAT: nat, OpEcho: a.serveEcho,
 		OpEnvoy: startEnvoy, OpRun: run, OpRequest: request, OpReady: ready,
 	})
 	return 0

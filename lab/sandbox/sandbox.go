@@ -138,6 +138,9 @@ func (s *Sandbox) awaitReady(r io.Reader) error {
 // Done is closed when the sandbox has ended.
 func (s *Sandbox) Done() <-chan struct{} { return s.done }
 
+// Pid is the first process's number outside of the sandbox.
+func (s *Sandbox) Pid() int { return s.cmd.Process.Pid }
+
 // Close ends every process in the sandbox and waits until the kernel has done so.
 func (s *Sandbox) Close() {
 	s.life.Close()

@@ -1,0 +1,110 @@
+package lab
+
+import (
+	"cmp"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/lab/echo"
+)
+
+// Names of pods that no manifest asks for.
+const (
+	extraNamespace = "meshc-lab"
+	outsideName    = "outside"
+)
+
+// client is the pod that requests of an identity are sent from: a workload of that
+// identity, best one that serves nothing; else a client pod made for it. No
+// identity is the pod outside the mesh.
+func (l *Lab) client(id ir.Identity) (*Pod, error) {
+	l.mu.Lock()
+	candidates := slices.Concat(l.state.topology.Pods, l.extras)
+	l.mu.Unlock()
+	var found *Pod
+	for _, p := range candidates {
+		fits := p.Identity == id && p.Meshed
+		if id == "" {
+			fits = p.ID() == extraNamespace+"/"+outsideName
+		}
+		if fits && (found == nil || len(p.Services) < len(found.Services)) {
+			found = p
+		}
+	}
+	if found != nil {
+		return found, nil
+	}
+	return l.extra(clientPod(id))
+}
+
+func clientPod(id ir.Identity) *Pod {
+	p := &Pod{Namespace: extraNamespace, Name: outsideName, Workload: outsideName, Kind: "Client"}
+	if id == "" {
+		return p
+	}
+	p.Identity, p.Meshed = id, true
+	p.Name = "client-" + id.SNI()[:8]
+	if _, namespace, account, ok := id.Split(); ok {
+		p.Namespace, p.Name = namespace, "client-"+account
+	}
+	p.Workload = p.Name
+	return p
+}
+
+// outer is the pod that stands for a host outside of the mesh, with the echo
+// workload on all the ports asked of it so far.
+func (l *Lab) outer(external string) (*Pod, error) {
+	host, text, err := net.SplitHostPort(external)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	port := echo.Port{Number: uint16(number), Protocol: ir.HTTP}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	l.mu.Lock()
+	i := slices.IndexFunc(l.extras, func(p *Pod) bool { return p.Outer == host })
+	l.mu.Unlock()
+	if i < 0 {
+		p := &Pod{Namespace: extraNamespace, Name: strings.NewReplacer(":", "-").Replace(host), Workload: host, Kind: "Outside", Outer: host, Ports: []echo.Port{port}}
+		if addr, err := netip.ParseAddr(host); err == nil {
+			p.Addresses = []netip.Addr{addr}
+		} else if p.Addresses, err = l.pools.outer(host); err != nil {
+			return nil, err
+		}
+		return l.extra(p)
+	}
+	p := l.extras[i]
+	if slices.Contains(p.Ports, port) {
+		return p, nil
+	}
+	p.Ports = append(p.Ports, port)
+	slices.SortFunc(p.Ports, func(a, b echo.Port) int { return cmp.Compare(a.Number, b.Number) })
+	return p, l.ground.serve(p)
+}
+
+// extra starts a pod that no manifest asks for.
+func (l *Lab) extra(p *Pod) (*Pod, error) {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if p.Addresses == nil {
+		addresses, err := l.pools.pod(p.ID())
+		if err != nil {
+			return nil, err
+		}
+		p.Addresses = addresses
+	}
+	if err := l.replace([]*Pod{p}, nil); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.extras = append(l.extras, p)
+	l.mu.Unlock()
+	return p, l.settle([]*Pod{p})
+}

@@ -1,0 +1,111 @@
+package lab
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/lab/caller"
+)
+
+// requests leads from each HTTP request to what the proxies say of it, by its id.
+func requests(results []caller.Result, entries []Entry, from *Pod, servers []*Pod) []Sighting {
+	client, server := map[string]Entry{}, map[string]Entry{}
+	for _, e := range entries {
+		switch {
+		case e.Side == "outbound" && e.Pod == from.ID():
+			client[e.RequestID] = e
+		case e.Side == "inbound" && isOf(e.Pod, servers):
+			server[e.RequestID] = e
+		}
+	}
+	out := make([]Sighting, len(results))
+	for i, r := range results {
+		s := Sighting{Status: r.Status}
+		if e, ok := client[r.ID]; ok {
+			s.Leaf = leafOf(e.Cluster)
+		}
+		e, ok := server[r.ID]
+		switch {
+		case ok:
+			s.Pod, s.Policy, s.Shadow = e.Pod, e.Policy, e.Shadow
+			s.Reached = e.Details == "via_upstream"
+		case len(servers) == 0:
+			s.Pod = header(r, "X-Echo-Workload")
+			s.Reached = s.Pod != ""
+		}
+		s.Broken = broken(r)
+		out[i] = s
+	}
+	return out
+}
+
+// broken says why an answer is no verdict: the mesh did not decide, it failed.
+func broken(r caller.Result) string {
+	switch {
+	case r.TimedOut:
+		return "no answer in time"
+	case r.Status == 503 || r.Status == 504:
+		return "status " + strconv.Itoa(r.Status) + " " + strings.TrimSpace(r.Body)
+	}
+	return ""
+}
+
+// connections pairs TCP connections with the proxies' logs: the client's proxy by
+// the client's own port. The server's proxy knows other ports; which of its
+// connections is which does not matter, all are of one client to one service.
+func connections(results []caller.Result, entries []Entry, from *Pod, servers []*Pod) []Sighting {
+	client := map[string]Entry{}
+	var passed []Entry
+	for _, e := range entries {
+		switch {
+		case e.Side == "outbound" && e.Pod == from.ID():
+			client[e.From] = e
+		case e.Side == "inbound" && e.Kind == "tcp" && isOf(e.Pod, servers) && carried(e):
+			passed = append(passed, e)
+		}
+	}
+	out := make([]Sighting, len(results))
+	for i, r := range results {
+		var s Sighting
+		if e, ok := client[r.Local]; ok {
+			s.Leaf = leafOf(e.Cluster)
+		}
+		switch {
+		case len(servers) == 0:
+			s.Reached = answeredTCP(r)
+		case answeredTCP(r) && len(passed) > 0:
+			s.Reached = true
+			s.Pod, s.Policy, s.Shadow = passed[0].Pod, passed[0].Policy, passed[0].Shadow
+			passed = passed[1:]
+		}
+		if r.TimedOut {
+			s.Broken = "no answer in time"
+		}
+		out[i] = s
+	}
+	return out
+}
+
+// answeredTCP tells whether a workload spoke. A proxy says 400 to bytes that it
+// has nowhere to send.
+func answeredTCP(r caller.Result) bool {
+	return r.Error == "" && !strings.HasPrefix(r.Body, "HTTP/1.1 400")
+}
+
+// leafOf reads the service of a cluster's name, NS/SVC:PORT or direct/NS/SVC:PORT.
+func leafOf(cluster string) ir.ServiceID {
+	name, _, _ := strings.Cut(strings.TrimPrefix(cluster, "direct/"), ":")
+	namespace, service, ok := strings.Cut(name, "/")
+	if !ok {
+		return ir.ServiceID{}
+	}
+	return ir.ServiceID{Namespace: namespace, Name: service}
+}
+
+func header(r caller.Result, name string) string {
+	if v := r.Headers[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
