@@ -80,14 +80,9 @@ type Rendered struct {
 	// object that a generator made, then ConfiguredIn is the generator's file.
 	Base         string
 	ConfiguredIn string
-	// Group, Version, Kind, Namespace and Name are those in the base file.
-	Original ObjectID
 	// Transforms are the steps that changed it, in order.
 	Transforms []Transform
 }
-
-// ObjectID names an object as it is written in a file.
-type ObjectID struct{ Group, Version, Kind, Namespace, Name string }
 
 // Transform is a step of a kustomization that touched an object.
 type Transform struct {

@@ -21,6 +21,27 @@ type Files struct {
 	Tables []*VerdictTable
 	// Passed counts the documents of kinds that the mesh does not read.
 	Passed int
+
+	lib *library
+}
+
+// WithBases adds, to each finding that points into a patch, the line of the base
+// that the patch changed.
+func (f *Files) WithBases(found diag.List) diag.List {
+	if f.lib == nil {
+		return found
+	}
+	f.lib.mu.Lock()
+	defer f.lib.mu.Unlock()
+	out := slices.Clone(found)
+	for i := range out {
+		base, ok := f.lib.bases[out[i].At()]
+		related := diag.Location{Span: base, Label: "the base says this"}
+		if ok && !slices.Contains(out[i].Related, related) {
+			out[i] = out[i].WithRelated(related.Span, related.Label)
+		}
+	}
+	return out
 }
 
 // Parse decodes every document of a tree. Objects with faults are kept, marked
@@ -28,10 +49,12 @@ type Files struct {
 // the order in which their files were found.
 func Parse(tree *source.Tree) (*Files, diag.List) {
 	jobs, found := plan(tree)
+	rendered, lib := renderings(tree)
+	jobs = append(jobs, rendered...)
 	results := make([]result, len(jobs))
 	spread(len(jobs), func(i int) { results[i] = jobs[i].run() })
 
-	files := &Files{Config: &Config{}}
+	files := &Files{Config: &Config{}, lib: lib}
 	for i := range results {
 		r := &results[i]
 		found.Add(r.found...)
@@ -44,7 +67,7 @@ func Parse(tree *source.Tree) (*Files, diag.List) {
 	}
 	sortObjects(files.Objects)
 	found.Add(duplicates(files.Objects)...)
-	return files, found.Sorted()
+	return files, files.WithBases(found).Sorted()
 }
 
 // job is the work of one document (or of one rendered object).
@@ -92,7 +115,7 @@ func plan(tree *source.Tree) ([]job, diag.List) {
 		jobs = append(jobs, parts[i]...)
 		found.Add(faults[i]...)
 	}
-	return append(jobs, renderings(tree)...), found
+	return jobs, found
 }
 
 // spread runs n independent pieces of work on all processors.

@@ -1,0 +1,105 @@
+package syntax
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
+)
+
+// transformer says which values a step of kustomize changes, and the keys of the
+// kustomization that hold it.
+type transformer struct {
+	kind    string
+	changes func(path []any) bool
+	keys    []string
+}
+
+func endsIn(fields ...string) func([]any) bool {
+	return func(path []any) bool {
+		last, ok := path[len(path)-1].(string)
+		return ok && slices.Contains(fields, last)
+	}
+}
+
+func passes(fields ...string) func([]any) bool {
+	return func(path []any) bool {
+		return slices.ContainsFunc(path, func(step any) bool {
+			s, ok := step.(string)
+			return ok && slices.Contains(fields, s)
+		})
+	}
+}
+
+// naming changes names and what refers to them.
+var naming = endsIn("name", "serviceName", "serviceAccountName", "serviceAccount", "service", "claimName", "secretName")
+
+var transformers = []transformer{
+	{"NamespaceTransformer", endsIn("namespace"), []string{"namespace"}},
+	{"PrefixTransformer", naming, []string{"namePrefix"}},
+	{"SuffixTransformer", naming, []string{"nameSuffix"}},
+	{"PrefixSuffixTransformer", naming, []string{"namePrefix", "nameSuffix"}},
+	{"LabelTransformer", passes("labels", "matchLabels", "selector"), []string{"commonLabels", "labels"}},
+	{"AnnotationsTransformer", passes("annotations"), []string{"commonAnnotations"}},
+	{"ImageTagTransformer", endsIn("image"), []string{"images", "imageTags"}},
+	{"ReplicaCountTransformer", endsIn("replicas"), []string{"replicas"}},
+	{"ReplacementTransformer", func([]any) bool { return true }, []string{"replacements"}},
+}
+
+// inKustomization finds the key of the kustomization whose step made the value:
+// the last step that changes such values.
+func (r *rendering) inKustomization(path []any, n *yaml.Node) (diag.Span, bool) {
+	if len(path) == 0 || n.Kind != yaml.ScalarNode {
+		return diag.Span{}, false
+	}
+	for _, step := range slices.Backward(r.object.Transforms) {
+		for _, t := range transformers {
+			if t.kind != step.Kind || !t.changes(path) {
+				continue
+			}
+			for _, k := range r.lib.file(step.ConfiguredIn) {
+				if at, ok := t.in(k, path, n); ok {
+					return at, true
+				}
+			}
+		}
+	}
+	return diag.Span{}, false
+}
+
+// in finds the key in one kustomization file.
+func (t transformer) in(k written, path []any, n *yaml.Node) (diag.Span, bool) {
+	for _, field := range t.keys {
+		key, value := source.Step(k.root, field)
+		if value == nil {
+			continue
+		}
+		last, _ := path[len(path)-1].(string)
+		if entryKey, entryValue := pair(value, last, n.Value); entryValue != nil {
+			return k.doc.Place(entryValue, entryKey, false), true
+		}
+		if value.Kind == yaml.ScalarNode && (field == "namespace" && value.Value != n.Value || field != "namespace" && !strings.Contains(n.Value, value.Value)) {
+			continue
+		}
+		return k.doc.Place(value, key, false), true
+	}
+	return diag.Span{}, false
+}
+
+// pair finds `key: value` anywhere below a label or annotation field.
+func pair(n *yaml.Node, key, value string) (k, v *yaml.Node) {
+	if n.Kind == yaml.MappingNode {
+		if k, v := source.Step(n, key); v != nil && v.Value == value && v.Kind == yaml.ScalarNode {
+			return k, v
+		}
+	}
+	for _, c := range n.Content {
+		if k, v := pair(c, key, value); v != nil {
+			return k, v
+		}
+	}
+	return nil, nil
+}
