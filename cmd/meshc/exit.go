@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Exit codes, the same for every verb and format (DESIGN 8).
 const (
@@ -32,3 +35,15 @@ func engine(err error) error { return &exitError{exitEngine, err} }
 
 // failed ends a run whose findings or verdict were already printed.
 func failed(code int) error { return &exitError{code: code} }
+
+// exitCode is the code that an error ends the run with.
+func exitCode(err error) int {
+	var e *exitError
+	switch {
+	case err == nil:
+		return exitClean
+	case errors.As(err, &e):
+		return e.code
+	}
+	return exitUsage // cobra's own complaints
+}

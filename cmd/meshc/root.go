@@ -18,7 +18,12 @@ type streams struct {
 
 // verbs is every verb, in the order of DESIGN 10. A verb is a file and a line here.
 var verbs = []func(streams) *cobra.Command{
+	newBuildCmd,
+	newCheckCmd,
+	newLockCmd,
 	newExplainCmd,
+	newInspectCmd,
+	newVerifyCmd,
 	newVersionCmd,
 }
 

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshc/meshc/compiler/bundle"
+)
+
+type buildFlags struct {
+	compile *compileFlags
+	output  string
+	allEnvs bool
+	lockedFlags
+	revision string
+}
+
+func newBuildCmd(s streams) *cobra.Command {
+	f := &buildFlags{}
+	cmd := &cobra.Command{
+		Use:   "build [PATH...] -o DIR",
+		Short: "Compile manifests into a bundle",
+		Long: `Compile SMI manifests into a bundle: a folder with the Envoy configuration of
+every identity, versioned by its digest.
+
+PATH is a file, a folder, a folder with a kustomization, or - for standard input;
+the working directory if there is none. A folder with a meshc.yaml is ruled by
+it. All findings of a run are reported at once. Where one is at or above
+--fail-on, nothing is written and what is at DIR stays; else the new bundle
+takes its place in one step.`,
+		Example: `  meshc build examples/01-bookstore -o ./bundle
+  meshc build examples/04-kustomize-overlays --all-envs -o ./bundles
+  helm template shop | meshc build - -o ./bundle`,
+	}
+	report := addReportFlags(cmd)
+	f.compile = addCompileFlags(cmd)
+	f.add(cmd)
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "folder `DIR` to write the bundle to")
+	cmd.Flags().BoolVar(&f.allEnvs, "all-envs", false, "build every environment of meshc.yaml, each to DIR/NAME")
+	cmd.Flags().StringVar(&f.revision, "revision", "", "`REVISION` of the sources, written into the manifest")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		switch {
+		case f.output == "":
+			return usage(errors.New("build needs -o DIR, the folder to write the bundle to"))
+		case f.allEnvs && f.compile.env != "":
+			return usage(errors.New("--env and --all-envs exclude each other"))
+		case f.allEnvs:
+			return f.buildAll(s, report, args)
+		}
+		return f.build(s, report, args, f.compile.env, f.output)
+	}
+	return cmd
+}
+
+// buildAll builds every environment. The first failure's code is the run's; the
+// others are built nevertheless, so that one run shows all findings.
+func (f *buildFlags) buildAll(s streams, report *reportFlags, paths []string) error {
+	names, err := environments(s, paths)
+	if err != nil {
+		return err
+	}
+	var first error
+	for _, env := range names {
+		if err := f.build(s, report, paths, env, filepath.Join(f.output, env)); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (f *buildFlags) build(s streams, report *reportFlags, paths []string, env, dir string) error {
+	c, err := compileEnvironment(s, report, paths, env)
+	if err != nil {
+		return err
+	}
+	c.Findings.Add(f.check(c)...)
+	if err := c.report(s, report); err != nil {
+		return err
+	}
+	if c.Plan == nil { // an error below --fail-on does not exist; this is a defect
+		return engine(errors.New("the compiler gave neither a plan nor an error"))
+	}
+	b, err := c.pack(f.revision)
+	if err != nil {
+		return engine(err)
+	}
+	if err := bundle.Write(dir, b); errors.Is(err, bundle.ErrNotBundle) {
+		return usage(fmt.Errorf("%w: name another folder, or empty it", err))
+	} else if err != nil {
+		return input(err)
+	}
+	m := b.Manifest
+	fmt.Fprintf(s.Out, "%s: mesh %q, %s, %s, %s\npolicy digest %s\n", dir, m.Mesh,
+		plural(len(b.Mesh.Services), "service"), plural(len(b.Mesh.Grants), "grant"), plural(len(b.Plan.Resources), "resource"), m.PolicyDigest)
+	return nil
+}
+
+// pack makes the bundle of a compilation without errors.
+func (c *compilation) pack(revision string) (*bundle.Bundle, error) {
+	in := bundle.Input{
+		Mesh: c.Mesh, Plan: c.Plan, Findings: c.Findings, Environment: c.Config.Environment,
+		Revision: revision, Judged: c.Now.Format(time.DateOnly), Lock: c.Lock.Known.Header,
+	}
+	for _, name := range c.Tree.Names() {
+		if data, ok := c.Tree.Text(name); ok {
+			in.Inputs = append(in.Inputs, bundle.NewFile(name, data))
+		}
+	}
+	if c.Lock.Data != nil {
+		in.Inputs = append(in.Inputs, bundle.NewFile(c.Lock.Path, c.Lock.Data))
+	}
+	return bundle.Pack(in)
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newCheckCmd(s streams) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "check [PATH...]",
+		Short: "Find what is wrong in manifests, without building",
+		Long: `Find what is wrong in manifests: every finding that build would have, with its
+place, what it means for the mesh and what to do. Nothing is written.
+
+PATH is as in build. -o FORMAT is the same as --report FORMAT.`,
+		Example: `  meshc check examples/01-bookstore
+  meshc check ./manifests -o json --fail-on warning`,
+	}
+	report := addReportFlags(cmd)
+	compile := addCompileFlags(cmd)
+	var locked lockedFlags
+	locked.add(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "report `FORMAT`: the same as --report")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if output != "" {
+			if len(report.reports) > 0 {
+				return usage(errors.New("-o and --report say the same: use one"))
+			}
+			report.reports = []string{output}
+		}
+		c, err := compile.compile(s, report, args)
+		if err != nil {
+			return err
+		}
+		c.Findings.Add(locked.check(c)...)
+		if err := c.report(s, report); err != nil {
+			return err
+		}
+		if len(c.Findings) == 0 && output == "" && len(report.reports) == 0 {
+			fmt.Fprintf(s.Err, "no findings in %s\n", plural(len(c.Tree.Names()), "file"))
+		}
+		return nil
+	}
+	return cmd
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
+)
+
+// compileFlags are the flags of every verb that compiles manifests.
+type compileFlags struct {
+	env string
+}
+
+// addCompileFlags gives a verb --env.
+func addCompileFlags(cmd *cobra.Command) *compileFlags {
+	f := &compileFlags{}
+	cmd.Flags().StringVar(&f.env, "env", "", "lay the environment `NAME` of meshc.yaml over it")
+	return f
+}
+
+// compilation is a tree with what it means.
+type compilation struct {
+	*compiler.Result
+	Tree     *source.Tree
+	Lock     lockFile
+	Now      time.Time // of the judgement
+	Findings diag.List // of all stages, the lock's too
+}
+
+// compile loads paths and the lock and compiles them. An error means that there
+// is nothing to judge; its findings are already reported.
+func (f *compileFlags) compile(s streams, report *reportFlags, paths []string) (*compilation, error) {
+	return compileEnvironment(s, report, paths, f.env)
+}
+
+func compileEnvironment(s streams, report *reportFlags, paths []string, env string) (*compilation, error) {
+	now, err := judgement()
+	if err != nil {
+		return nil, usage(err)
+	}
+	tree, findings, err := source.Load(source.Options{Paths: paths, Stdin: s.In, Environment: env})
+	if err != nil {
+		if len(findings) > 0 { // they have the positions
+			if reported := report.emit(s, findings, tree.Text); reported != nil && exitCode(reported) == exitUsage {
+				return nil, reported
+			}
+			return nil, failed(exitInput)
+		}
+		return nil, input(err)
+	}
+	lock, faults, err := readLock(tree, paths)
+	if err != nil {
+		return nil, input(err)
+	}
+	findings.Add(faults...)
+	result, more := compiler.Compile(tree, lock.Known, compiler.Options{Now: now})
+	findings.Add(more...)
+	return &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: findings}, nil
+}
+
+// text is the content of a file that a finding may point into.
+func (c *compilation) text(name string) ([]byte, bool) {
+	if name == c.Lock.Path {
+		return c.Lock.Data, true
+	}
+	return c.Tree.Text(name)
+}
+
+// report writes the findings. It fails the run when one reaches --fail-on, and
+// with the code of an engine failure when meshc itself is at fault.
+func (c *compilation) report(s streams, report *reportFlags) error {
+	err := report.emit(s, c.Findings, c.text)
+	for _, f := range c.Findings {
+		if f.Code == compiler.CodeInternal && err != nil && exitCode(err) == exitFindings {
+			return failed(exitEngine)
+		}
+	}
+	return err
+}
+
+// judgement is the time at which end dates are judged. SOURCE_DATE_EPOCH stands
+// for the clock where builds must be reproducible.
+func judgement() (time.Time, error) {
+	epoch := os.Getenv("SOURCE_DATE_EPOCH")
+	if epoch == "" {
+		return time.Now().UTC(), nil
+	}
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH %q is no number of seconds", epoch)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}

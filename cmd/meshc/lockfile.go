@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/resolve"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// lockFile is meshc.lock as it was read; Data is nil when there is none.
+type lockFile struct {
+	Path  string
+	Data  []byte
+	Known ir.Known
+}
+
+// readLock reads the lock that meshc.yaml names; without a meshc.yaml, the
+// meshc.lock in the first folder that is built.
+func readLock(tree *source.Tree, paths []string) (lockFile, diag.List, error) {
+	lock := lockFile{Path: lockPath(tree, paths)}
+	data, err := os.ReadFile(filepath.FromSlash(lock.Path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return lock, nil, nil
+	}
+	if err != nil {
+		return lock, nil, err
+	}
+	var findings diag.List
+	lock.Data = append([]byte{}, data...)
+	lock.Known, findings = resolve.ParseLock(lock.Path, data)
+	return lock, findings, nil
+}
+
+const lockName = "meshc.lock"
+
+func lockPath(tree *source.Tree, paths []string) string {
+	if tree.Config != nil {
+		name := configOf(tree).Lock.File
+		switch {
+		case name == "":
+			name = lockName
+		case path.IsAbs(name):
+			return path.Clean(name)
+		}
+		return path.Join(tree.Dir(), name)
+	}
+	for _, p := range paths {
+		if info, err := os.Stat(p); err == nil && info.IsDir() {
+			return path.Join(filepath.ToSlash(p), lockName)
+		}
+	}
+	return lockName
+}
+
+// configOf decodes meshc.yaml alone. Its findings are left to the compilation.
+func configOf(tree *source.Tree) *syntax.Config {
+	files, _ := syntax.Parse(&source.Tree{Config: tree.Config, Environment: tree.Environment, Limits: tree.Limits})
+	return files.Config
+}
+
+// environments lists the environments of the meshc.yaml that rules the paths.
+func environments(s streams, paths []string) ([]string, error) {
+	tree, _, err := source.Load(source.Options{Paths: paths, Stdin: s.In})
+	if tree == nil || tree.Config == nil {
+		if err != nil {
+			return nil, input(err)
+		}
+		return nil, usage(errors.New("--all-envs needs a meshc.yaml with environments"))
+	}
+	names := configOf(tree).Environments
+	if len(names) == 0 {
+		return nil, usage(errors.New(tree.Config.Path + " has no environments"))
+	}
+	return names, nil
+}
+
+// lockedFlags say how strictly the lock is taken.
+type lockedFlags struct {
+	locked      bool
+	failOnStale bool
+}
+
+func (f *lockedFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.locked, "locked", false, "fail if meshc.lock is not exactly what the policy needs")
+	cmd.Flags().BoolVar(&f.failOnStale, "fail-on-stale", false, "fail if meshc.lock is older than lock.maxAge")
+}
+
+// check judges the lock by the flags.
+func (f *lockedFlags) check(c *compilation) diag.List {
+	var out diag.List
+	if stale, ok := c.Lock.stale(c.Config, c.Now); ok {
+		if f.failOnStale {
+			stale.Severity = diag.Error
+		}
+		out.Add(stale)
+	}
+	if f.locked {
+		out.Add(c.unread()...)
+	}
+	return out
+}
+
+// stale tells whether the lock is older than meshc.yaml allows.
+func (l lockFile) stale(config *syntax.Config, now time.Time) (diag.Finding, bool) {
+	if l.Data == nil || config.Lock.MaxAge == 0 {
+		return diag.Finding{}, false
+	}
+	at := diag.Span{File: l.Path, Line: 1, Col: 1}
+	written, err := time.Parse(time.RFC3339, l.Known.Header.At)
+	if err != nil {
+		return diag.New("MSH0206", at, "the lock does not say when it was written, and may be at most %s old", config.Lock.MaxAge).
+			WithHelp("write it anew with `meshc lock --update --from EXPORT`"), true
+	}
+	age := now.Sub(written)
+	if age <= config.Lock.MaxAge {
+		return diag.Finding{}, false
+	}
+	return diag.New("MSH0206", at, "the lock was written %s ago, and may be at most %s old", age.Round(time.Hour), config.Lock.MaxAge).
+		WithEffect("services, ports and accounts may have changed since").
+		WithHelp("write it anew with `meshc lock --update --from EXPORT`"), true
+}
+
+// unread finds facts that the lock pins and nothing needed.
+func (c *compilation) unread() diag.List {
+	read := map[diag.Span]bool{}
+	for _, f := range c.Used.Facts {
+		read[f.At] = true
+	}
+	var out diag.List
+	for _, f := range c.Lock.Known.Facts {
+		if !read[f.At] {
+			out.Add(diag.New("MSH0207", f.At, "nothing needs the fact about %s/%s any more", f.Namespace, f.Name).
+				WithHelp("run `meshc lock`, which leaves it out"))
+		}
+	}
+	return out
+}
