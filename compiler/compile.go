@@ -51,15 +51,15 @@ func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.Lis
 		Mesh: mesh, Inventory: inventory, Used: used,
 	}
 	if findings.HasErrors() || opts.NoPlan {
-		return result, findings.Sorted()
+		return result, files.WithBases(findings).Sorted()
 	}
 	plan, err := envoy.Lower(mesh)
 	if err != nil {
 		findings.Add(diag.New(CodeInternal, diag.Span{}, "the mesh could not be lowered to Envoy configuration: %v", err).
 			WithEffect("there is no bundle; what was served before stays served").
 			WithHelp("this is a defect of meshc: please report it with the manifests that show it"))
-		return result, findings.Sorted()
+		return result, files.WithBases(findings).Sorted()
 	}
 	result.Plan = plan
-	return result, findings.Sorted()
+	return result, files.WithBases(findings).Sorted()
 }

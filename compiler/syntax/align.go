@@ -23,7 +23,7 @@ func follow(rendered, other *yaml.Node, path []any) match {
 		var key, value *yaml.Node
 		if i, ok := step.(int); ok {
 			var sure bool
-			value, sure = entry(m.node, next, i)
+			value, sure = entry(m.node, rendered, i)
 			m.sure = m.sure && sure
 		} else {
 			key, value = source.Step(m.node, step)
@@ -38,26 +38,34 @@ func follow(rendered, other *yaml.Node, path []any) match {
 	return m
 }
 
-// entry finds the list entry that is the rendered one: with the same name, else
-// equal, else (unsure) in the same place.
+// entry finds the entry of a list that is the i-th of the rendered one: with the
+// same name, else equal, else (unsure) the one in the same place, if no other
+// rendered entry is it.
 func entry(list, rendered *yaml.Node, i int) (n *yaml.Node, sure bool) {
-	if list == nil || list.Kind != yaml.SequenceNode || rendered == nil {
+	if list == nil || list.Kind != yaml.SequenceNode || rendered == nil || i >= len(rendered.Content) {
 		return nil, false
 	}
-	same := func(n *yaml.Node) bool { return equal(n, rendered) || named(n, rendered) }
-	if i < len(list.Content) && same(list.Content[i]) {
+	this := rendered.Content[i]
+	if i < len(list.Content) && alike(list.Content[i], this) {
 		return list.Content[i], true
 	}
 	for _, n := range list.Content {
-		if same(n) {
+		if alike(n, this) {
 			return n, true
 		}
 	}
-	if i < len(list.Content) {
-		return list.Content[i], false
+	if i >= len(list.Content) {
+		return nil, false
 	}
-	return nil, false
+	for _, other := range rendered.Content {
+		if alike(list.Content[i], other) {
+			return nil, false
+		}
+	}
+	return list.Content[i], false
 }
+
+func alike(a, b *yaml.Node) bool { return equal(a, b) || named(a, b) }
 
 // identities are the fields that name entries of lists, the first that both have.
 var identities = [][]string{{"kind", "name", "namespace"}, {"name"}, {"service"}, {"containerPort"}, {"port"}, {"ip"}, {"key"}}

@@ -88,15 +88,17 @@ func (r *rendering) at(root *yaml.Node, path []any, key bool) diag.Span {
 	if exact && r.sameInBase(root, path, n) {
 		return base
 	}
-	if at, ok := r.inPatches(root, path, n, key); ok {
-		r.lib.remember(at, base)
-		return at
+	at, ok := r.inPatches(root, path, n, key)
+	if !ok {
+		at, ok = r.inKustomization(path, n)
 	}
-	if at, ok := r.inKustomization(path, n); ok {
-		r.lib.remember(at, base)
-		return at
+	if !ok {
+		return base
 	}
-	return base
+	if exact {
+		r.lib.remember(at, base)
+	}
+	return at
 }
 
 // remember keeps the base of a value that a patch changed.
@@ -178,7 +180,7 @@ func (r *rendering) inBase(root *yaml.Node, path []any, key bool) (at diag.Span,
 
 func (r *rendering) sameInBase(root *yaml.Node, path []any, n *yaml.Node) bool {
 	m := follow(root, r.base.root, path)
-	return len(path) == 0 || m.whole && m.sure && equal(n, m.node)
+	return len(path) == 0 || m.whole && equal(n, m.node)
 }
 
 // nowhere is the place of an object without a base: the generator that made it,
