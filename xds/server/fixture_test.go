@@ -26,7 +26,7 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// spec is a mesh in the words of these tests: services NS/NAME with port 80,
+// spec is a mesh in the words of these tests: services NS/NAME with one port,
 // backed by an account of the same name, and who may call what.
 type spec struct {
 	services []svc
@@ -85,7 +85,7 @@ func service(name string) ir.ServiceID {
 	return ir.ServiceID{Namespace: ns, Name: n}
 }
 
-func port80(name string) ir.PortID { return ir.PortID{Service: service(name), Port: 80} }
+func portOf(name string) ir.PortID { return ir.PortID{Service: service(name), Port: 18080} }
 
 func id(short string) ir.Identity {
 	ns, sa, _ := strings.Cut(short, "/")
@@ -117,7 +117,7 @@ func (s spec) build(t *testing.T) *bundle.Bundle {
 		p.ref(&scope.Virtual, ir.TypeListener, "outbound", virtualListener())
 		p.ref(&scope.Extra[0], ir.TypeCluster, "inbound", inboundCluster())
 		for _, name := range slices.Sorted(slices.Values(s.calls[c])) {
-			scope.Outbound = append(scope.Outbound, port80(name))
+			scope.Outbound = append(scope.Outbound, portOf(name))
 		}
 		if c != "" {
 			plan.Identities = append(plan.Identities, ir.IdentityPlan{Identity: id(c), Scope: i})
@@ -154,11 +154,11 @@ func (s spec) addService(p *planner, plan *ir.Plan, mesh *ir.Mesh, i int, v svc)
 		v.routes = []string{v.name}
 	}
 	mesh.Services = append(mesh.Services, ir.Service{ID: service(v.name), Headless: v.headless, Accounts: accounts,
-		Ports: []ir.Port{{Number: 80, Protocol: protocol, TargetPort: 8080}}})
-	out, name := &plan.Outbound[i], port80(v.name).String()
-	*out = ir.OutboundPort{Port: port80(v.name), Protocol: protocol, Headless: v.headless, Route: ir.NoRef, Extension: ir.NoRef, Direct: ir.NoRef}
+		Ports: []ir.Port{{Number: 18080, Protocol: protocol, TargetPort: 8080}}})
+	out, name := &plan.Outbound[i], portOf(v.name).String()
+	*out = ir.OutboundPort{Port: portOf(v.name), Protocol: protocol, Headless: v.headless, Route: ir.NoRef, Extension: ir.NoRef, Direct: ir.NoRef}
 	for _, r := range slices.Sorted(slices.Values(v.routes)) {
-		out.Clusters = append(out.Clusters, port80(r))
+		out.Clusters = append(out.Clusters, portOf(r))
 	}
 	if v.tcp {
 		p.ref(&out.Listener, ir.TypeListener, "outbound/"+name, tcpListener(p.t, name))
@@ -177,11 +177,11 @@ func (s spec) addService(p *planner, plan *ir.Plan, mesh *ir.Mesh, i int, v svc)
 	if v.tamper != nil {
 		v.tamper(c)
 	}
-	plan.Clusters[i] = ir.Cluster{Port: port80(v.name), Accounts: accounts}
+	plan.Clusters[i] = ir.Cluster{Port: portOf(v.name), Accounts: accounts}
 	p.ref(&plan.Clusters[i].Resource, ir.TypeCluster, name, c)
 	role := &plan.Roles[i]
 	*role = ir.RolePlan{Identity: id(v.name), Services: []ir.ServiceID{service(v.name)}, Ports: []ir.InboundPlan{{
-		TargetPort: 8080, Protocol: protocol, Services: []ir.PortID{port80(v.name)}, Chains: make([]ir.Ref, 1), Route: ir.NoRef, Extension: ir.NoRef,
+		TargetPort: 8080, Protocol: protocol, Services: []ir.PortID{portOf(v.name)}, Chains: make([]ir.Ref, 1), Route: ir.NoRef, Extension: ir.NoRef,
 	}}}
 	p.ref(&role.Listener, ir.TypeListener, "inbound", &listenerv3.Listener{
 		Name: "inbound", Address: socket("127.0.0.1", 15003), TrafficDirection: corev3.TrafficDirection_INBOUND, BindToPort: wrapperspb.Bool(false),
@@ -251,7 +251,7 @@ func tcpListener(t *testing.T, name string) *listenerv3.Listener {
 func tcpExtension(t *testing.T, name string, to []string) *corev3.TypedExtensionConfig {
 	w := &tcpv3.TcpProxy_WeightedCluster{}
 	for _, c := range to {
-		w.Clusters = append(w.Clusters, &tcpv3.TcpProxy_WeightedCluster_ClusterWeight{Name: port80(c).String(), Weight: 1})
+		w.Clusters = append(w.Clusters, &tcpv3.TcpProxy_WeightedCluster_ClusterWeight{Name: portOf(c).String(), Weight: 1})
 	}
 	return &corev3.TypedExtensionConfig{Name: "tcp/" + name, TypedConfig: packed(t, &tcpv3.TcpProxy{
 		StatPrefix: "tcp", ClusterSpecifier: &tcpv3.TcpProxy_WeightedClusters{WeightedClusters: w}})}
@@ -268,7 +268,7 @@ func routes(name string, to []string) *routev3.RouteConfiguration {
 	out := &routev3.RouteConfiguration{Name: "outbound/" + name, VirtualHosts: toCluster("")}
 	w := &routev3.WeightedCluster{}
 	for _, c := range to {
-		w.Clusters = append(w.Clusters, &routev3.WeightedCluster_ClusterWeight{Name: port80(c).String(), Weight: wrapperspb.UInt32(1)})
+		w.Clusters = append(w.Clusters, &routev3.WeightedCluster_ClusterWeight{Name: portOf(c).String(), Weight: wrapperspb.UInt32(1)})
 	}
 	out.VirtualHosts[0].Routes[0].GetRoute().ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: w}
 	return out
@@ -310,10 +310,8 @@ func upstreamTLS(t *testing.T, accounts []ir.Identity) *corev3.TransportSocket {
 // runs is a service as the catalog has it.
 type runs struct {
 	name      string
-	vip       string // ADDRESS; port 80 is its port
-	port      uint16 // of the service, 80 if 0: real listeners need free ones
+	vip       string // an address; the port is always 18080
 	endpoints []string
-	workload  string // NAME-0 if empty
 }
 
 // snapshot is a catalog of services and a workload behind each endpoint, and of
@@ -321,14 +319,14 @@ type runs struct {
 func snapshot(services []runs, clients ...string) *catalog.Snapshot {
 	out := &catalog.Snapshot{}
 	for _, r := range services {
-		s := catalog.Service{ID: service(r.name), Ports: []catalog.ServicePort{{Port: 80, Protocol: ir.HTTP, TargetPort: 8080}}}
+		s := catalog.Service{ID: service(r.name), Ports: []catalog.ServicePort{{Port: 18080, Protocol: ir.HTTP, TargetPort: 8080}}}
 		if r.vip != "" {
 			s.VIPs = []netip.Addr{netip.MustParseAddr(r.vip)}
 		}
 		for i, e := range r.endpoints {
 			at := netip.MustParseAddrPort(e)
 			w := r.name + "-" + string(rune('0'+i))
-			s.Endpoints = append(s.Endpoints, catalog.Endpoint{Address: at.Addr(), Ports: map[uint16]uint16{80: at.Port()}, Workload: w, Identity: id(r.name), Meshed: true})
+			s.Endpoints = append(s.Endpoints, catalog.Endpoint{Address: at.Addr(), Ports: map[uint16]uint16{18080: at.Port()}, Workload: w, Identity: id(r.name), Meshed: true})
 			out.Workloads = append(out.Workloads, catalog.Workload{Name: w, Identity: id(r.name), Services: []ir.ServiceID{s.ID}, Meshed: true})
 		}
 		out.Services = append(out.Services, s)

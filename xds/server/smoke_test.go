@@ -18,19 +18,19 @@ func TestFirstConnection(t *testing.T) {
 
 	p.subscribe(link.Cluster)
 	r := p.next(link.Cluster)
-	wantNames(t, r, "inbound", "shop/web:80")
+	wantNames(t, r, "inbound", "shop/web:18080")
 	p.ack(r)
-	p.subscribe(link.Endpoint, "shop/web:80")
+	p.subscribe(link.Endpoint, "shop/web:18080")
 	r = p.next(link.Endpoint)
-	wantNames(t, r, "shop/web:80")
+	wantNames(t, r, "shop/web:18080")
 	p.ack(r)
 	p.subscribe(link.Listener)
 	r = p.next(link.Listener)
-	wantNames(t, r, "outbound", "outbound/shop/web:80")
+	wantNames(t, r, "outbound", "outbound/shop/web:18080")
 	p.ack(r)
-	p.subscribe(link.Route, "outbound/shop/web:80")
+	p.subscribe(link.Route, "outbound/shop/web:18080")
 	r = p.next(link.Route)
-	wantNames(t, r, "outbound/shop/web:80")
+	wantNames(t, r, "outbound/shop/web:18080")
 	p.ack(r)
 	p.subscribe(link.Secret, "identity", "roots")
 	r = p.next(link.Secret)
@@ -39,7 +39,7 @@ func TestFirstConnection(t *testing.T) {
 	p.quiet()
 
 	// Endpoints and routes of services it may not call do not exist for it.
-	p.subscribe(link.Endpoint, "shop/secret:80")
+	p.subscribe(link.Endpoint, "shop/secret:18080")
 	if r := p.next(link.Endpoint); len(r.GetResources()) != 0 || len(r.GetRemovedResources()) != 1 {
 		t.Fatalf("a proxy was sent the endpoints of a service it may not call: %s", shown(r))
 	}
