@@ -4,11 +4,12 @@
 //
 // # Marks
 //
-// Options.Mark sets SO_MARK by cluster_manager.upstream_bind_config, which
-// holds for every cluster, static or from CDS, that has no bind configuration
-// of its own; a cluster's own replaces it whole. Of the mesh's clusters only
-// `inbound` has one (source 127.0.0.6 or ::6): it needs no mark, because the
-// first rule of netinit lets these sources pass.
+// Options.Mark sets SO_MARK by cluster_manager.upstream_bind_config. It holds
+// for every cluster, static or from CDS, IPv4 or IPv6, also for one with a bind
+// configuration of its own (`inbound`, source 127.0.0.6 or ::6), unless that
+// sets socket options: these replace the bootstrap's, and then MarkOption must
+// be among them. What `inbound` delivers needs no mark in any case: the first
+// rules of netinit let its source pass. Package netinit's tests prove all this.
 package bootstrap
 
 import (

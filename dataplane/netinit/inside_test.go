@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -65,6 +66,11 @@ func runInside(exempt string) int {
 	w.direct("after Remove")
 	if addrs, err := netlink.AddrList(loLink(), unix.AF_INET6); err != nil || strings.Contains(fmt.Sprint(addrs), "::6/") {
 		w.fail("Remove", fmt.Sprint(addrs, err), "no ::6 on lo")
+	}
+	if exempt == "mark" {
+		if err := w.marked(os.Getenv(insideEnvoy), os.Getenv(insideDir)); err != nil {
+			w.fail("Envoy with a mark", err.Error(), "a running Envoy")
+		}
 	}
 	return w.failed
 }

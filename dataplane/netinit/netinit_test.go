@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,12 @@ import (
 // inside is the environment variable that makes this test's binary the program
 // that runs in fresh namespaces; its value is the exemption to try.
 const inside = "MESHC_NETINIT_TEST_INSIDE"
+
+// insideDir is a folder for that program's files, insideEnvoy the Envoy to run.
+const (
+	insideDir   = "MESHC_NETINIT_TEST_DIR"
+	insideEnvoy = "MESHC_NETINIT_TEST_ENVOY"
+)
 
 func TestMain(m *testing.M) {
 	if how := os.Getenv(inside); how != "" {
@@ -39,7 +46,7 @@ func TestInterception(t *testing.T) {
 				t.Skip("only root makes a network namespace without a user namespace; the unprivileged case runs")
 			}
 			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), inside+"="+c.exempt)
+			cmd.Env = append(os.Environ(), inside+"="+c.exempt, insideDir+"="+t.TempDir(), insideEnvoy+"="+envoyPath(t))
 			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 			if c.user {
 				cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
@@ -63,6 +70,22 @@ func TestInterception(t *testing.T) {
 			}
 		})
 	}
+}
+
+// envoyPath is the pinned binary: MESHC_ENVOY, or what `make envoy` fetched.
+func envoyPath(t *testing.T) string {
+	t.Helper()
+	if p := os.Getenv("MESHC_ENVOY"); p != "" {
+		return p
+	}
+	p, err := filepath.Abs("../../.cache/envoy/envoy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(p); err != nil {
+		t.Fatal("this test needs Envoy: run make envoy, or point MESHC_ENVOY at one")
+	}
+	return p
 }
 
 func TestRefusals(t *testing.T) {
