@@ -1,6 +1,8 @@
 package envoy_test
 
 import (
+	"crypto/tls"
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -175,4 +177,15 @@ func address(at netip.AddrPort) *corev3.Address {
 	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
 		Address: at.Addr().String(), PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(at.Port())},
 	}}}
+}
+
+// requestAs dials a server's proxy as a client's proxy would, with its certificate.
+func (w *world) requestAs(who string, port ir.PortID, method, path string) answer {
+	w.t.Helper()
+	conn, err := tls.Dial("tcp", w.servers[port].String(), w.ca.dialConfig(w.t, account(who), "", "http/1.1"))
+	must(w.t, err)
+	c := w.line(conn)
+	_, err = fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", method, path)
+	must(w.t, err)
+	return w.answered(c.r, method)
 }

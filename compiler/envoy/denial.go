@@ -17,6 +17,7 @@ const headerDeniedBy = "x-meshc-denied-by"
 const (
 	sentenceUnknown = "no grant from " + formatIdentity + " to %DOWNSTREAM_LOCAL_ADDRESS%"
 	sentenceUpgrade = "the mesh carries no such upgrade: %REQ(:METHOD)% %REQ(UPGRADE):60%"
+	sentenceTarget  = "the mesh carries no request whose target is not a path"
 	formatPeer      = "%DOWNSTREAM_PEER_URI_SAN%"
 	formatRequest   = "%REQ(:METHOD)% %PATH(NQ:PATH):200%"
 )
@@ -34,12 +35,10 @@ func sentenceOutside(port ir.PortID) string {
 // denial explains the local replies that the filter picks, as far as the
 // settings let it. gRPC clients find the body in grpc-message.
 func denial(set ir.Settings, when *accesslogv3.AccessLogFilter, sentence string) *hcmv3.ResponseMapper {
-	m := &hcmv3.ResponseMapper{Filter: when, StatusCode: wrapperspb.UInt32(403)}
-	body := ""
+	m := &hcmv3.ResponseMapper{Filter: when, StatusCode: wrapperspb.UInt32(403), BodyFormatOverride: text("")}
 	if set.DenialBody {
-		body = sentence
+		m.BodyFormatOverride = text(sentence)
 	}
-	m.BodyFormatOverride = text(body)
 	if set.DenialHeader {
 		m.HeadersToAdd = []*corev3.HeaderValueOption{{
 			Header:       &corev3.HeaderValue{Key: headerDeniedBy, Value: sentence},
@@ -47,6 +46,16 @@ func denial(set ir.Settings, when *accesslogv3.AccessLogFilter, sentence string)
 		}}
 	}
 	return m
+}
+
+// explain gives a connection manager its denials. After the particular ones
+// come those that every manager may have to make: the 403 for CONNECT and for
+// upgrades it does not know, and for OPTIONS * Envoy's 404, which no mesh means.
+func explain(m *hcmv3.HttpConnectionManager, set ir.Settings, particular ...*hcmv3.ResponseMapper) {
+	m.LocalReplyConfig = &hcmv3.LocalReplyConfig{Mappers: append(particular,
+		denial(set, answered(403), sentenceUpgrade),
+		&hcmv3.ResponseMapper{Filter: answered(404), StatusCode: wrapperspb.UInt32(400), BodyFormatOverride: text(sentenceTarget)},
+	)}
 }
 
 func text(format string) *corev3.SubstitutionFormatString {
@@ -57,12 +66,12 @@ func text(format string) *corev3.SubstitutionFormatString {
 	}
 }
 
-// refused picks every 403 that the proxy itself answers.
-func refused() *accesslogv3.AccessLogFilter {
+// answered picks the replies of the proxy itself that have the status.
+func answered(status uint32) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{
 		StatusCodeFilter: &accesslogv3.StatusCodeFilter{Comparison: &accesslogv3.ComparisonFilter{
 			Op:    accesslogv3.ComparisonFilter_EQ,
-			Value: &corev3.RuntimeUInt32{DefaultValue: 403, RuntimeKey: "meshc.refused"},
+			Value: &corev3.RuntimeUInt32{DefaultValue: status, RuntimeKey: "meshc.status"},
 		}},
 	}}
 }

@@ -1,11 +1,13 @@
 package envoy
 
 import (
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	httprouterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -31,12 +33,12 @@ func (s *store) outboundFilters() []*hcmv3.HttpFilter {
 
 // manager is what every HTTP connection manager has in common.
 //
-// Paths are normalised before anything looks at them (SEMANTICS row 22). No
-// address counts as internal, so x-envoy-* headers of a client are dropped, and
-// x-forwarded-for passes to the application without the proxy believing it:
-// policy looks at certificates, logs at the direct peer. HTTP/1.0 clients
-// (load generators, old probes) are let in, as they would be without a mesh.
-func manager(statPrefix string, filters []*hcmv3.HttpFilter) *hcmv3.HttpConnectionManager {
+// Paths are normalised before anything looks at them (SEMANTICS row 22). What a
+// client says of itself in x-envoy-* is dropped, before Envoy could obey it;
+// x-forwarded-* passes to the application without the proxy believing it:
+// policy looks at certificates, logs at the direct peer. So no address counts
+// as internal, which Envoy wants written as a range that nobody has.
+func (s *store) manager(statPrefix string, filters []*hcmv3.HttpFilter) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		StatPrefix:                   statPrefix,
 		CodecType:                    hcmv3.HttpConnectionManager_AUTO,
@@ -46,12 +48,15 @@ func manager(statPrefix string, filters []*hcmv3.HttpFilter) *hcmv3.HttpConnecti
 		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_REJECT_REQUEST,
 		UseRemoteAddress:             wrapperspb.Bool(false),
 		SkipXffAppend:                true,
-		InternalAddressConfig:        &hcmv3.HttpConnectionManager_InternalAddressConfig{},
-		GenerateRequestId:            wrapperspb.Bool(true),
-		PreserveExternalRequestId:    true,
-		ServerHeaderTransformation:   hcmv3.HttpConnectionManager_PASS_THROUGH,
-		HttpProtocolOptions:          http1(""),
-		Http2ProtocolOptions:         &corev3.Http2ProtocolOptions{AllowConnect: true},
+		InternalAddressConfig:        nobodyInternal,
+		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{
+			Name: "envoy.http.early_header_mutation.header_mutation", TypedConfig: s.pack(dropEnvoyHeaders),
+		}},
+		GenerateRequestId:          wrapperspb.Bool(true),
+		PreserveExternalRequestId:  true,
+		ServerHeaderTransformation: hcmv3.HttpConnectionManager_PASS_THROUGH,
+		HttpProtocolOptions:        http1(""),
+		Http2ProtocolOptions:       &corev3.Http2ProtocolOptions{AllowConnect: true},
 		// Open streams live on: only maxStreamDuration, in the route, ends them.
 		StreamIdleTimeout: durationpb.New(0),
 		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
@@ -69,6 +74,16 @@ func http1(defaultHost string) *corev3.Http1ProtocolOptions {
 	}
 }
 
+var nobodyInternal = &hcmv3.HttpConnectionManager_InternalAddressConfig{
+	CidrRanges: []*corev3.CidrRange{{AddressPrefix: "192.0.2.0", PrefixLen: wrapperspb.UInt32(32)}},
+}
+
+var dropEnvoyHeaders = &earlyv3.HeaderMutation{Mutations: []*mutationv3.HeaderMutation{{
+	Action: &mutationv3.HeaderMutation_RemoveOnMatch_{RemoveOnMatch: &mutationv3.HeaderMutation_RemoveOnMatch{
+		KeyMatcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "x-envoy-"}, IgnoreCase: true},
+	}},
+}}}
+
 // discoveredRoutes takes the routes from RDS, so that they change without a drain.
 func discoveredRoutes(m *hcmv3.HttpConnectionManager, name string) {
 	m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads, RouteConfigName: name}}
@@ -76,10 +91,6 @@ func discoveredRoutes(m *hcmv3.HttpConnectionManager, name string) {
 
 func inlineRoutes(m *hcmv3.HttpConnectionManager, routes *routev3.RouteConfiguration) {
 	m.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routes}
-}
-
-func explain(m *hcmv3.HttpConnectionManager, mappers ...*hcmv3.ResponseMapper) {
-	m.LocalReplyConfig = &hcmv3.LocalReplyConfig{Mappers: mappers}
 }
 
 func (s *store) httpFilter(name string, config proto.Message) *hcmv3.HttpFilter {

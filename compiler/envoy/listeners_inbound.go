@@ -104,10 +104,10 @@ func (l *lowering) httpChains(in inboundPort) []ir.Ref {
 }
 
 func (l *lowering) inboundManager(port ir.PortID) *hcmv3.HttpConnectionManager {
-	m := manager("inbound", l.shared.inbound)
+	m := l.manager("inbound", l.shared.inbound)
 	m.AccessLog = l.accessLog("http", inbound, port.String(), logHTTP, logRBAC)
 	set := l.mesh.Settings
-	explain(m, denial(set, l.ungranted(), sentenceUngranted(port)), denial(set, refused(), sentenceUpgrade))
+	explain(m, set, denial(set, l.ungranted(), sentenceUngranted(port)))
 	return m
 }
 

@@ -52,15 +52,16 @@ func (l *lowering) outboundPort(svc *ir.Service, port *ir.Port, direct ir.Ref) i
 }
 
 func (l *lowering) outboundManager(id ir.PortID, branches []branch) *hcmv3.HttpConnectionManager {
-	m := manager("outbound", l.shared.outbound)
+	m := l.manager("outbound", l.shared.outbound)
 	discoveredRoutes(m, outboundName(id))
 	m.HttpProtocolOptions = http1(id.Service.Name + "." + id.Service.Namespace)
 	m.AccessLog = l.accessLog("http", outbound, id.String(), logHTTP)
-	set, mappers := l.mesh.Settings, []*hcmv3.ResponseMapper{}
+	set := l.mesh.Settings
+	var mappers []*hcmv3.ResponseMapper
 	if l.leavesMesh(branches) {
 		mappers = append(mappers, denial(set, withheld(), sentenceOutside(id)))
 	}
-	explain(m, append(mappers, denial(set, refused(), sentenceUpgrade))...)
+	explain(m, set, mappers...)
 	return m
 }
 
@@ -76,13 +77,13 @@ func virtualListener(otherwise *listenerv3.FilterChain) *listenerv3.Listener {
 // refusingChain answers 403 to HTTP, and closes what is not HTTP or says
 // nothing. It needs no inspector, so it costs no client a wait.
 func (l *lowering) refusingChain(name string) *listenerv3.FilterChain {
-	m := manager("refused", l.shared.outbound)
+	m := l.manager("refused", l.shared.outbound)
 	inlineRoutes(m, refusal(name))
 	m.UpgradeConfigs = nil
 	m.RequestHeadersTimeout = durationpb.New(silence)
 	m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{IdleTimeout: durationpb.New(silence)}
 	m.AccessLog = l.accessLog("http", outbound, "", logHTTP)
-	explain(m, denial(l.mesh.Settings, refused(), sentenceUnknown))
+	explain(m, l.mesh.Settings, denial(l.mesh.Settings, answered(403), sentenceUnknown))
 	return &listenerv3.FilterChain{Name: name, Filters: []*listenerv3.Filter{l.networkFilter(filterHCM, m)}}
 }
 

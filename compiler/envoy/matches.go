@@ -67,7 +67,7 @@ func headerMatchers(m ir.Match) []*routev3.HeaderMatcher {
 func routeMatch(m ir.Match) *routev3.RouteMatch {
 	out := &routev3.RouteMatch{Headers: headerMatchers(m)}
 	if m.Path == "" {
-		out.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: "/"}
+		out.PathSpecifier = everyPath().PathSpecifier
 	} else {
 		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regex(m.Path)}
 	}

@@ -137,25 +137,27 @@ func (l *lowering) inboundRoutes(name string, port ir.PortID, j judgement) *rout
 
 // refusal is a route table that answers 403.
 func refusal(name string) *routev3.RouteConfiguration {
-	return everyHost(name, &routev3.Route{
-		Name:  name,
-		Match: everyPath(),
-		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
-			Status: 403,
-		}},
-	})
+	return everyHost(name, &routev3.Route{Name: name, Match: everyPath(), Action: forbidden})
 }
 
 func everyPath() *routev3.RouteMatch {
 	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
 }
 
+// everyHost is a table that answers every request: CONNECT has no path that a
+// prefix could match, and the mesh does not carry it.
 func everyHost(name string, routes ...*routev3.Route) *routev3.RouteConfiguration {
 	return &routev3.RouteConfiguration{
-		Name:         name,
-		VirtualHosts: []*routev3.VirtualHost{{Name: "*", Domains: []string{"*"}, Routes: routes}},
+		Name: name,
+		VirtualHosts: []*routev3.VirtualHost{{Name: "*", Domains: []string{"*"}, Routes: append(routes, &routev3.Route{
+			Name:   "CONNECT",
+			Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_ConnectMatcher_{ConnectMatcher: &routev3.RouteMatch_ConnectMatcher{}}},
+			Action: forbidden,
+		})}},
 	}
 }
+
+var forbidden = &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 403}}
 
 // clustersOf are the EDS clusters that the branches name. A headless service's
 // own endpoints are reached by its direct cluster instead.
