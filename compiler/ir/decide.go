@@ -133,7 +133,7 @@ func (d *decision) outside(svc *Service, port *Port) Verdict {
 		reason := fmt.Sprintf("no workload is known behind %s", svc.ID)
 		return Verdict{Outcome: Deny, Reason: reason, Leaves: []Leaf{{Service: svc.ID, Weight: 1, Outcome: Deny, Reason: reason}}}
 	}
-	return sum(d.leaves([]share{own}, port))
+	return Sum(d.leaves([]share{own}, port))
 }
 
 // meshed judges a call between workloads of the mesh.
@@ -155,7 +155,7 @@ func (d *decision) meshed(svc *Service, port *Port) Verdict {
 		}
 	}
 	d.bytes = !port.Protocol.IsHTTP()
-	return sum(d.leaves(d.choose(branches), port))
+	return Sum(d.leaves(d.choose(branches), port))
 }
 
 // normalise is what a proxy does to the path before it looks at it.
@@ -169,8 +169,8 @@ func (d *decision) normalise() bool {
 	return ok
 }
 
-// sum is the verdict over all leaves of weight above 0.
-func sum(leaves []Leaf) Verdict {
+// Sum is the verdict over the leaves of weight above 0; there is at least one.
+func Sum(leaves []Leaf) Verdict {
 	v := Verdict{Leaves: leaves, Outcome: leaves[0].Outcome, Status: leaves[0].Status}
 	for _, l := range leaves {
 		if l.Outcome != v.Outcome {

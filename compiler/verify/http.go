@@ -1,0 +1,175 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+)
+
+// manager is an HTTP connection manager.
+type manager struct {
+	normalises bool
+	rds        string  // the name of its routes, or
+	routes     *routes // the routes themselves
+	guards     []guard // RBAC filters in order
+	replies    []mapper
+}
+
+type guard struct {
+	name string
+	rbac *rbac
+}
+
+func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
+	if err := only(m, "codec_type", "stat_prefix", "rds", "route_config", "http_filters",
+		"normalize_path", "merge_slashes", "path_with_escaped_slashes_action", "local_reply_config",
+		// These change what the peers see or how long it takes, not who may call whom.
+		"access_log", "http_protocol_options", "http2_protocol_options", "common_http_protocol_options",
+		"stream_idle_timeout", "request_timeout", "request_headers_timeout", "upgrade_configs",
+		"use_remote_address", "skip_xff_append", "internal_address_config", "generate_request_id",
+		"preserve_external_request_id", "server_header_transformation", "server_name",
+		"forward_client_cert_details", "set_current_client_cert_details", "drain_timeout", "delayed_close_timeout"); err != nil {
+		return nil, err
+	}
+	out := &manager{rds: m.GetRds().GetRouteConfigName()}
+	var err error
+	if out.normalises, err = normalises(m); err != nil {
+		return nil, err
+	}
+	if c := m.GetRouteConfig(); c != nil {
+		if out.routes, err = newRoutes(c); err != nil {
+			return nil, err
+		}
+	} else if out.rds == "" {
+		return nil, errors.New("a connection manager has no routes")
+	}
+	if out.guards, err = httpFilters(m.HttpFilters); err != nil {
+		return nil, err
+	}
+	out.replies, err = newMappers(m.LocalReplyConfig)
+	return out, err
+}
+
+// normalises tells whether paths are normalised: wholly or not at all.
+func normalises(m *hcmv3.HttpConnectionManager) (bool, error) {
+	parts := []bool{
+		m.NormalizePath.GetValue(), m.MergeSlashes,
+		m.PathWithEscapedSlashesAction == hcmv3.HttpConnectionManager_REJECT_REQUEST,
+	}
+	whole := parts[0]
+	if slices.Contains(parts, !whole) || !whole && m.PathWithEscapedSlashesAction > hcmv3.HttpConnectionManager_KEEP_UNCHANGED {
+		return false, errors.New("paths that are normalised in part are not understood")
+	}
+	return whole, nil
+}
+
+func httpFilters(in []*hcmv3.HttpFilter) ([]guard, error) {
+	var out []guard
+	for i, f := range in {
+		if err := only(f, "name", "typed_config"); err != nil {
+			return nil, err
+		}
+		config, err := unpack(f.GetTypedConfig())
+		if err != nil {
+			return nil, err
+		}
+		switch c := config.(type) {
+		case *httprbacv3.RBAC:
+			r, err := httpRBAC(c)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, guard{f.Name, r})
+		case *routerv3.Router:
+			if i != len(in)-1 {
+				return nil, errors.New("filters after the router are never reached")
+			}
+			return out, only(c, "suppress_envoy_headers")
+		default:
+			return nil, fmt.Errorf("HTTP filter %s is not understood", f.Name)
+		}
+	}
+	return nil, errors.New("a connection manager has no router")
+}
+
+// handle judges the request that the bytes are.
+func (m *manager) handle(p *Proxy, r *request, by []string) (*answer, []string, error) {
+	if r.http == nil {
+		return closed("what is not HTTP is closed"), by, nil
+	}
+	at := local{manager: m}
+	if m.normalises && !r.normalise() {
+		return at.end(http.StatusBadRequest, "the path is refused"), by, nil
+	}
+	table := m.routes
+	if table == nil {
+		var err error
+		if table, err = p.routes(m.rds); err != nil {
+			return nil, nil, err
+		}
+		if table == nil {
+			return at.end(http.StatusNotFound, "there are no routes "+m.rds), by, nil
+		}
+	}
+	to := table.find(r)
+	for _, g := range m.guards {
+		judge := g.rbac
+		if to != nil && to.guards[g.name] != nil {
+			judge = to.guards[g.name]
+		}
+		names, ok := judge.judge(r)
+		at.judged(g.name, judge, ok)
+		if !ok {
+			return at.end(http.StatusForbidden, "rbac_access_denied_matched_policy[none]"), by, nil
+		}
+		by = append(by, names...)
+	}
+	switch {
+	case to == nil:
+		return at.end(http.StatusNotFound, "no route matches"), by, nil
+	case to.direct != 0:
+		return at.end(to.direct, "route "+to.name+" answers it"), by, nil
+	}
+	return &answer{by: by, forward: to.shares, reply: at.reply}, by, nil
+}
+
+// routes is a route table; only the virtual host for every authority is understood.
+type routes struct{ routes []*route }
+
+type route struct {
+	name    string
+	matches ask
+	direct  int
+	shares  []share
+	guards  map[string]*rbac
+}
+
+func (t *routes) find(r *request) *route {
+	for _, to := range t.routes {
+		if to.matches(r) {
+			return to
+		}
+	}
+	return nil
+}
+
+func newRoutes(m *routev3.RouteConfiguration) (*routes, error) {
+	if err := only(m, "name", "virtual_hosts"); err != nil {
+		return nil, inside(err, "routes %s", m.Name)
+	}
+	if len(m.VirtualHosts) != 1 || !slices.Equal(m.VirtualHosts[0].GetDomains(), []string{"*"}) {
+		return nil, fmt.Errorf("routes %s: virtual hosts other than one for * are not understood", m.Name)
+	}
+	host := m.VirtualHosts[0]
+	if err := only(host, "name", "domains", "routes"); err != nil {
+		return nil, inside(err, "routes %s", m.Name)
+	}
+	list, err := each(host.Routes, newRoute)
+	return &routes{list}, inside(err, "routes %s", m.Name)
+}

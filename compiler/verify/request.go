@@ -1,0 +1,59 @@
+package verify
+
+import (
+	"net/netip"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// request is a connection at a proxy, and the HTTP request on it if its bytes
+// are one. Each proxy works on its own copy.
+type request struct {
+	to   netip.AddrPort // where it was dialled to
+	tls  *hello         // nil: plain
+	peer ir.Identity    // of the certificate that the chain has accepted
+	ask  ir.Request     // as the client sends it
+	http *ir.HTTPRequest
+	env  map[string]string // of the proxy's process
+	// state is what filters said for the upstream connection.
+	state map[string]string
+}
+
+// lines are the values of a header.
+func (r *request) lines(name string) []string {
+	if r.http == nil {
+		return nil
+	}
+	seen := r.ask
+	seen.HTTP = r.http
+	return seen.Lines(name)
+}
+
+// normalise is what a connection manager does to the path before anything else.
+func (r *request) normalise() bool {
+	path, ok := ir.NormalisePath(r.http.Path)
+	if ok {
+		next := *r.http
+		next.Path = path
+		r.http = &next
+	}
+	return ok
+}
+
+// answer is what a proxy makes of a request: an end, or shares to forward.
+type answer struct {
+	status  int    // of an HTTP end; 0: closed
+	reason  string // of an end
+	by      []string
+	forward []share
+	// reply is the status of an error at forwarding, by the flag Envoy gives it.
+	reply func(status int, flag string) int
+}
+
+// share is a part of the requests that goes to a cluster.
+type share struct {
+	cluster string
+	weight  uint32
+}
+
+func closed(reason string) *answer { return &answer{reason: reason} }
