@@ -124,8 +124,16 @@ func (s *Session) repair(t link.Type, b *batch, removal bool) {
 			removed = append(removed, r.Name)
 		}
 	}
-	if len(good)+len(removed) > 0 && !s.push(t, good, removed, true) {
+	if len(good)+len(removed) == 0 {
+		return
+	}
+	if !s.push(t, good, removed, true) {
 		s.opts.Log.Warn("the last good configuration could not be sent again", "type", t.String())
+	}
+	for _, r := range good {
+		if t == link.Cluster {
+			s.resend(r.Name)
+		}
 	}
 }
 
