@@ -3,6 +3,7 @@ package check
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
@@ -78,7 +79,7 @@ func (j judge) reportLeaf(s ir.Split, client ir.Identity, may, other ir.Backend,
 	o := j.named[s.Name]
 	path := []any{"spec", "backends"}
 	for i, b := range o.TrafficSplit.Backends {
-		if b.Service == other.Service.Name {
+		if name, _, _ := strings.Cut(b.Service, "."); name == other.Service.Name {
 			path = []any{"spec", "backends", i, "service"}
 		}
 	}

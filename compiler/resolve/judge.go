@@ -17,6 +17,7 @@ func (r *resolver) judgeGrant(t *target, l layers, given bool) {
 			WithHelp("write a Service that selects its pods; %s", howToKnow))
 		return
 	}
+	before := len(r.findings)
 	for _, ru := range append(slices.Clone(l.tcp), l.udp...) {
 		if ru.ports != nil {
 			r.judgePorts(t, ru.ports, ru.kind == "UDPRoute", all)
@@ -26,7 +27,7 @@ func (r *resolver) judgeGrant(t *target, l layers, given bool) {
 		r.judgePorts(t, l.destination, false, all)
 	}
 	r.judgeLayers(t, l, all)
-	if !given && !l.broken {
+	if !given && !l.broken && len(r.findings) == before {
 		r.report(targetFinding(t.obj, "MSH1014", []any{"spec", "rules"}, "TrafficTarget %q opens no port of %s", t.obj.Name, shorts(t.destinations)).
 			WithEffect("it grants nothing").
 			WithHelp("HTTP rules open HTTP ports, a TCPRoute TCP and HTTP ports, a UDPRoute UDP ports; ports are those of the Service"))
@@ -68,6 +69,8 @@ func (r *resolver) judgePorts(t *target, rule *portRule, udp bool, all []reachPo
 			}
 		}
 		switch {
+		case len(named) > 0 && udp:
+			r.tellBoth(t, n, named)
 		case len(named) > 0:
 			r.tellShared(t, n, named)
 		case len(leading) > 0:
@@ -84,6 +87,19 @@ func (r *resolver) portFinding(code diag.Code, t *target, n portNumber, format s
 		f = f.WithRelated(namePosition(t.obj), "the target that uses it")
 	}
 	return f
+}
+
+// tellBoth tells that a number which is UDP and TCP gets no UDP grant.
+func (r *resolver) tellBoth(t *target, n portNumber, named []ir.PortID) {
+	for _, d := range t.destinations {
+		for _, id := range named {
+			if rc, ok := r.reach[d]; ok && rc.both(id) {
+				r.report(r.portFinding("MSH1020", t, n, "%s is a UDP and a TCP port", id).
+					WithEffect("no UDP is granted there: sidecars do not carry it, and the TCP port stays closed").
+					WithHelp("open the TCP port with a TCPRoute if that is meant"))
+			}
+		}
+	}
 }
 
 func (r *resolver) tellShared(t *target, n portNumber, named []ir.PortID) {
