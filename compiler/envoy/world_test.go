@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,12 +114,24 @@ func (w *world) set(p *proxy, resources map[resource.Type][]types.Resource) {
 	must(w.t, w.snapshots.SetSnapshot(context.Background(), p.node, snap))
 }
 
+// nextPort counts through ports that no outgoing connection is given by the
+// system, so that a port found free stays free until Envoy takes it.
+var nextPort atomic.Uint32
+
+func init() { nextPort.Store(uint32(os.Getpid()) * 97) }
+
 func (w *world) free() netip.AddrPort {
 	w.t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(w.host, "0"))
-	must(w.t, err)
-	defer func() { _ = l.Close() }()
-	return netip.MustParseAddrPort(l.Addr().String())
+	for range 1000 {
+		port := 10000 + nextPort.Add(1)%20000
+		l, err := net.Listen("tcp", net.JoinHostPort(w.host, fmt.Sprint(port)))
+		if err == nil {
+			_ = l.Close()
+			return netip.MustParseAddrPort(l.Addr().String())
+		}
+	}
+	w.t.Fatal("no free port between 10000 and 30000")
+	return netip.AddrPort{}
 }
 
 // proxy is one real Envoy.
