@@ -14,6 +14,9 @@ import (
 type Snapshot struct {
 	Services  []Service
 	Workloads []Workload
+	// TrustDomain is that of the mesh's own identities, empty where the provider
+	// does not know it.
+	TrustDomain string
 	// ServiceRanges and PodRanges bound the mesh's addresses where the provider
 	// knows them; known VIPs and endpoint addresses belong to the mesh anyway.
 	ServiceRanges []netip.Prefix

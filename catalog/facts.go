@@ -8,15 +8,15 @@ import (
 )
 
 // Facts is everything a compiler may want to know of a mesh that runs: what
-// `meshc catalog export` writes and meshc.lock pins. Accounts of the trust
-// domain are NAMESPACE/SERVICEACCOUNT, others SPIFFE ids. No address, weight or
-// health is a fact.
-func Facts(s *Snapshot, trustDomain string) []ir.Fact {
+// `meshc catalog export` writes and meshc.lock pins. Accounts of the snapshot's
+// trust domain are NAMESPACE/SERVICEACCOUNT, others SPIFFE ids. No address,
+// weight or health is a fact.
+func Facts(s *Snapshot) []ir.Fact {
 	var facts []ir.Fact
 	for _, svc := range s.Services {
-		facts = append(facts, serviceFact(svc, trustDomain))
+		facts = append(facts, serviceFact(svc, s.TrustDomain))
 	}
-	facts = append(facts, accountFacts(s, trustDomain)...)
+	facts = append(facts, accountFacts(s)...)
 	slices.SortFunc(facts, func(a, b ir.Fact) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
 			slices.Compare(a.Services, b.Services))
@@ -55,7 +55,7 @@ func serviceFact(svc Service, trustDomain string) ir.Fact {
 // accountFacts are the accounts, and for each the sets of services that one of
 // its workloads backs. An account of another trust domain is known through the
 // services it backs.
-func accountFacts(s *Snapshot, trustDomain string) []ir.Fact {
+func accountFacts(s *Snapshot) []ir.Fact {
 	meshed := map[ir.Identity]bool{}
 	for _, w := range s.Workloads {
 		meshed[w.Identity] = meshed[w.Identity] || w.Meshed
@@ -63,7 +63,7 @@ func accountFacts(s *Snapshot, trustDomain string) []ir.Fact {
 	var facts []ir.Fact
 	for _, w := range s.Workloads {
 		domain, ns, sa, ok := w.Identity.Split()
-		if !ok || domain != trustDomain {
+		if !ok || domain != s.TrustDomain {
 			continue
 		}
 		f := ir.Fact{Kind: "account", Namespace: ns, Name: sa}

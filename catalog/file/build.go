@@ -28,7 +28,7 @@ type user struct {
 // build makes the snapshot. It is whole only when no finding is an error.
 func (r *reader) build(d document) *catalog.Snapshot {
 	b := &builder{reader: r, workloads: map[string]*catalog.Workload{}, where: map[string]diag.Span{}, users: map[netip.Addr]user{}}
-	snap := &catalog.Snapshot{ServiceRanges: sorted(d.ranges.services), PodRanges: sorted(d.ranges.pods)}
+	snap := &catalog.Snapshot{TrustDomain: d.trustDomain, ServiceRanges: sorted(d.ranges.services), PodRanges: sorted(d.ranges.pods)}
 	for _, w := range d.workloads {
 		if w.name.s != "" { // else it was found already
 			b.joinWorkload(w, d.trustDomain)

@@ -109,7 +109,7 @@ func readsBack(s *catalog.Snapshot, data []byte) error {
 
 // normal is a snapshot with every list sorted, empty ones nil.
 func normal(s *catalog.Snapshot) *catalog.Snapshot {
-	out := &catalog.Snapshot{ServiceRanges: sorted(clip(s.ServiceRanges)), PodRanges: sorted(clip(s.PodRanges))}
+	out := &catalog.Snapshot{TrustDomain: trustDomain(s), ServiceRanges: sorted(clip(s.ServiceRanges)), PodRanges: sorted(clip(s.PodRanges))}
 	for _, svc := range s.Services {
 		svc.VIPs, svc.Ports, svc.Endpoints = clip(svc.VIPs), clip(svc.Ports), clip(svc.Endpoints)
 		slices.SortFunc(svc.VIPs, netip.Addr.Compare)
@@ -175,8 +175,12 @@ func service(svc catalog.Service, localities map[string]catalog.Locality) outSer
 	return out
 }
 
-// trustDomain is that of the first workload with an id of the mesh's own form.
+// trustDomain is the snapshot's; where it has none, that of the first workload
+// with an id of the mesh's own form.
 func trustDomain(s *catalog.Snapshot) string {
+	if s.TrustDomain != "" {
+		return s.TrustDomain
+	}
 	for _, w := range s.Workloads {
 		if domain, _, _, ok := w.Identity.Split(); ok {
 			return domain
