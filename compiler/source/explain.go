@@ -33,6 +33,10 @@ func (s *prescan) explain(dir string, err error) diag.Finding {
 				WithHelp("check kind, name and namespace of the patch; they must be those of a resource, before prefixes")
 		}
 	}
+	if strings.Contains(text, "cycle detected") {
+		return diag.New("MSH0014", s.innermost(dir, text, at), "the kustomizations refer to each other in a circle").
+			WithHelp("take one of the references away: a base knows nothing of its overlays")
+	}
 	if opFailed.MatchString(text) {
 		for _, l := range s.layers {
 			if n := firstPatch(l); n != nil {

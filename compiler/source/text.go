@@ -105,7 +105,7 @@ func (c *cleaner) replaceInvalid(data []byte) []byte {
 			line, col = line+1, 1
 		}
 	}
-	c.report(diag.New("MSH0030", first, "%q is not UTF-8: %d bytes of it are not, this is the first", c.file, bad).
+	c.report(diag.New("MSH0030", first, "%q is not UTF-8: %s in it cannot be read, this is the first", c.file, plural(bad, "byte")).
 		WithHelp("save the file as UTF-8"))
 	return out
 }

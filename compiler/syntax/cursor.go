@@ -207,8 +207,10 @@ func unknownField(c *cursor, known []string, hints func(string, *cursor) string)
 	if near != "" {
 		f = f.WithHelp("did you mean %q?", near).
 			WithFix("write "+near, diag.Edit{Span: c.keySpan(), NewText: near})
-	} else if len(known) <= 12 {
+	} else if len(known) > 0 && len(known) <= 12 {
 		f = f.WithHelp("it has %s", list(known))
+	} else {
+		f = f.WithHelp("check its spelling and its indentation")
 	}
 	c.d.fault(f, c.path())
 }

@@ -56,7 +56,11 @@ func (j *job) object(r *result, root *yaml.Node) {
 	if !ok {
 		return
 	}
-	j.decode(r, flat, k, len(found) > 0)
+	first := len(r.found)
+	if j.rendered == nil {
+		first -= len(found)
+	}
+	j.decode(r, flat, k, j.rendered == nil && found.HasErrors(), first)
 }
 
 // head is a text field at the top of a document.
@@ -112,10 +116,10 @@ func (j *job) unread(root *yaml.Node, apiVersion, name string, kindKnown bool) (
 		versions := groups[g][name].versions
 		f := diag.New("MSH0105", at("apiVersion"), "%s has no version %q", name, v).
 			WithEffect("the object was not read").
-			WithHelp("its versions are %s", list(versions))
+			WithHelp("%s", versionsText(versions))
 		if near := diag.Nearest(v, versions); near != "" {
 			text := strings.TrimPrefix(g+"/"+near, "/")
-			f = f.WithHelp("did you mean %q? Its versions are %s", text, list(versions)).
+			f = f.WithHelp("did you mean %q? %s", text, versionsText(versions)).
 				WithFix("write "+text, diag.Edit{Span: at("apiVersion"), NewText: text})
 		}
 		return f, true
@@ -130,6 +134,13 @@ func (j *job) unread(root *yaml.Node, apiVersion, name string, kindKnown bool) (
 		}
 	}
 	return diag.Finding{}, false
+}
+
+func versionsText(versions []string) string {
+	if len(versions) == 1 {
+		return "its only version is " + versions[0]
+	}
+	return "its versions are " + list(versions)
 }
 
 func (j *job) unknownKind(g, v, name string, at func(string) diag.Span) diag.Finding {
@@ -153,14 +164,14 @@ func (j *job) unknownKind(g, v, name string, at func(string) diag.Span) diag.Fin
 }
 
 // decode reads one object of a known kind.
-func (j *job) decode(r *result, root *yaml.Node, k kind, faulty bool) {
+// Findings from the index first on are about it.
+func (j *job) decode(r *result, root *yaml.Node, k kind, faulty bool, first int) {
 	o := &Object{APIVersion: head(root, "apiVersion"), Kind: head(root, "kind"), Invalid: faulty}
 	o.positions = positions{doc: j.doc, root: root, rendered: j.rendered}
 	d := &decoder{job: j, obj: o, found: &r.found}
 	top := (&cursor{d: d, n: root}).record()
 	top.get("apiVersion")
 	top.get("kind")
-	before := len(r.found)
 	d.metadata(top, k)
 	if k.core != nil {
 		top.c.check(shapeOf(k.core))
@@ -168,11 +179,9 @@ func (j *job) decode(r *result, root *yaml.Node, k kind, faulty bool) {
 	}
 	k.decode(d, top)
 	top.done()
-	for i := before; i < len(r.found); i++ {
-		if r.found[i].Object != nil {
-			ref := o.Ref()
-			r.found[i].Object = &ref
-		}
+	for i := first; i < len(r.found); i++ {
+		ref := o.Ref() // the name was not known to all of them
+		r.found[i].Object = &ref
 	}
 	j.sort(r, o, root)
 }

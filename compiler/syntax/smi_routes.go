@@ -117,7 +117,9 @@ func headerName(at *cursor, name string, seen map[string]diag.Span) {
 		*f = f.WithHelp("names of headers hold letters, digits and hyphens; match the path by pathRegex, the authority by `host`")
 	}
 	lower := strings.ToLower(name)
-	if prior, twice := seen[lower]; twice {
+	if prior, twice := seen[lower]; twice && prior == here {
+		return // the same key twice in one map: reported as such
+	} else if twice {
 		f := at.faultAt(here, "MSH0112", "the header %q stands twice in this match", name)
 		*f = f.WithRelated(prior, "it is already here").
 			WithEffect("other tools would keep the last one only, and match more than was meant").

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"fmt"
+	"strconv"
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -99,7 +100,10 @@ func wholeWeight(c *cursor) int64 {
 	}
 	f := c.fault("MSH0114", "the weight is %s", describe(c.n))
 	*f = f.WithHelp("write a whole number from 0 to %d; only the ratios of the weights count", uint32(1<<32-1))
-	if q, err := resource.ParseQuantity(c.n.Value); err == nil && c.n.Tag == "!!str" && q.MilliValue() > 0 {
+	if v, err := strconv.ParseUint(c.n.Value, 10, 32); err == nil && c.n.Tag == "!!str" {
+		*f = f.WithHelp("write it without quotation marks: %d", v).
+			WithFix("drop the quotation marks", diag.Edit{Span: c.span(), NewText: c.n.Value})
+	} else if q, err := resource.ParseQuantity(c.n.Value); err == nil && c.n.Tag == "!!str" && q.MilliValue() > 0 {
 		*f = f.WithHelp("write a whole number; quantities such as 500m belong to v1alpha1")
 	}
 	return 0
