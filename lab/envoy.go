@@ -89,3 +89,11 @@ func (l *Lab) envoyArgs() []string {
 		"--log-level", "warning", "--file-flush-interval-msec", "10", "--drain-time-s", strconv.Itoa(drain),
 	}
 }
+
+// interception is the exemption that fits how this lab runs its Envoys.
+func (l *Lab) interception() pod.Intercept {
+	if l.rootless {
+		return pod.Intercept{Mark: envoyUID}
+	}
+	return pod.Intercept{UID: envoyUID}
+}

@@ -26,7 +26,6 @@ type Sighting struct {
 	Pod     string
 	Leaf    ir.ServiceID // the service that the client's proxy chose
 	Policy  string       // what the server's proxy names as the deciding object
-	Shadow  string       // the grant that audit mode names
 	Status  int
 	Broken  string // a 503, a time-out: an answer that is no verdict
 }

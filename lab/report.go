@@ -6,7 +6,6 @@ import (
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/syntax"
-	"github.com/meshc/meshc/lab/pod"
 )
 
 var _ = context.Background
@@ -18,9 +17,3 @@ type Report struct{}
 
 func (l *Lab) Test(ctx context.Context) (Report, error) { return Report{}, nil }
 
-func (l *Lab) interception() any {
-	if l.rootless {
-		return pod.Intercept{Mark: envoyUID}
-	}
-	return pod.Intercept{UID: envoyUID}
-}

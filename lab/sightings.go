@@ -28,7 +28,7 @@ func requests(results []caller.Result, entries []Entry, from *Pod, servers []*Po
 		e, ok := server[r.ID]
 		switch {
 		case ok:
-			s.Pod, s.Policy, s.Shadow = e.Pod, e.Policy, e.Shadow
+			s.Pod, s.Policy = e.Pod, e.cause()
 			s.Reached = e.Details == "via_upstream"
 		case len(servers) == 0:
 			s.Pod = header(r, "X-Echo-Workload")
@@ -76,7 +76,7 @@ func connections(results []caller.Result, entries []Entry, from *Pod, servers []
 			s.Reached = answeredTCP(r)
 		case answeredTCP(r) && len(passed) > 0:
 			s.Reached = true
-			s.Pod, s.Policy, s.Shadow = passed[0].Pod, passed[0].Policy, passed[0].Shadow
+			s.Pod, s.Policy = passed[0].Pod, passed[0].cause()
 			passed = passed[1:]
 		}
 		if r.TimedOut {
@@ -108,4 +108,14 @@ func header(r caller.Result, name string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// cause is the object that lets a request through. In audit mode everything gets
+// through; the grant that would have let it through in strict mode is the cause,
+// if there is one.
+func (e Entry) cause() string {
+	if e.Policy == ir.ByAudit && e.Shadow != "" {
+		return e.Shadow
+	}
+	return e.Policy
 }

@@ -72,6 +72,9 @@ func (m *machine) setup(addresses []string) (ipv6 bool, err error) {
 	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = BridgeName
+	// Without an address of its own a bridge takes the lowest of its ports', anew
+	// with each pod, and pods go on sending to the old one for seconds.
+	attrs.HardwareAddr = net.HardwareAddr{0x02, 'm', 'e', 's', 'h', 'c'}
 	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 		return false, fmt.Errorf("add the bridge: %w", err)
 	}
