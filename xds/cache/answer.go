@@ -63,7 +63,9 @@ func (s *Session) Refuse(t link.Type, nonce, reason string) {
 	}
 	s.suspect(t, b, reason)
 	if len(b.resources) == 1 && !b.repair {
-		s.repair(t, b, false)
+		// A refused cluster stays among those that Envoy warms, and the next one
+		// would never be acknowledged: it is taken away as well.
+		s.repair(t, b, t == link.Cluster)
 	}
 	s.pump()
 }
@@ -172,12 +174,23 @@ func (s *Session) unasked() {
 	if s.closed || s.kinds[link.Cluster].open {
 		return
 	}
-	if s.old == nil || len(s.old.suspects) == 0 {
-		s.note(link.Cluster, "the proxy does not ask for clusters; if it goes on, restart it")
+	if s.old != nil && len(s.old.suspects) > 0 {
+		s.note(link.Cluster, "the proxy came back without asking for clusters: taking away those it never acknowledged")
+		s.push(link.Cluster, nil, sortedKeys(s.old.suspects), true)
 		return
 	}
-	s.note(link.Cluster, "the proxy came back without asking for clusters: taking away those it never acknowledged")
-	s.push(link.Cluster, nil, sortedKeys(s.old.suspects), true)
+	// Its last server is gone, and what it was sent is not known. Clusters that it
+	// has are no change to it; one that is stuck is replaced if it was mended.
+	s.note(link.Cluster, "the proxy came back without asking for clusters: sending them all; if it does not ask then, restart it")
+	var all []*link.Resource
+	for r := range s.view.All(link.Cluster) {
+		all = append(all, r)
+	}
+	s.push(link.Cluster, all, nil, true)
+	for _, r := range all {
+		s.resend(r.Name)
+	}
+	s.pump()
 }
 
 // remember is what the next stream of this proxy should know; nil if nothing.

@@ -61,6 +61,17 @@ func newControl(t *testing.T, change ...func(*server.Options)) *control {
 	return c
 }
 
+// sibling is another control plane with the same state, as a replica or a restart is.
+func (c *control) sibling(change ...func(*server.Options)) *control {
+	c.t.Helper()
+	same := func(o *server.Options) {
+		o.Authority, o.Certificate, o.Tokens = c.ca, c.ca.GetCertificate([]string{"127.0.0.1"}), c.tokens
+	}
+	out := newControl(c.t, append([]func(*server.Options){same}, change...)...)
+	out.ca, out.tokens = c.ca, c.tokens
+	return out
+}
+
 func (c *control) listen(at string) string {
 	c.t.Helper()
 	l, err := net.Listen("tcp", at)

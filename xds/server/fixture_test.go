@@ -41,7 +41,9 @@ type svc struct {
 	headless bool
 	tls      bool // mTLS on its cluster, and an inbound chain for its role
 	tamper   func(*clusterv3.Cluster)
-	accounts []string // its own if empty
+	// inboundAt binds its inbound listener to a real address, where a proxy answers "inbound".
+	inboundAt string
+	accounts  []string // its own if empty
 }
 
 // planner gathers resources and sorts them at the end.
@@ -183,11 +185,19 @@ func (s spec) addService(p *planner, plan *ir.Plan, mesh *ir.Mesh, i int, v svc)
 	*role = ir.RolePlan{Identity: id(v.name), Services: []ir.ServiceID{service(v.name)}, Ports: []ir.InboundPlan{{
 		TargetPort: 8080, Protocol: protocol, Services: []ir.PortID{portOf(v.name)}, Chains: make([]ir.Ref, 1), Route: ir.NoRef, Extension: ir.NoRef,
 	}}}
-	p.ref(&role.Listener, ir.TypeListener, "inbound", &listenerv3.Listener{
+	in := &listenerv3.Listener{
 		Name: "inbound", Address: socket("127.0.0.1", 15003), TrafficDirection: corev3.TrafficDirection_INBOUND, BindToPort: wrapperspb.Bool(false),
-	})
+	}
+	inRoutes := toCluster("inbound")
+	if v.inboundAt != "" {
+		at := netip.MustParseAddrPort(v.inboundAt)
+		in.Address, in.BindToPort, role.Ports[0].TargetPort = socket(at.Addr().String(), uint32(at.Port())), nil, at.Port()
+		inRoutes[0].Routes[0].Action = &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 200,
+			Body: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "inbound"}}}}
+	}
+	p.ref(&role.Listener, ir.TypeListener, "inbound", in)
 	p.ref(&role.Ports[0].Chains[0], ir.TypeChain, "inbound/"+name, inboundChain(p.t, name, v.tls))
-	p.ref(&role.Ports[0].Route, ir.TypeRoute, "inbound/"+name, &routev3.RouteConfiguration{Name: "inbound/" + name, VirtualHosts: toCluster("inbound")})
+	p.ref(&role.Ports[0].Route, ir.TypeRoute, "inbound/"+name, &routev3.RouteConfiguration{Name: "inbound/" + name, VirtualHosts: inRoutes})
 }
 
 func socket(host string, port uint32) *corev3.Address {

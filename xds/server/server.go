@@ -15,6 +15,7 @@ import (
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
@@ -129,6 +130,9 @@ func (s *Server) Close() {
 	s.stop()
 	s.grpc.Stop()
 }
+
+// Registry holds the server's metrics.
+func (s *Server) Registry() *prometheus.Registry { return s.metrics.registry }
 
 // World is what is served, nil before the first Set.
 func (s *Server) World() *link.World { return s.cache.World() }

@@ -128,6 +128,11 @@ func TestT1UnansweredClustersAreRescued(t *testing.T) {
 		wantNames(t, r, name)
 		if name == "shop/b:18080" {
 			p.nack(r, "b is bad")
+			r = p.next(link.Cluster) // which leaves it in Envoy's list of warming ones
+			if got := r.GetRemovedResources(); !slices.Equal(got, []string{name}) {
+				t.Fatalf("after the refusal came %s", shown(r))
+			}
+			p.ack(r)
 			continue
 		}
 		p.ack(r)
