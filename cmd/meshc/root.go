@@ -24,6 +24,7 @@ var verbs = []func(streams) *cobra.Command{
 	newExplainCmd,
 	newInspectCmd,
 	newVerifyCmd,
+	newLabCmd,
 	newVersionCmd,
 }
 

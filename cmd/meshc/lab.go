@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/lab"
+)
+
+func newLabCmd(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "lab",
+		Short: "Run a mesh on this machine, with real Envoys",
+		Long: `Run the mesh that manifests describe on this machine: every replica of a workload
+in a network namespace of its own with addresses and names as in a cluster, a
+real Envoy beside it, a control plane. No Kubernetes and no root are needed.`,
+	}
+	cmd.AddCommand(newLabUpCmd(s), newLabExecCmd(s), newLabTestCmd(s), newLabDownCmd(s))
+	return cmd
+}
+
+// labFlags are the flags of every verb that starts a lab.
+type labFlags struct {
+	envoy    string
+	rootless bool
+}
+
+func addLabFlags(cmd *cobra.Command) *labFlags {
+	f := &labFlags{}
+	cmd.Flags().StringVar(&f.envoy, "envoy", "", "Envoy `BINARY` (default MESHC_ENVOY, what 'make envoy' fetched, PATH)")
+	cmd.Flags().BoolVar(&f.rootless, "rootless", false, "use a user namespace even as root")
+	return f
+}
+
+// labOptions compiles manifests for a lab. Findings are reported; an error among
+// them ends the run.
+func (f *labFlags) options(s streams, report *reportFlags, compile *compileFlags, paths []string) (lab.Options, error) {
+	c, err := compile.compile(s, report, paths)
+	if err != nil {
+		return lab.Options{}, err
+	}
+	if err := c.report(s, report); err != nil {
+		return lab.Options{}, err
+	}
+	now, err := judgement()
+	if err != nil {
+		return lab.Options{}, usage(err)
+	}
+	return lab.Options{
+		Tree: c.Tree, Known: c.Lock.Known, Now: now, Envoy: f.envoy, Rootless: f.rootless,
+		Progress: func(text string) { fmt.Fprintln(s.Err, text) },
+	}, nil
+}
+
+func newLabUpCmd(s streams) *cobra.Command {
+	var name string
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "up [PATH...]",
+		Short: "Start a mesh from manifests and run it until Ctrl-C",
+		Long: `Start a mesh from manifests and run it until Ctrl-C or 'meshc lab down'.
+
+Workloads run the built-in echo workload, which says who it is and which identity
+called, or the command in the pod annotation lab.meshc.dev/command. When the lab
+ends nothing is left: it lives in namespaces that the kernel removes with it.`,
+		Example: `  meshc lab up examples/01-bookstore
+  meshc lab up examples/01-bookstore --watch
+  meshc lab exec bookbuyer -- curl -si http://bookstore.bookstore:14001/buy-a-book/new`,
+	}
+	report, compile, flags := addReportFlags(cmd), addCompileFlags(cmd), addLabFlags(cmd)
+	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the lab (default the mesh's)")
+	cmd.Flags().BoolVar(&watch, "watch", false, "compile and apply again whenever a manifest changes")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		opts, err := flags.options(s, report, compile, args)
+		if err != nil {
+			return err
+		}
+		opts.Name = name
+		start := time.Now()
+		l, err := lab.Up(cmd.Context(), opts)
+		if err != nil {
+			return engine(err)
+		}
+		defer l.Down()
+		fmt.Fprintf(s.Out, "lab %q is up after %.1f s\n\n", l.Name(), time.Since(start).Seconds())
+		l.Describe(s.Out)
+		if watch {
+			return runWatching(cmd.Context(), s, report, compile, l, args)
+		}
+		return waitForEnd(cmd.Context(), s, l)
+	}
+	return cmd
+}
+
+// waitForEnd holds the lab until it is to end, and takes it down.
+func waitForEnd(ctx context.Context, s streams, l *lab.Lab) error {
+	select {
+	case <-ctx.Done():
+	case <-l.Done():
+	}
+	fmt.Fprintln(s.Err, "taking the lab down")
+	if err := l.Down(); err != nil {
+		return engine(err)
+	}
+	return nil
+}
+
+func runWatching(ctx context.Context, s streams, report *reportFlags, compile *compileFlags, l *lab.Lab, paths []string) error {
+	fmt.Fprintln(s.Out, "watching the manifests")
+	load := func() (*source.Tree, ir.Known, error) {
+		c, err := compile.compile(s, report, paths)
+		if err != nil {
+			return nil, ir.Known{}, err
+		}
+		// The lab compiles again and refuses what has errors; here they are shown.
+		_ = c.report(s, report)
+		return c.Tree, c.Lock.Known, nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan error, 1)
+	go func() { watched <- l.Watch(ctx, load, func(u lab.Update) { printUpdate(s, u) }) }()
+	err := waitForEnd(ctx, s, l)
+	stop()
+	return errors.Join(err, <-watched)
+}
+
+func printUpdate(s streams, u lab.Update) {
+	switch {
+	case u.Err != nil && !errors.As(u.Err, new(*exitError)):
+		fmt.Fprintf(s.Err, "meshc: %v\n", u.Err)
+	case u.Err != nil: // already reported
+	case u.Empty():
+		fmt.Fprintln(s.Out, "the manifests changed, the mesh did not")
+	default:
+		fmt.Fprintf(s.Out, "applied in %.2f s:\n", u.Took.Seconds())
+		for _, d := range u.Differences {
+			fmt.Fprintln(s.Out, "  "+d.String())
+		}
+		for _, p := range u.Pods {
+			fmt.Fprintln(s.Out, "  "+p)
+		}
+	}
+}
+
+func newLabExecCmd(s streams) *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "exec WORKLOAD[/N] -- COMMAND [ARGUMENT...]",
+		Short: "Run a program in a pod of the running lab",
+		Long: `Run any program of this machine in a pod: it sees the pod's network, names and
+addresses, and its calls go through the pod's Envoy. WORKLOAD is a workload's
+name, with its namespace before it (NAMESPACE/NAME) where that is needed; N is
+the replica, counted from 0.`,
+		Example: `  meshc lab exec bookbuyer -- curl -si http://bookstore.bookstore:14001/buy-a-book/new
+  meshc lab exec bookstore/bookstore-v1/0 -- cat /etc/resolv.conf`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := lab.Find(name)
+			if err != nil {
+				return usage(err)
+			}
+			code, err := r.Exec(args[0], args[1:], os.Stdin, os.Stdout, os.Stderr)
+			if err != nil {
+				return engine(err)
+			}
+			if code != 0 {
+				return failed(code)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the lab, where several run")
+	cmd.Flags().SetInterspersed(false)
+	return cmd
+}
+
+func newLabDownCmd(s streams) *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:     "down",
+		Short:   "End the running lab; nothing of it is left",
+		Example: "  meshc lab down",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := lab.Find(name)
+			if err != nil {
+				return usage(err)
+			}
+			if err := r.Down(cmd.Context()); err != nil {
+				return engine(err)
+			}
+			fmt.Fprintf(s.Err, "lab %q is down\n", r.Name())
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the lab, where several run")
+	return cmd
+}
+
+func newLabTestCmd(s streams) *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:     "test",
+		Short:   "Run the running lab's verdict tables on its Envoys",
+		Example: "  meshc lab test",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			r, err := lab.Find(name)
+			if err != nil {
+				return usage(err)
+			}
+			_, err = r.Test()
+			if err != nil {
+				return engine(err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the lab, where several run")
+	return cmd
+}
