@@ -28,7 +28,7 @@ var workloadCodes = []Entry{
 		"targetPort: web\n# containers: ports: [{name: http, containerPort: 8080}]", "targetPort: http"),
 	same(Error, "MSH4009", "a named port means different things",
 		"Workloads of one account back the same services, but a named target port has different numbers in them, and in one of them that number belongs to another service port too. What a grant opens would depend on the workload that answers, so the port stays closed.",
-		"# one Deployment: http=8080, admin=9090; the other: http=9090, admin=8080", "# the same numbers in both, or an account for each"),
+		"ports: [{port: 80, targetPort: http}, {port: 81, targetPort: 8080}]\n# one Deployment: http is 8080; the other, of the same account: http is 9090", "# http is 8080 in both, or an account for each"),
 	same(Error, "MSH4010", "a label of the mesh has an unknown value",
 		"`meshc.dev/inject` is enabled or disabled. Another value counts as enabled: the safe side, where the workload must speak mTLS.",
 		"labels: {meshc.dev/inject: \"false\"}", "labels: {meshc.dev/inject: disabled}"),
