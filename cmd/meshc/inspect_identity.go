@@ -21,6 +21,7 @@ type identityView struct {
 type callView struct {
 	Port     string      `json:"port"`
 	Protocol ir.Protocol `json:"protocol"`
+	Mode     ir.Mode     `json:"mode"`            // of the destination
 	Because  []causeView `json:"because"`         // grants; empty where the mode opens it, or for another leaf of a split
 	Split    string      `json:"split,omitempty"` // the split that divides the calls
 }
@@ -32,6 +33,8 @@ type roleView struct {
 
 type portView struct {
 	Services   []string     `json:"services"`
+	Mode       ir.Mode      `json:"mode"`
+	Plaintext  bool         `json:"plaintext"` // clients without a mesh certificate may reach it
 	Protocol   ir.Protocol  `json:"protocol"`
 	TargetPort uint16       `json:"targetPort,omitempty"`
 	Clients    []clientView `json:"clients"`
@@ -60,7 +63,7 @@ func viewIdentity(b *bundle.Bundle, id ir.Identity) identityView {
 	sent := newSending(b)
 	plan := b.Plan.Identities[slices.IndexFunc(b.Plan.Identities, func(p ir.IdentityPlan) bool { return p.Identity == id })]
 	for _, port := range b.Plan.Scopes[plan.Scope].Outbound {
-		call := callView{Port: port.String(), Protocol: sent.outbound[port].Protocol, Because: []causeView{}}
+		call := callView{Port: port.String(), Protocol: sent.outbound[port].Protocol, Because: []causeView{}, Mode: b.Mesh.Namespace(port.Service.Namespace).Mode}
 		for _, g := range b.Mesh.Grants {
 			if slices.Contains(g.Sources, id) && slices.Contains(g.Ports, port) {
 				call.Because = append(call.Because, cause(b, g.Name))
@@ -89,6 +92,7 @@ func viewRole(b *bundle.Bundle, r *ir.RolePlan) roleView {
 		because := map[ir.Identity][]causeView{}
 		for _, s := range p.Services {
 			port.Services = append(port.Services, s.String())
+			port.Mode, port.Plaintext = openness(b.Mesh, r.Identity, s, port.Plaintext)
 		}
 		for _, g := range b.Mesh.Grants {
 			opens := slices.ContainsFunc(g.Ports, func(id ir.PortID) bool { return slices.Contains(p.Services, id) })
@@ -108,6 +112,18 @@ func viewRole(b *bundle.Bundle, r *ir.RolePlan) roleView {
 	return v
 }
 
+// openness is what may call a port without a grant.
+func openness(m *ir.Mesh, server ir.Identity, id ir.PortID, plaintext bool) (ir.Mode, bool) {
+	_, namespace, _, _ := server.Split()
+	settings := m.Namespace(namespace)
+	if s, ok := m.Service(id.Service); ok {
+		if p, ok := s.Port(id.Port); ok {
+			plaintext = plaintext || p.Plaintext
+		}
+	}
+	return settings.Mode, plaintext || settings.PlaintextAllowed
+}
+
 func cause(b *bundle.Bundle, grant string) causeView {
 	c := causeView{Grant: grant}
 	if o, ok := b.Mesh.Origins[grant]; ok {
@@ -121,7 +137,11 @@ func (v identityView) text() string {
 	fmt.Fprintf(&b, "%s (SNI %s)\n\nmay call\n", v.Identity, v.SNI)
 	table(&b, func(row func(...any)) {
 		for _, c := range v.Calls {
-			row(c.Port, c.Protocol, causes(c.Because), c.Split)
+			because := causes(c.Because)
+			if c.Mode != ir.Strict {
+				because = "the namespace's mode is " + string(c.Mode)
+			}
+			row(c.Port, c.Protocol, because, c.Split)
 		}
 		if len(v.Calls) == 0 {
 			row("nothing")
@@ -134,8 +154,14 @@ func (v identityView) text() string {
 				for _, c := range p.Clients {
 					row(c.Identity, causes(c.Because))
 				}
-				if len(p.Clients) == 0 {
+				switch {
+				case p.Mode != ir.Strict:
+					row("every mesh identity", "the namespace's mode is "+string(p.Mode))
+				case len(p.Clients) == 0:
 					row("nobody by a grant")
+				}
+				if p.Plaintext {
+					row("clients without a mesh certificate", "plaintext is allowed")
 				}
 			})
 		}

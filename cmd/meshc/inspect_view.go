@@ -233,7 +233,8 @@ func size(n int) string {
 }
 
 func table(b *strings.Builder, fill func(row func(cells ...any))) {
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	var padded strings.Builder
+	w := tabwriter.NewWriter(&padded, 0, 0, 2, ' ', 0)
 	fill(func(cells ...any) {
 		text := make([]string, len(cells))
 		for i, c := range cells {
@@ -242,4 +243,7 @@ func table(b *strings.Builder, fill func(row func(cells ...any))) {
 		fmt.Fprintln(w, "  "+strings.Join(text, "\t"))
 	})
 	w.Flush()
+	for line := range strings.Lines(padded.String()) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
 }

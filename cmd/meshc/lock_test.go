@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const export = `# meshc.lock v1
+# from: file catalog.yaml
+# at: 2020-01-01T00:00:00Z
+account other/nobody
+account shop/front
+account shop/web
+service shop/web account=shop/web port=80,name=http,target=8080
+`
+
+// Policy in one repository, applications in another: an export pins what the
+// policy needs of them, and no more.
+func TestLockPinsWhatThePolicyNeeds(t *testing.T) {
+	src, dir := t.TempDir(), filepath.Join(t.TempDir(), "b")
+	exported := filepath.Join(t.TempDir(), "export.lock")
+	writeFiles(t, src, map[string]string{"policy.yaml": policyManifests})
+	writeFiles(t, filepath.Dir(exported), map[string]string{"export.lock": export})
+
+	wants(t, exitFindings, "build", src, "-o", dir)
+	wants(t, exitUsage, "lock", src, "--update")
+	wants(t, exitFindings, "lock", src)
+	if _, err := os.Stat(filepath.Join(src, lockName)); !os.IsNotExist(err) {
+		t.Errorf("a lock was written although facts are missing: %v", err)
+	}
+	wants(t, exitClean, "lock", src, "--from", exported)
+	text, err := os.ReadFile(filepath.Join(src, lockName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# from: file catalog.yaml\n", "\naccount shop/front\n", "\nservice shop/web "} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the lock lacks %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(string(text), "nobody") {
+		t.Errorf("the lock pins what nothing needs:\n%s", text)
+	}
+	wants(t, exitClean, "build", src, "-o", dir, "--locked")
+	if m := manifest(t, dir); m.Lock.From != "file catalog.yaml" || len(m.Inputs) != 2 {
+		t.Errorf("manifest %+v", m)
+	}
+	before := string(text)
+	wants(t, exitClean, "lock", src)
+	if text, err = os.ReadFile(filepath.Join(src, lockName)); err != nil || string(text) != before {
+		t.Errorf("a second lock changed it (%v):\n%s", err, text)
+	}
+}
+
+func TestLockedRefusesAFactThatNothingNeeds(t *testing.T) {
+	src, dir := t.TempDir(), filepath.Join(t.TempDir(), "b")
+	writeFiles(t, src, map[string]string{"policy.yaml": policyManifests, lockName: export})
+	wants(t, exitClean, "build", src, "-o", dir)
+	_, err := wants(t, exitFindings, "build", src, "-o", dir, "--locked")
+	if !strings.Contains(err, "MSH0207") || !strings.Contains(err, lockName+":4:1") {
+		t.Errorf("findings: %s", err)
+	}
+	wants(t, exitClean, "lock", src)
+	wants(t, exitClean, "build", src, "-o", dir, "--locked")
+}
+
+func TestAnOldLockWarnsOrFails(t *testing.T) {
+	src, dir := t.TempDir(), filepath.Join(t.TempDir(), "b")
+	writeFiles(t, src, map[string]string{"policy.yaml": policyManifests, lockName: export, "meshc.yaml": `apiVersion: meshc.dev/v1alpha1
+kind: Mesh
+metadata: {name: town}
+spec: {lock: {maxAge: 168h}}
+`})
+	_, err := wants(t, exitClean, "build", src, "-o", dir)
+	if !strings.Contains(err, "MSH0206") {
+		t.Errorf("findings: %s", err)
+	}
+	wants(t, exitFindings, "build", src, "-o", dir, "--fail-on-stale")
+	t.Setenv("SOURCE_DATE_EPOCH", "1577900000") // a day after the export
+	if _, err := wants(t, exitClean, "build", src, "-o", dir, "--fail-on-stale"); strings.Contains(err, "MSH0206") {
+		t.Errorf("findings: %s", err)
+	}
+}
