@@ -2,6 +2,8 @@ package envoy_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -10,9 +12,9 @@ import (
 // addSplit splits every port of a root; backends are written as NAME=WEIGHT.
 func addSplit(m *ir.Mesh, name, root string, port uint16, matches []ir.Match, backends map[string]uint32) {
 	sp := ir.Split{Name: "TrafficSplit/" + name, Root: svcID(root), Matches: matches}
-	for svc, weight := range backends {
+	for _, svc := range slices.Sorted(maps.Keys(backends)) {
 		_, known := m.Service(svcID(svc))
-		sp.Backends = append(sp.Backends, ir.Backend{Service: svcID(svc), Weight: weight, Ports: []uint16{port}, Missing: !known})
+		sp.Backends = append(sp.Backends, ir.Backend{Service: svcID(svc), Weight: backends[svc], Ports: []uint16{port}, Missing: !known})
 	}
 	m.Splits = append(m.Splits, sp)
 	sortMesh(m)

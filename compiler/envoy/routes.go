@@ -180,12 +180,15 @@ func namesOwn(branches []branch) bool {
 	})
 }
 
-// leavesMesh tells whether a share of a meshed port's calls goes outside.
+// leavesMesh tells whether a client that may not leave the mesh can be given a
+// port some of whose calls go outside: to a leaf, or to the root's own endpoints
+// beside leaves. An outside service by itself is given to nobody else.
 func (l *lowering) leavesMesh(branches []branch) bool {
+	alone := len(branches) == 1 && len(branches[0].shares) == 1
 	return slices.ContainsFunc(branches, func(b branch) bool {
 		return slices.ContainsFunc(b.shares, func(s share) bool {
 			svc, ok := l.mesh.Service(s.port.Service)
-			return ok && svc.Outside && !s.own
+			return ok && svc.Outside && !(s.own && alone)
 		})
 	})
 }

@@ -116,9 +116,11 @@ func (w *world) set(p *proxy, resources map[resource.Type][]types.Resource) {
 
 // nextPort counts through ports that no outgoing connection is given by the
 // system, so that a port found free stays free until Envoy takes it.
-var nextPort atomic.Uint32
-
-func init() { nextPort.Store(uint32(os.Getpid()) * 97) }
+var nextPort = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(uint32(os.Getpid()) * 97)
+	return &n
+}()
 
 func (w *world) free() netip.AddrPort {
 	w.t.Helper()
