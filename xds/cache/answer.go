@@ -37,6 +37,7 @@ func (s *Session) Acknowledge(t link.Type, nonce string) {
 	}
 	k.acked++
 	k.lastAck = time.Now()
+	s.returned = s.returned && t != link.Cluster
 	for _, r := range b.resources {
 		if e := k.held[r.Name]; e != nil && e.sent == r {
 			e.good = r

@@ -21,13 +21,13 @@ func (s *Session) pump() {
 	if s.closed {
 		return
 	}
-	blocked := false
+	// A proxy that came back asks for clusters first; one that does not is stuck.
+	blocked := s.returned && !s.kinds[link.Cluster].open
 	for t := range link.Types {
-		if !s.kinds[t].open {
-			continue
+		if s.kinds[t].open {
+			s.answerAbsent(t)
+			s.send(t, s.ready(t, blocked))
 		}
-		s.answerAbsent(t)
-		s.send(t, s.ready(t, blocked))
 		blocked = blocked || s.waiting(t)
 	}
 	if !blocked {

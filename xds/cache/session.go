@@ -65,9 +65,12 @@ type Session struct {
 	kinds   [link.Types]*kind
 	secrets map[string]*link.Resource
 	timers  map[*batch]*time.Timer
-	lonely  *time.Timer // waits for a first request for clusters
-	old     *memory
-	settled bool
+	// returned: the client was connected before and has versions of something else
+	// than clusters; lonely then waits for its first request for clusters.
+	returned bool
+	lonely   *time.Timer
+	old      *memory
+	settled  bool
 }
 
 // Open registers a session. An error is a *link.Refusal that the client may be told.

@@ -51,9 +51,6 @@ func (s *Session) open(t link.Type) bool {
 	if t == link.Cluster && s.lonely != nil {
 		s.lonely.Stop()
 	}
-	if first && t != link.Cluster && !s.kinds[link.Cluster].open && s.lonely == nil {
-		s.lonely = time.AfterFunc(s.opts.AckTimeout, s.unasked)
-	}
 	return first
 }
 
@@ -61,6 +58,9 @@ func (s *Session) open(t link.Type) bool {
 // have, nothing needs to be sent; of others only the version is known.
 func (s *Session) report(t link.Type, initial map[string]string) {
 	k := s.kinds[t]
+	if t != link.Cluster && len(initial) > 0 && !s.kinds[link.Cluster].open && !s.returned {
+		s.returned, s.lonely = true, time.AfterFunc(s.opts.AckTimeout, s.unasked)
+	}
 	for name, version := range initial {
 		r := s.target(t, name)
 		if t == link.Secret && name == Identity {

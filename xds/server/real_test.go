@@ -151,34 +151,43 @@ func TestT1OnEnvoyAfterReconnect(t *testing.T) {
 		t.Run(map[bool]string{false: "same server", true: "restarted server"}[restart], func(t *testing.T) {
 			t.Parallel()
 			// The first stream ends before it would be rescued.
-			c := newControl(t, func(o *server.Options) { o.AckTimeout = 4 * time.Second })
+			c := newControl(t, func(o *server.Options) { o.AckTimeout = 3 * time.Second })
 			subnet := map[bool]int{false: 83, true: 84}[restart]
-			s, all := caller(t, subnet, map[string]func(*clusterv3.Cluster){"shop/b": lateFailure}, "shop/a", "shop/b", "shop/c")
-			for i, name := range []string{"a", "b", "c"} {
+			s, all := caller(t, subnet, map[string]func(*clusterv3.Cluster){"shop/b": lateFailure}, "shop/a", "shop/b", "shop/c", "shop/d")
+			for i, name := range []string{"a", "b", "c", "d"} {
 				all[i].endpoints = []string{backend(t, name)}
 			}
 			snap := snapshot(all, buyer)
 			good, _ := caller(t, subnet, nil, "shop/a")
+			later := s
+			s.services, s.calls = s.services[:3:3], map[string][]string{"shop/buyer": {"shop/a", "shop/b", "shop/c"}}
 			w := c.wire()
 			c.server.Set(good.build(t), snap)
 			e := c.startEnvoy("shop/buyer", "shop/buyer-0", true)
 			must(t, c.server.WaitAcked(within(t), "shop/buyer-0"))
 			c.server.Set(s.build(t), snap)
 			eventually(t, "the wedge", func() error {
-				if n := e.stats("cluster_manager.cds.update_rejected")["cluster_manager.cds.update_rejected"]; n == 0 {
-					return fmt.Errorf("%d updates rejected", n)
+				// The good one is warm, the bad one is refused, and no answer comes.
+				s := e.stats("cluster")
+				if s["cluster.shop/c_18080.membership_total"] != 1 || s["cluster_manager.cds.update_rejected"] != 1 || s["cluster_manager.warming_clusters"] != 1 {
+					return fmt.Errorf("%v", s)
+				}
+				if k := kindOf(t, buyerStatus(t, c), link.Cluster); k.Waiting != 1 {
+					return fmt.Errorf("%+v", k)
 				}
 				return nil
 			})
+			serving := c
 			if restart {
 				// It knows of no refusal: what frees the proxy is a mended bundle.
-				restarted := c.sibling(func(o *server.Options) { o.AckTimeout = time.Second })
-				s.services[1].tamper = nil
-				restarted.server.Set(s.build(t), snap)
-				w.lead(restarted.address)
+				serving = c.sibling(func(o *server.Options) { o.AckTimeout = time.Second })
+				later.services[1].tamper = nil
+				w.lead(serving.address)
 			}
+			serving.server.Set(later.build(t), snap)
 			w.cut()
 			get(t, fmt.Sprintf("127.0.%d.3", subnet), "200 c")
+			get(t, fmt.Sprintf("127.0.%d.4", subnet), "200 d")
 		})
 	}
 }
@@ -198,7 +207,7 @@ func TestT2OnEnvoy(t *testing.T) {
 	if took := time.Since(start); took > 7*time.Second {
 		t.Errorf("the changed cluster took %s to be warm", took)
 	}
-	if n := e.stats("cluster.shop/a:18080.assignment_use_cached")["cluster.shop/a:18080.assignment_use_cached"]; n != 0 {
+	if n := e.stats("cluster.shop/a_18080.assignment_use_cached")["cluster.shop/a_18080.assignment_use_cached"]; n != 0 {
 		t.Error("Envoy gave up waiting for the endpoints")
 	}
 	get(t, "127.0.85.1", "200 a")
