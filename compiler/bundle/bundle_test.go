@@ -105,7 +105,7 @@ func TestWhatEachDigestDependsOn(t *testing.T) {
 
 // Whatever byte is lost or changed on the way, nothing of the bundle is served.
 func TestEveryDamagedByteIsRefused(t *testing.T) {
-	whole := packed(t, sample(1)).Files()
+	whole := packed(t, tiny()).Files()
 	for name, content := range whole {
 		for i := range content {
 			damaged := maps.Clone(whole)

@@ -80,14 +80,14 @@ func (e entry) check(pack []byte) string {
 
 // unmarshalAny takes an Any as MarshalAny writes it apart.
 func unmarshalAny(t ir.ResourceType, in []byte) ([]byte, bool) {
-	url, rest, ok := cutField(0x0a, in)
+	url, rest, ok := cutField(tagTypeURL, in)
 	if !ok || typeURLs[t] == "" || string(url) != typeURLs[t] {
 		return nil, false
 	}
 	if len(rest) == 0 {
 		return nil, true
 	}
-	body, rest, ok := cutField(0x12, rest)
+	body, rest, ok := cutField(tagValue, rest)
 	return body, ok && len(rest) == 0
 }
 

@@ -72,24 +72,28 @@ func compareFiles(a, b File) int {
 
 // packResources serialises every resource once and says where it lies.
 func (b *Bundle) packResources() ([]entry, []byte, error) {
-	var pack []byte
-	entries := make([]entry, 0, len(b.Plan.Resources))
-	offsets := map[[32]byte]int{}
+	room := 0
 	for _, r := range b.Plan.Resources {
 		if typeURLs[r.Type] == "" {
 			return nil, nil, fmt.Errorf("bundle: resource %q has the unknown type %q", r.Name, r.Type)
 		}
-		message := MarshalAny(r.Type, r.Body)
-		sum := sha256.Sum256(message)
-		offset, seen := offsets[sum]
-		if !seen {
-			pack = binary.AppendUvarint(pack, uint64(len(message)))
-			offset = len(pack)
-			offsets[sum] = offset
-			pack = append(pack, message...)
+		room += binary.MaxVarintLen64 + anySize(r.Type, r.Body)
+	}
+	pack := make([]byte, 0, room) // never grows, so that slices of it stay
+	entries := make([]entry, 0, len(b.Plan.Resources))
+	offsets := make(map[[32]byte]int, len(b.Plan.Resources))
+	for _, r := range b.Plan.Resources {
+		before, size := len(pack), anySize(r.Type, r.Body)
+		pack = binary.AppendUvarint(pack, uint64(size))
+		offset := len(pack)
+		pack = appendAny(pack, r.Type, r.Body)
+		sum := sha256.Sum256(pack[offset:])
+		if first, seen := offsets[sum]; seen {
+			pack, offset = pack[:before], first
 		}
-		entries = append(entries, entry{Type: r.Type, Name: r.Name, Offset: offset, Length: len(message), Digest: sum})
-		b.packed = append(b.packed, message)
+		offsets[sum] = offset
+		entries = append(entries, entry{Type: r.Type, Name: r.Name, Offset: offset, Length: size, Digest: sum})
+		b.packed = append(b.packed, pack[offset:offset+size:offset+size])
 		b.versions = append(b.versions, hex.EncodeToString(sum[:]))
 	}
 	if len(pack) > maxPack {
@@ -100,17 +104,38 @@ func (b *Bundle) packResources() ([]entry, []byte, error) {
 
 // MarshalAny is the serialised google.protobuf.Any of a message of the type.
 func MarshalAny(t ir.ResourceType, body []byte) []byte {
-	url := typeURLs[t]
-	out := make([]byte, 0, len(url)+len(body)+12)
-	out = append(out, 0x0a) // field 1, type_url
-	out = binary.AppendUvarint(out, uint64(len(url)))
-	out = append(out, url...)
+	return appendAny(make([]byte, 0, anySize(t, body)), t, body)
+}
+
+const (
+	tagTypeURL = 0x0a // field 1, bytes
+	tagValue   = 0x12 // field 2, bytes
+)
+
+func appendAny(out []byte, t ir.ResourceType, body []byte) []byte {
+	out = append(out, tagTypeURL)
+	out = binary.AppendUvarint(out, uint64(len(typeURLs[t])))
+	out = append(out, typeURLs[t]...)
 	if len(body) == 0 {
 		return out
 	}
-	out = append(out, 0x12) // field 2, value
+	out = append(out, tagValue)
 	out = binary.AppendUvarint(out, uint64(len(body)))
 	return append(out, body...)
+}
+
+// anySize is the length of what appendAny appends.
+func anySize(t ir.ResourceType, body []byte) int {
+	size := fieldSize(len(typeURLs[t]))
+	if len(body) > 0 {
+		size += fieldSize(len(body))
+	}
+	return size
+}
+
+func fieldSize(n int) int {
+	var length [binary.MaxVarintLen64]byte
+	return 1 + binary.PutUvarint(length[:], uint64(n)) + n
 }
 
 func encodeIndex(entries []entry, p *ir.Plan) []byte {
