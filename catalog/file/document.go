@@ -163,7 +163,7 @@ func (r *reader) servicePorts(n *yaml.Node) (ports []catalog.ServicePort) {
 		var p catalog.ServicePort
 		r.fields(n, "the port",
 			field{"port", true, func(n *yaml.Node) { p.Port = r.port(n, "port") }},
-			field{"name", false, func(n *yaml.Node) { p.Name = r.text(n, "the port's name").s }},
+			field{"name", false, func(n *yaml.Node) { p.Name = r.portName(n) }},
 			field{"protocol", false, func(n *yaml.Node) { p.Protocol = ir.Protocol(r.choice(n, "protocol", protocols)) }},
 			field{"targetPort", false, func(n *yaml.Node) { p.TargetPort = r.port(n, "targetPort") }})
 		if p.Protocol == "" {

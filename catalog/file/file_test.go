@@ -149,6 +149,7 @@ var faults = []struct{ name, spec, code, at, says string }{
 	{"headless with a VIP", "  services:\n  - {name: a/s, headless: true, vips: [10.0.0.1], ports: []}", "MSH4511", "5:40", "headless and has"},
 	{"name without namespace", "  services:\n  - {name: cart, headless: true, ports: []}", "MSH4512", "5:12", "NAMESPACE/NAME"},
 	{"name with capitals", "  services:\n  - {name: a/Cart, headless: true, ports: []}", "MSH4512", "5:12", "lower-case"},
+	{"port name with a blank", "  services:\n  - {name: a/s, headless: true, ports: [{port: 1, name: \"a b\"}]}", "MSH4512", "5:57", "dashes only"},
 	{"hostname with a dot", "  services:\n  - {name: a/s, headless: true, ports: [], endpoints: [{address: 10.0.0.1, hostname: a.b}]}", "MSH4512", "5:86", "DNS label"},
 	{"alias", "  workloads:\n  - &x {name: a/x, identity: a/x}\n  - *x", "MSH4501", "6:5", "write the value out"},
 	{"broken YAML", "  services: [", "MSH4501", "", "nothing in the catalog counts"},

@@ -48,6 +48,14 @@ func (r *reader) named(n *yaml.Node, what string) text {
 	return t
 }
 
+func (r *reader) portName(n *yaml.Node) string {
+	t := r.text(n, "the port's name")
+	if t.s != "" && !label(t.s, false) {
+		r.report(diag.New("MSH4512", t.at, "the port's name %q may hold lower-case letters, digits and dashes only", t.s))
+	}
+	return t.s
+}
+
 // label is a DNS label, or with dots a DNS subdomain.
 func label(s string, dots bool) bool {
 	most := 63

@@ -72,7 +72,8 @@ type Options struct {
 	ExcludeRanges   []netip.Prefix
 }
 
-func (o Options) check() error {
+// Check says what is wrong with the options, before anything is changed.
+func (o Options) Check() error {
 	switch {
 	case o.Exempt.by == "":
 		return errors.New("nothing is exempt: Envoy's own connections would come back to it for ever")
@@ -99,7 +100,7 @@ func (o Options) check() error {
 // It replaces what an earlier Apply did, in one transaction. Open connections
 // stay as they are.
 func Apply(o Options) error {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return fmt.Errorf("netinit: %w", err)
 	}
 	if err := prepareLoopback(); err != nil {
