@@ -182,7 +182,14 @@ func parsePattern(regex string) *pattern {
 	if err != nil {
 		return &pattern{err: err.Error()}
 	}
-	return &pattern{size: len(prog.Inst), anything: isAnything(re), open: endsOpen(re), literal: literalStart(re)}
+	size, err := ir.ExpressionSize(regex)
+	if err != nil {
+		return &pattern{err: err.Error()}
+	}
+	if size <= ir.ProgramLimit {
+		size = len(prog.Inst)
+	}
+	return &pattern{size: size, anything: isAnything(re), open: endsOpen(re), literal: literalStart(re)}
 }
 
 func isAnything(re *syntax.Regexp) bool {
