@@ -17,6 +17,7 @@ import (
 	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/verify"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -150,13 +151,23 @@ func descend(v any, path []string) any {
 	return v
 }
 
-// tellVerdicts answers lines of FROM TO METHOD PATH [name:value...], or FROM TO tcp.
+// tellVerdicts answers lines of FROM TO METHOD PATH [name:value...], or FROM TO
+// tcp, by the IR and by the compiled configuration: these must agree.
 func tellVerdicts(t *testing.T, r *compiler.Result, asks []string) []byte {
 	t.Helper()
+	compiled, err := verify.New(r.Plan, r.Mesh.Settings.ServiceRanges...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	for _, ask := range asks {
 		request := parseRequest(t, r.Mesh, ask)
 		meant := ir.Decide(r.Mesh, request)
+		if does, err := compiled.Decide(request); err != nil {
+			t.Errorf("%s: %v", ask, err)
+		} else if why := meant.Disagreement(does); why != "" {
+			t.Errorf("%s: the configuration does not do what the mesh means: %s", ask, why)
+		}
 		fmt.Fprintf(&out, "%s\n  %s", ask, meant.Outcome)
 		if meant.Status != 0 {
 			fmt.Fprintf(&out, " %d", meant.Status)
