@@ -24,7 +24,10 @@ var verbs = []func(streams) *cobra.Command{
 	newExplainCmd,
 	newInspectCmd,
 	newVerifyCmd,
+	newCatalogCmd,
+	newTokenCmd,
 	newLabCmd,
+	newNetinitCmd,
 	newVersionCmd,
 }
 
