@@ -25,6 +25,8 @@ var verbs = []func(streams) *cobra.Command{
 	newInspectCmd,
 	newVerifyCmd,
 	newCatalogCmd,
+	newServeCmd,
+	newStatusCmd,
 	newTokenCmd,
 	newLabCmd,
 	newNetinitCmd,

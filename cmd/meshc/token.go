@@ -164,7 +164,7 @@ func newTokenRenewCmd(s streams) *cobra.Command {
 		Use:     "renew --server HOST:PORT --ca FILE --token-file FILE",
 		Short:   "Renew the token in a file over TLS, for a timer",
 		Long:    "The file is replaced by rename, which Envoy watches for: its next stream carries the\nnew token. The old one stays valid until it expires, so a renewal that fails can be\nrepeated. Renew well before the end, daily for tokens of some days.",
-		Example: "  meshc token renew --server meshc.example:15129 --ca /etc/meshc/ca.pem --token-file /var/run/meshc/token",
+		Example: "  meshc token renew --server meshc.example:15130 --ca /etc/meshc/ca.pem --token-file /var/run/meshc/token",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error

@@ -29,9 +29,10 @@ type metrics struct {
 	leafFailures prometheus.Counter
 	bundle       *prometheus.GaugeVec
 	drift        *prometheus.GaugeVec
+	degraded     *prometheus.GaugeVec
 }
 
-func newMetrics(s *Server) *metrics {
+func newMetrics() *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "meshc", Subsystem: "xds", Name: name, Help: help}, labels)
 	}
@@ -52,6 +53,7 @@ func newMetrics(s *Server) *metrics {
 		size:      gauge("config_size_bytes", "Bytes of the bundle's resources as linked, by type.", "type"),
 		bundle:    gauge("bundle_info", "The bundle that is served: always 1.", "mesh", "policy_digest", "bundle_digest", "revision"),
 		drift:     gauge("drift_findings", "Differences between what was compiled and what runs, by code.", "code"),
+		degraded:  gauge("degraded", "1 while the newest bundle or catalog is not what is served.", "what"),
 		ackTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "meshc", Subsystem: "xds", Name: "ack_duration_seconds",
 			Help: "Time from sending a response to its acknowledgement, by type.", Buckets: buckets}, []string{"type"}),
 		pushTime: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "meshc", Subsystem: "xds", Name: "push_duration_seconds",
@@ -61,7 +63,7 @@ func newMetrics(s *Server) *metrics {
 		leafFailures: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "meshc", Subsystem: "xds", Name: "leaf_certificate_failures_total",
 			Help: "Certificates that could not be issued."}),
 	}
-	m.registry.MustRegister(m.streams, m.rejected, m.pushes, m.sent, m.removed, m.acks, m.nacks, m.resources, m.size, m.bundle, m.drift,
+	m.registry.MustRegister(m.streams, m.rejected, m.pushes, m.sent, m.removed, m.acks, m.nacks, m.resources, m.size, m.bundle, m.drift, m.degraded,
 		m.ackTime, m.pushTime, m.leaves, m.leafFailures)
 	for t := range link.Types {
 		for _, v := range []*prometheus.CounterVec{m.pushes, m.acks, m.nacks} {

@@ -67,6 +67,7 @@ type Server struct {
 	streams  map[*stream]struct{}
 	roots    *link.Resource
 	rejected []Rejected
+	degraded map[string]Degraded
 	loadedAt time.Time
 }
 
@@ -82,8 +83,8 @@ func New(opts Options) (*Server, error) {
 		opts.Recheck = 2 * time.Second
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{opts: opts, cache: cache.New(), ctx: ctx, stop: stop, streams: map[*stream]struct{}{}}
-	s.metrics = newMetrics(s)
+	s := &Server{opts: opts, cache: cache.New(), ctx: ctx, stop: stop, streams: map[*stream]struct{}{}, degraded: map[string]Degraded{}}
+	s.metrics = newMetrics()
 	s.roots = rootsSecret(opts.Authority.Roots())
 	s.grpc = grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(s.tlsConfig())),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,10 +19,53 @@ type Status struct {
 	Bundle   Bundle     `json:"bundle"`
 	LoadedAt time.Time  `json:"loadedAt,omitzero"`
 	Proxies  []Proxy    `json:"proxies"`
-	Drift    diag.List  `json:"drift,omitempty"`    // what runs otherwise than it was compiled
-	Refused  diag.List  `json:"refused,omitempty"`  // why the newest bundle or catalog is not served
-	Notes    []string   `json:"notes,omitempty"`    // such as: served from the last good bundle
+	Drift    []Finding  `json:"drift,omitempty"`    // what runs otherwise than it was compiled
+	Degraded []Degraded `json:"degraded,omitempty"` // why something newer is not served
 	Rejected []Rejected `json:"rejected,omitempty"` // streams that were refused lately, the oldest first
+}
+
+// Finding is a finding in short.
+type Finding struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	At       string `json:"at"`
+	Message  string `json:"message"`
+	Effect   string `json:"effect,omitempty"`
+	Help     string `json:"help,omitempty"`
+}
+
+// Degraded says that a part of what is served is not the newest, and why.
+type Degraded struct {
+	What     string    `json:"what"` // bundle or catalog
+	Reason   string    `json:"reason"`
+	Since    time.Time `json:"since"`
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+func short(l diag.List) []Finding {
+	var out []Finding
+	for _, f := range l {
+		out = append(out, Finding{Code: string(f.Code), Severity: f.Severity.String(), At: f.At().String(), Message: f.Message, Effect: f.Effect, Help: f.Help})
+	}
+	return out
+}
+
+// Degrade shows in status, and in metrics, that the newest bundle or catalog is
+// not served. An empty reason takes it back.
+func (s *Server) Degrade(what, reason string, findings diag.List) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	since := time.Now()
+	if old, ok := s.degraded[what]; ok {
+		since = old.Since
+	}
+	if reason == "" {
+		delete(s.degraded, what)
+		s.metrics.degraded.WithLabelValues(what).Set(0)
+		return
+	}
+	s.degraded[what] = Degraded{What: what, Reason: reason, Since: since, Findings: short(findings)}
+	s.metrics.degraded.WithLabelValues(what).Set(1)
 }
 
 // Bundle names what is served.
@@ -63,7 +107,7 @@ func (s *Server) Status() Status {
 		m := w.Bundle().Manifest
 		out.Ready = true
 		out.Bundle = Bundle{Mesh: m.Mesh, PolicyDigest: m.PolicyDigest, BundleDigest: m.BundleDigest, Revision: m.Revision}
-		out.Drift = w.Findings()
+		out.Drift = short(w.Findings())
 	}
 	for _, st := range s.open() {
 		out.Proxies = append(out.Proxies, st.status())
@@ -74,6 +118,9 @@ func (s *Server) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out.LoadedAt, out.Rejected = s.loadedAt, slices.Clone(s.rejected)
+	for _, what := range slices.Sorted(maps.Keys(s.degraded)) {
+		out.Degraded = append(out.Degraded, s.degraded[what])
+	}
 	return out
 }
 
@@ -134,7 +181,7 @@ func (s *Server) missing(workloads []string) ([]string, error) {
 		}
 	}
 	var out []string
-	for _, name := range sortedNames(best) {
+	for _, name := range slices.Sorted(maps.Keys(best)) {
 		if best[name] != "" {
 			out = append(out, name+": "+best[name])
 		}
@@ -165,13 +212,4 @@ func lacking(s cache.Status) string {
 		return "it has not asked for everything yet"
 	}
 	return strings.Join(parts, ", ")
-}
-
-func sortedNames(m map[string]string) []string {
-	out := make([]string, 0, len(m))
-	for name := range m {
-		out = append(out, name)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/meshc/meshc/catalog/ca"
+	"github.com/meshc/meshc/catalog/token"
+	"github.com/meshc/meshc/xds/follow"
+	"github.com/meshc/meshc/xds/server"
+)
+
+// serveFlags are the flags of serve.
+type serveFlags struct {
+	follow       follow.Options
+	listen       string
+	admin        string
+	renew        string
+	hosts        []string
+	leaf         time.Duration
+	intermediate time.Duration
+	profiles     bool
+	logFormat    string
+	logLevel     string
+	report       *reportFlags
+}
+
+func newServeCmd(s streams) *cobra.Command {
+	f := &serveFlags{}
+	cmd := &cobra.Command{
+		Use:   "serve --bundle DIR --catalog FILE --state DIR",
+		Short: "Serve a bundle to the proxies of a mesh over xDS",
+		Long: `Serve a bundle to the proxies of a mesh over xDS: aggregated discovery, delta and
+state of the world, over TLS. A proxy proves itself by a join token (see "meshc
+token") or by a client certificate of this mesh; it gets what its identity may
+have and nothing else.
+
+The bundle's folder and the catalog are watched: a change is served at once, and
+what is refused changes nothing. The last good ones are kept in the state folder
+and served when the given ones cannot be at the start. SIGTERM ends it; proxies
+keep what they have.`,
+		Example: "  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc\n  meshc status",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.follow.Bundle, "bundle", "", "`DIR` that `meshc build -o DIR` wrote (required)")
+	flags.StringVar(&f.follow.Catalog, "catalog", "", "`FILE` with services, endpoints and workloads, see docs/catalog.md (required)")
+	stateFlag(cmd, &f.follow.State)
+	flags.StringVar(&f.listen, "listen", ":15128", "`ADDRESS` for proxies")
+	flags.StringVar(&f.admin, "admin", "127.0.0.1:15129", "`ADDRESS` for /healthz, /readyz, /metrics and /status, plain HTTP; empty: none")
+	flags.StringVar(&f.renew, "renew-listen", "", "`ADDRESS` for `meshc token renew`, HTTPS (default none)")
+	flags.StringSliceVar(&f.hosts, "host", nil, "`NAMES` and addresses that the server's certificate is for (default this machine's)")
+	flags.DurationVar(&f.leaf, "leaf", 24*time.Hour, "life of the proxies' certificates")
+	flags.DurationVar(&f.intermediate, "intermediate", 2160*time.Hour, "life of the intermediate authority")
+	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")
+	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
+	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn, error")
+	for _, name := range []string{"bundle", "catalog"} {
+		_ = cmd.MarkFlagRequired(name) // it fails only for a flag that is not there
+	}
+	f.report = addReportFlags(cmd)
+	return cmd
+}
+
+// logger is the log of a server.
+func (f *serveFlags) logger(s streams) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return nil, usage(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.logLevel))
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch f.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(s.Err, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(s.Err, opts)), nil
+	}
+	return nil, usage(fmt.Errorf("--log-format %q is neither text nor json", f.logFormat))
+}
+
+func (f *serveFlags) run(ctx context.Context, s streams) error {
+	log, err := f.logger(s)
+	if err != nil {
+		return err
+	}
+	f.follow.Log = log
+	follower, findings, err := follow.Start(f.follow)
+	if reported := f.report.emit(s, findings, nil); err != nil {
+		if reported != nil {
+			return reported // nothing can be served, and the findings say why
+		}
+		return input(err)
+	}
+	domain := follower.Bundle().Mesh.Settings.TrustDomain
+	authority, err := ca.Open(f.follow.State, ca.Options{TrustDomain: domain, Leaf: f.leaf, Intermediate: f.intermediate})
+	if err != nil {
+		return input(err)
+	}
+	tokens, err := token.Open(f.follow.State, token.Options{Log: log})
+	if err != nil {
+		return input(err)
+	}
+	certificate := authority.GetCertificate(f.names())
+	srv, err := server.New(server.Options{Authority: authority, Certificate: certificate, Tokens: tokens, Log: log})
+	if err != nil {
+		return engine(err)
+	}
+	defer srv.Close()
+	return f.serve(ctx, srv, follower, certificate, tokens.Handler(), log)
+}
+
+// serve listens on all addresses, then runs until ctx ends or one of them fails.
+func (f *serveFlags) serve(ctx context.Context, srv *server.Server, follower *follow.Follower,
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), renewal http.Handler, log *slog.Logger,
+) error {
+	group, ctx := errgroup.WithContext(ctx)
+	proxies, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return input(err)
+	}
+	log.Info("listening for proxies", "address", proxies.Addr().String(), "names", f.names())
+	group.Go(func() error { return srv.Serve(proxies) })
+	for _, h := range []struct {
+		what, address string
+		handler       http.Handler
+		secure        *tls.Config
+	}{
+		{"operators", f.admin, srv.AdminHandler(f.profiles), nil},
+		{"token renewal", f.renew, renewal, &tls.Config{GetCertificate: certificate, MinVersion: tls.VersionTLS12}},
+	} {
+		if h.address == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", h.address)
+		if err != nil {
+			proxies.Close()
+			return input(err)
+		}
+		log.Info("listening for "+h.what, "address", l.Addr().String())
+		if h.secure != nil {
+			l = tls.NewListener(l, h.secure)
+		}
+		web := &http.Server{Handler: h.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+		context.AfterFunc(ctx, func() { stopWeb(web) })
+		group.Go(func() error {
+			if err := web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	group.Go(func() error { follower.Run(ctx, srv); return nil })
+	context.AfterFunc(ctx, srv.Close)
+	if err := group.Wait(); err != nil {
+		return engine(err)
+	}
+	log.Info("stopped; proxies keep what they have")
+	return nil
+}
+
+// stopWeb lets requests that are under way end.
+func stopWeb(web *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = web.Shutdown(ctx) // what does not end in time is cut
+}
+
+// names are what the server's certificate is for: this machine and its loopback
+// if not said otherwise.
+func (f *serveFlags) names() []string {
+	if len(f.hosts) > 0 {
+		return f.hosts
+	}
+	out := []string{"localhost", "127.0.0.1", "::1"}
+	if name, err := os.Hostname(); err == nil && name != "localhost" {
+		out = append(out, name)
+	}
+	if host, _, err := net.SplitHostPort(f.listen); err == nil && host != "" {
+		if a, err := netip.ParseAddr(host); err != nil || !a.IsUnspecified() && !a.IsLoopback() {
+			out = append(out, host)
+		}
+	}
+	return out
+}

@@ -1,0 +1,122 @@
+package follow
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/meshc/meshc/catalog/file"
+	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+// judge opens the given bundle.
+func (f *Follower) judge() (*bundle.Bundle, diag.List, error) {
+	f.given = fingerprint(f.opts.Bundle)
+	b, findings, err := bundle.Open(f.opts.Bundle)
+	if err == nil && b != nil && f.bundle != nil {
+		if was, is := f.bundle.Mesh.Settings.TrustDomain, b.Mesh.Settings.TrustDomain; was != is {
+			return nil, nil, fmt.Errorf("it is of trust domain %q and this server issues certificates of %q: start another server for it", is, was)
+		}
+	}
+	return b, findings, err
+}
+
+// again judges the bundle if anything in its folder changed.
+func (f *Follower) again(s Server) {
+	if fingerprint(f.opts.Bundle) == f.given {
+		return
+	}
+	b, refused, err := f.judge()
+	if b == nil {
+		f.degrade("bundle", whyNot("bundle", f.opts.Bundle, refused, err)+": what was served stays served", refused)
+		f.show(s)
+		return
+	}
+	f.degrade("bundle", "", nil)
+	if b.Manifest.BundleDigest == f.bundle.Manifest.BundleDigest {
+		f.show(s)
+		return
+	}
+	f.bundle = b
+	f.serve(s)
+}
+
+func (f *Follower) catalogChanged() <-chan struct{} {
+	if f.provider == nil {
+		return nil
+	}
+	return f.provider.Changed()
+}
+
+// catalogAgain takes the provider's newest snapshot, or opens a catalog that
+// could not be opened before.
+func (f *Follower) catalogAgain(s Server) {
+	if f.provider == nil {
+		p, err := file.OpenWith(f.opts.Catalog, file.Options{Log: f.opts.Log})
+		if err != nil {
+			return
+		}
+		f.provider = p
+	}
+	snap, err := f.provider.Snapshot(), f.provider.Err()
+	_, was := f.degraded["catalog"]
+	switch {
+	case err != nil && !was:
+		refused := invalid(err)
+		f.degrade("catalog", whyNot("catalog", f.opts.Catalog, refused, err)+": what was served stays served", refused)
+		f.show(s)
+	case err == nil && was:
+		f.degrade("catalog", "", nil)
+		f.show(s)
+	}
+	if snap != f.snapshot {
+		f.snapshot = snap
+		f.serve(s)
+	}
+}
+
+// catalogEvery bounds how often a catalog that keeps changing is written down.
+const catalogEvery = 10 * time.Second
+
+// keepCatalog writes the catalog down for the next start.
+func (f *Follower) keepCatalog(now bool) {
+	if !f.unsaved || !now && time.Since(f.saved) < catalogEvery {
+		return
+	}
+	if _, old := f.degraded["catalog"]; old && f.provider == nil {
+		return // it is the kept one
+	}
+	if err := f.store.keepCatalog(f.snapshot); err != nil {
+		f.opts.Log.Error("the catalog could not be kept for the next start", "error", err)
+	}
+	f.saved, f.unsaved = time.Now(), false
+}
+
+// inode tells a file from another one of the same name, size and time.
+func inode(info os.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return s.Ino
+	}
+	return 0
+}
+
+// fingerprint changes when a file of the bundle does, or the folder itself.
+func fingerprint(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err.Error()
+	}
+	slices.SortFunc(entries, func(a, b os.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
+	var b strings.Builder
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			fmt.Fprintf(&b, "%s %d %d %d\n", e.Name(), info.Size(), info.ModTime().UnixNano(), inode(info))
+		}
+	}
+	return b.String()
+}

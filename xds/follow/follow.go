@@ -1,0 +1,223 @@
+// Package follow keeps a server supplied: it watches a bundle's folder and a
+// catalog's file, hands over what can be taken, and keeps the last good of both
+// in the state folder for a start without them. What cannot be taken changes
+// nothing that is served. It knows neither streams nor what bundles mean.
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/meshc/meshc/catalog"
+	"github.com/meshc/meshc/catalog/file"
+	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+// Options say what to follow. Bundle, Catalog and State are required.
+type Options struct {
+	Bundle  string // folder
+	Catalog string // file
+	State   string // folder; the last good ones are kept below it
+	Log     *slog.Logger
+	// Coalesce is how long changes of the catalog are gathered; 20 ms if zero.
+	Coalesce time.Duration
+	// Poll is how often is looked at what no notice came for; 2 s if zero.
+	Poll time.Duration
+}
+
+// Server takes what is followed; *server.Server is one.
+type Server interface {
+	Set(*bundle.Bundle, *catalog.Snapshot) diag.List
+	Degrade(what, reason string, findings diag.List)
+}
+
+// Follower is what is served now, and where it comes from.
+type Follower struct {
+	opts   Options
+	store  *store
+	bundle *bundle.Bundle
+	given  string // fingerprint of the bundle's folder when it was last judged
+
+	provider *file.Provider
+	snapshot *catalog.Snapshot
+	degraded map[string]degraded
+	saved    time.Time
+	unsaved  bool
+}
+
+type degraded struct {
+	reason   string
+	findings diag.List
+}
+
+// Start loads the given bundle and catalog, or the last good ones in their
+// stead. The findings say why something given was not taken; the error is why
+// nothing can be served at all.
+func Start(opts Options) (*Follower, diag.List, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Coalesce == 0 {
+		opts.Coalesce = 20 * time.Millisecond
+	}
+	if opts.Poll == 0 {
+		opts.Poll = 2 * time.Second
+	}
+	store, err := openStore(opts.State)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &Follower{opts: opts, store: store, degraded: map[string]degraded{}}
+	var findings diag.List
+	if err := f.startBundle(&findings); err != nil {
+		return nil, findings, err
+	}
+	if err := f.startCatalog(&findings); err != nil {
+		return nil, findings, err
+	}
+	return f, findings, nil
+}
+
+// Bundle is what is served.
+func (f *Follower) Bundle() *bundle.Bundle { return f.bundle }
+
+func (f *Follower) startBundle(findings *diag.List) error {
+	b, refused, err := f.judge()
+	if b != nil {
+		f.bundle = b
+		return nil
+	}
+	findings.Add(refused...)
+	reason := whyNot("bundle", f.opts.Bundle, refused, err)
+	last, lastErr := f.store.bundle()
+	if lastErr != nil {
+		return errors.Join(errors.New(reason), lastErr)
+	}
+	f.bundle = last
+	f.degrade("bundle", reason+": the last good one is served", refused)
+	return nil
+}
+
+func (f *Follower) startCatalog(findings *diag.List) error {
+	p, err := file.OpenWith(f.opts.Catalog, file.Options{Log: f.opts.Log})
+	if err == nil {
+		f.provider, f.snapshot = p, p.Snapshot()
+		return nil
+	}
+	refused := invalid(err)
+	findings.Add(refused...)
+	reason := whyNot("catalog", f.opts.Catalog, refused, err)
+	last, lastErr := f.store.catalog()
+	if lastErr != nil {
+		return errors.Join(errors.New(reason), lastErr)
+	}
+	f.snapshot = last
+	f.degrade("catalog", reason+": the last good one is served", refused)
+	return nil
+}
+
+func whyNot(what, path string, refused diag.List, err error) string {
+	switch {
+	case len(refused) > 0:
+		return fmt.Sprintf("%s %q is refused: %s [%s]", what, path, refused[0].Message, refused[0].Code)
+	case err != nil:
+		return fmt.Sprintf("%s %q cannot be read: %v", what, path, err)
+	}
+	return ""
+}
+
+func invalid(err error) diag.List {
+	var i *file.Invalid
+	if errors.As(err, &i) {
+		return i.Findings
+	}
+	return nil
+}
+
+func (f *Follower) degrade(what, reason string, findings diag.List) {
+	if reason == "" {
+		delete(f.degraded, what)
+		return
+	}
+	f.opts.Log.Error("what is served is not the newest", "what", what, "reason", reason)
+	f.degraded[what] = degraded{reason, findings}
+}
+
+// Run hands the server what was loaded and then every change, until ctx ends.
+func (f *Follower) Run(ctx context.Context, s Server) {
+	f.serve(s)
+	watch := newWatch(f.opts.Bundle, f.opts.Log)
+	defer watch.close()
+	defer func() {
+		if f.provider != nil {
+			_ = f.provider.Close() // it never fails
+		}
+		f.keepCatalog(true)
+	}()
+	poll := time.NewTicker(f.opts.Poll)
+	defer poll.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-watch.events():
+			wait(ctx, settle, watch.events())
+			f.again(s)
+		case <-f.catalogChanged():
+			wait(ctx, f.opts.Coalesce, f.catalogChanged())
+			f.catalogAgain(s)
+		case <-poll.C:
+			watch.refresh()
+			f.again(s)
+			f.catalogAgain(s)
+			f.keepCatalog(false)
+		}
+	}
+}
+
+// settle is how long a bundle's folder must be quiet: a plain copy takes a while.
+const settle = 50 * time.Millisecond
+
+// wait lets notices gather until none came for a while, or ten times as long.
+func wait[T any](ctx context.Context, quiet time.Duration, more <-chan T) {
+	end := time.After(10 * quiet)
+	for {
+		select {
+		case <-more:
+			continue
+		case <-time.After(quiet):
+		case <-end:
+		case <-ctx.Done():
+		}
+		return
+	}
+}
+
+func (f *Follower) serve(s Server) {
+	drift := s.Set(f.bundle, f.snapshot)
+	m := f.bundle.Manifest
+	f.opts.Log.Info("serving", "mesh", m.Mesh, "policyDigest", m.PolicyDigest, "revision", m.Revision,
+		"services", len(f.snapshot.Services), "workloads", len(f.snapshot.Workloads), "drift", len(drift))
+	for _, d := range drift {
+		f.opts.Log.Debug("drift", "code", d.Code, "finding", d.Message)
+	}
+	f.show(s)
+	if _, old := f.degraded["bundle"]; !old {
+		if err := f.store.keepBundle(f.bundle); err != nil {
+			f.opts.Log.Error("the bundle could not be kept for the next start", "error", err)
+		}
+	}
+	f.unsaved = true
+	f.keepCatalog(false)
+}
+
+func (f *Follower) show(s Server) {
+	for _, what := range []string{"bundle", "catalog"} {
+		d := f.degraded[what]
+		s.Degrade(what, d.reason, d.findings)
+	}
+}

@@ -1,0 +1,64 @@
+package follow
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/meshc/meshc/catalog"
+	"github.com/meshc/meshc/catalog/file"
+	"github.com/meshc/meshc/catalog/state"
+	"github.com/meshc/meshc/compiler/bundle"
+)
+
+// store is the folder `served` of a state folder: the last good bundle and catalog.
+type store struct{ dir string }
+
+func openStore(stateDir string) (*store, error) {
+	s := &store{dir: filepath.Join(stateDir, "served")}
+	if err := state.Dir(s.dir); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *store) bundleDir() string   { return filepath.Join(s.dir, "bundle") }
+func (s *store) catalogFile() string { return filepath.Join(s.dir, "catalog.yaml") }
+
+func (s *store) bundle() (*bundle.Bundle, error) {
+	b, findings, err := bundle.Open(s.bundleDir())
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("no earlier bundle is kept: %w", err)
+	case b == nil:
+		return nil, fmt.Errorf("the bundle that is kept is refused as well: %s [%s]", findings[0].Message, findings[0].Code)
+	}
+	return b, nil
+}
+
+// keepBundle writes a bundle unless it is the one that is kept.
+func (s *store) keepBundle(b *bundle.Bundle) error {
+	if kept, err := s.bundle(); err == nil && kept.Manifest.BundleDigest == b.Manifest.BundleDigest {
+		return nil
+	}
+	return bundle.Write(s.bundleDir(), b)
+}
+
+func (s *store) catalog() (*catalog.Snapshot, error) {
+	data, err := state.Read(s.catalogFile())
+	if err != nil {
+		return nil, fmt.Errorf("no earlier catalog is kept: %w", err)
+	}
+	snap, findings := file.Parse(s.catalogFile(), data)
+	if snap == nil {
+		return nil, fmt.Errorf("the catalog that is kept is refused as well: %s [%s]", findings[0].Message, findings[0].Code)
+	}
+	return snap, nil
+}
+
+func (s *store) keepCatalog(snap *catalog.Snapshot) error {
+	data, err := file.Marshal(snap)
+	if err != nil {
+		return err
+	}
+	return state.Write(s.catalogFile(), data)
+}
