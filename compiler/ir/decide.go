@@ -3,8 +3,6 @@ package ir
 import (
 	"cmp"
 	"fmt"
-	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -46,9 +44,13 @@ type decision struct {
 	bytes bool
 }
 
+// knows tells whether the mesh names an identity anywhere.
 func (m *Mesh) knows(id Identity) bool {
 	_, ok := slices.BinarySearch(m.Identities, id)
-	return ok || slices.ContainsFunc(m.Roles, func(role Role) bool { return role.Identity == id })
+	return ok ||
+		slices.ContainsFunc(m.Roles, func(r Role) bool { return r.Identity == id }) ||
+		slices.ContainsFunc(m.Services, func(s Service) bool { return slices.Contains(s.Accounts, id) }) ||
+		slices.ContainsFunc(m.Grants, func(g Grant) bool { return g.Destination == id || slices.Contains(g.Sources, id) })
 }
 
 // destination finds what is called, or the verdict that it cannot be judged.
@@ -79,6 +81,9 @@ func (d *decision) external() Verdict {
 	if !d.m.knows(d.r.From) {
 		return unknown("no account %s is known, so nothing was compiled for it", d.r.From.Short())
 	}
+	if _, _, ok := HostPort(d.r.External); !ok {
+		return unknown("%q is no HOST:PORT", d.r.External)
+	}
 	if !d.m.mayLeave(d.r.From) {
 		return d.unlisted(fmt.Sprintf("egress is denied to %s", d.r.From.Short()))
 	}
@@ -94,10 +99,12 @@ func (d *decision) unlisted(reason string) Verdict {
 	if d.r.HTTP == nil {
 		return v
 	}
-	v.Status = http.StatusForbidden
-	if _, ok := NormalisePath(d.r.HTTP.Path); !ok {
-		v.Status, v.Reason = http.StatusBadRequest, badPath(d.r.HTTP.Path)
+	at := *d
+	if status, why := at.normalise(); status != 0 {
+		v.Status, v.Reason = status, why
+		return v
 	}
+	v.Status = StatusForbidden
 	return v
 }
 
@@ -110,9 +117,9 @@ func (m *Mesh) mayLeave(id Identity) bool {
 }
 
 func (m *Mesh) inRanges(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
+	host, _, ok := HostPort(hostport)
+	if !ok {
+		return false
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
@@ -141,7 +148,7 @@ func (d *decision) meshed(svc *Service, port *Port) Verdict {
 	branches := d.m.branches(svc, port)
 	if !d.m.lists(d.r.From, svc.ID, port.Number, branches) {
 		v := d.unlisted(d.ungranted(svc, port, branches))
-		if v.Status != http.StatusBadRequest {
+		if v.Status != StatusBadRequest {
 			v.Near = d.nearMisses(svc, port, branches)
 		}
 		return v
@@ -150,23 +157,33 @@ func (d *decision) meshed(svc *Service, port *Port) Verdict {
 		if d.r.HTTP == nil {
 			return Verdict{Outcome: Deny, Reason: notHTTP(d.r.To)}
 		}
-		if !d.normalise() {
-			return Verdict{Outcome: Deny, Status: http.StatusBadRequest, Reason: badPath(d.r.HTTP.Path)}
+		if status, reason := d.normalise(); status != 0 {
+			return Verdict{Outcome: Deny, Status: status, Reason: reason}
 		}
 	}
 	d.bytes = !port.Protocol.IsHTTP()
 	return Sum(d.leaves(d.choose(branches), port))
 }
 
-// normalise is what a proxy does to the path before it looks at it.
-func (d *decision) normalise() bool {
-	path, ok := NormalisePath(d.seen.Path)
-	if ok {
-		next := *d.seen
-		next.Path = path
-		d.seen = &next
+// normalise is what a proxy does to a request before it looks at it: the path is
+// put in order, and headers that are the proxies' own are dropped. It gives the
+// status and the reason if the proxy refuses it.
+func (d *decision) normalise() (status int, reason string) {
+	if d.seen.Method == "CONNECT" {
+		return StatusForbidden, "the mesh carries no CONNECT"
 	}
-	return ok
+	path, ok := NormalisePath(d.seen.Path)
+	if !ok {
+		return StatusBadRequest, badPath(d.r.HTTP.Path)
+	}
+	next := HTTPRequest{Method: d.seen.Method, Path: path}
+	for _, h := range d.seen.Headers {
+		if !strings.HasPrefix(strings.ToLower(h.Name), "x-envoy-") {
+			next.Headers = append(next.Headers, h)
+		}
+	}
+	d.seen = &next
+	return 0, ""
 }
 
 // Sum is the verdict over the leaves of weight above 0; there is at least one.

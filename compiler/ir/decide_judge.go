@@ -2,18 +2,30 @@ package ir
 
 import (
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 )
 
 // judge is what the proxy of an account does with a share of the calls.
-func (d *decision) judge(leaf Leaf, port, root *Port) Leaf {
-	at := *d // the path is normalised once more, for this leaf
-	if d.r.From == "" {
-		return at.judgePlain(leaf, port)
+func (d *decision) judge(leaf Leaf, port, root *Port) []Leaf {
+	if d.r.From != "" {
+		return []Leaf{d.judgeMember(leaf, port, root)}
 	}
+	var out []Leaf
+	for _, open := range d.m.plaintext(leaf.Account, PortID{Service: leaf.Service, Port: port.Number}, port) {
+		at := *d
+		got := at.judgePlain(leaf, port, open)
+		if !slices.ContainsFunc(out, func(l Leaf) bool { return l.Outcome == got.Outcome && l.Status == got.Status }) {
+			out = append(out, got)
+		}
+	}
+	return out
+}
+
+// judgeMember is a client with a mesh certificate.
+func (d *decision) judgeMember(leaf Leaf, port, root *Port) Leaf {
+	at := *d // the path is normalised once more, for this leaf
 	if !port.Protocol.IsHTTP() {
 		return at.judgeTCP(leaf, port, root)
 	}
@@ -31,18 +43,19 @@ func (d *decision) parse(leaf Leaf, port *Port) (Leaf, bool) {
 		leaf.Reason = notHTTP(id)
 		return d.refused(leaf, 0), true
 	}
-	if !d.normalise() {
-		leaf.Reason = badPath(d.r.HTTP.Path)
-		return d.refused(leaf, http.StatusBadRequest), true
+	status, reason := d.normalise()
+	if status == 0 {
+		return leaf, false
 	}
-	return leaf, false
+	leaf.Reason = reason
+	return d.refused(leaf, status), true
 }
 
 // judgePlain is a client without a certificate: it is let in where plaintext
 // is, whatever the mode.
-func (d *decision) judgePlain(leaf Leaf, port *Port) Leaf {
+func (d *decision) judgePlain(leaf Leaf, port *Port, open bool) Leaf {
 	id := PortID{Service: leaf.Service, Port: port.Number}
-	if !d.m.plaintext(leaf.Account, id, port) {
+	if !open {
 		leaf.Outcome = Deny
 		leaf.Reason = fmt.Sprintf("%s takes no client without a mesh certificate", id)
 		return leaf
@@ -57,22 +70,26 @@ func (d *decision) judgePlain(leaf Leaf, port *Port) Leaf {
 	return leaf
 }
 
-// plaintext tells whether an account's proxy takes clients without a mesh
-// certificate on a port: the namespace or one of the service ports that share
-// the target port says so.
-func (m *Mesh) plaintext(account Identity, id PortID, port *Port) bool {
+// plaintext tells, for each way in which an account's workloads differ, whether
+// they take clients without a mesh certificate on a port: the namespace says so,
+// or one of the service ports that share the target port on that workload.
+func (m *Mesh) plaintext(account Identity, id PortID, port *Port) []bool {
 	if port.Plaintext || m.Namespace(id.Service.Namespace).PlaintextAllowed {
-		return true
+		return []bool{true}
 	}
+	var out []bool
 	for i := range m.Roles {
 		for j := range m.Roles[i].Ports {
 			in := &m.Roles[i].Ports[j]
-			if m.Roles[i].Identity == account && in.Plaintext && slices.Contains(in.Services, id) {
-				return true
+			if m.Roles[i].Identity == account && slices.Contains(in.Services, id) && !slices.Contains(out, in.Plaintext) {
+				out = append(out, in.Plaintext)
 			}
 		}
 	}
-	return false
+	if len(out) == 0 {
+		return []bool{false}
+	}
+	return out
 }
 
 // judgeTCP judges a connection. The client's proxy names its identity only from
@@ -129,7 +146,7 @@ func (d *decision) byGrants(leaf Leaf, port *Port, passing []string) Leaf {
 	default:
 		leaf.Reason = d.lack(leaf, port)
 		leaf.Near = d.nearLeaf(leaf, port)
-		return d.refused(leaf, http.StatusForbidden)
+		return d.refused(leaf, StatusForbidden)
 	}
 	return leaf
 }
@@ -158,7 +175,9 @@ func (d *decision) headerMatches(h HeaderMatch) string {
 	if h.Full {
 		expr = `\A(?:` + expr + `)\z`
 	}
-	lines := d.r.Lines(h.Name)
+	seen := d.r
+	seen.HTTP = d.seen
+	lines := seen.Lines(h.Name)
 	if slices.ContainsFunc(lines, func(line string) bool { return found(expr, line) }) {
 		return ""
 	}

@@ -2,7 +2,6 @@ package ir
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 )
 
@@ -32,7 +31,7 @@ func (m *Mesh) branches(svc *Service, port *Port) []branch {
 			continue
 		}
 		shares := sp.shares(port.Number)
-		if len(shares) == 0 {
+		if !slices.ContainsFunc(shares, share.counts) {
 			continue
 		}
 		out = append(out, branch{matches: sp.Matches, shares: shares})
@@ -43,18 +42,20 @@ func (m *Mesh) branches(svc *Service, port *Port) []branch {
 	return append(out, branch{shares: []share{{service: svc.ID, port: port.Number, weight: 1}}})
 }
 
-// shares are the backends of weight above 0 that serve a port of the root. A
-// backend that does not exist has a share of every port.
+// shares are the backends that serve a port of the root. A backend that does
+// not exist has a share of every port. Those of weight 0 get no request, but who
+// may call them is given the root.
 func (sp *Split) shares(port uint16) []share {
 	var out []share
 	for _, b := range sp.Backends {
-		serves := slices.Contains(b.Ports, port) || b.Missing && len(b.Ports) == 0
-		if b.Weight > 0 && serves {
+		if slices.Contains(b.Ports, port) || b.Missing && len(b.Ports) == 0 {
 			out = append(out, share{service: b.Service, port: port, weight: b.Weight, missing: b.Missing})
 		}
 	}
 	return out
 }
+
+func (s share) counts() bool { return s.weight > 0 }
 
 // choose picks the shares of the first branch that takes the request.
 func (d *decision) choose(branches []branch) []share {
@@ -105,10 +106,13 @@ func (m *Mesh) open(id ServiceID) bool {
 	return mode == Permissive || mode == Audit
 }
 
-// leaves judges each account behind each share.
+// leaves judges each account behind each share of weight above 0.
 func (d *decision) leaves(shares []share, root *Port) []Leaf {
 	var out []Leaf
 	for _, sh := range shares {
+		if !sh.counts() {
+			continue
+		}
 		leaf := Leaf{Service: sh.service, Weight: sh.weight}
 		svc, port := d.leaf(sh)
 		switch {
@@ -121,7 +125,7 @@ func (d *decision) leaves(shares []share, root *Port) []Leaf {
 		default:
 			for _, account := range svc.Accounts {
 				leaf.Account = account
-				out = append(out, d.judge(leaf, port, root))
+				out = append(out, d.judge(leaf, port, root)...)
 			}
 		}
 	}
@@ -144,7 +148,7 @@ func (d *decision) leaf(sh share) (*Service, *Port) {
 // unavailable is a share that nobody serves: 503, or closed.
 func (d *decision) unavailable(leaf Leaf, reason string) Leaf {
 	leaf.Reason = reason
-	return d.refused(leaf, http.StatusServiceUnavailable)
+	return d.refused(leaf, StatusUnavailable)
 }
 
 // leaving is a share of unmeshed workloads: egress rules hold.
@@ -155,7 +159,7 @@ func (d *decision) leaving(leaf Leaf) Leaf {
 		return leaf
 	}
 	leaf.Reason = fmt.Sprintf("%s is outside the mesh, and egress is denied to %s", leaf.Service, d.r.From.Short())
-	return d.refused(leaf, http.StatusForbidden)
+	return d.refused(leaf, StatusForbidden)
 }
 
 func (d *decision) refused(leaf Leaf, status int) Leaf {

@@ -62,3 +62,18 @@ func (r Request) caller() string {
 	}
 	return r.From.Short()
 }
+
+// HostPort takes HOST:PORT apart; an IPv6 address stands in brackets.
+func HostPort(s string) (host string, port uint16, ok bool) {
+	i := strings.LastIndexByte(s, ':')
+	if i <= 0 {
+		return "", 0, false
+	}
+	n, err := strconv.ParseUint(s[i+1:], 10, 16)
+	host = s[:i]
+	if inner, found := strings.CutPrefix(host, "["); found {
+		host, found = strings.CutSuffix(inner, "]")
+		return host, uint16(n), found && err == nil && n > 0
+	}
+	return host, uint16(n), err == nil && n > 0 && !strings.Contains(host, ":")
+}

@@ -66,3 +66,11 @@ const (
 	ByPlaintext  = "Plaintext/allow" // the destination takes clients without a certificate
 	ByEgress     = "Egress/allow"    // the source's namespace may leave the mesh
 )
+
+// What a proxy answers by itself to an HTTP request.
+const (
+	StatusBadRequest  = 400 // a path that it does not accept
+	StatusForbidden   = 403 // no grant
+	StatusNotFound    = 404 // no route
+	StatusUnavailable = 503 // nobody to send it to
+)

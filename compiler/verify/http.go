@@ -3,18 +3,23 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
+	"strings"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+
+	"github.com/meshc/meshc/compiler/ir"
 )
 
 // manager is an HTTP connection manager.
 type manager struct {
 	normalises bool
+	drops      []test  // names of headers that are removed before anything else
 	rds        string  // the name of its routes, or
 	routes     *routes // the routes themselves
 	guards     []guard // RBAC filters in order
@@ -28,7 +33,7 @@ type guard struct {
 
 func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
 	if err := only(m, "codec_type", "stat_prefix", "rds", "route_config", "http_filters",
-		"normalize_path", "merge_slashes", "path_with_escaped_slashes_action", "local_reply_config",
+		"normalize_path", "merge_slashes", "path_with_escaped_slashes_action", "local_reply_config", "early_header_mutation_extensions",
 		// These change what the peers see or how long it takes, not who may call whom.
 		"access_log", "http_protocol_options", "http2_protocol_options", "common_http_protocol_options",
 		"stream_idle_timeout", "request_timeout", "request_headers_timeout", "upgrade_configs",
@@ -42,6 +47,9 @@ func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
 	if out.normalises, err = normalises(m); err != nil {
 		return nil, err
 	}
+	if out.drops, err = dropped(m.EarlyHeaderMutationExtensions); err != nil {
+		return nil, err
+	}
 	if c := m.GetRouteConfig(); c != nil {
 		if out.routes, err = newRoutes(c); err != nil {
 			return nil, err
@@ -51,6 +59,11 @@ func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
 	}
 	if out.guards, err = httpFilters(m.HttpFilters); err != nil {
 		return nil, err
+	}
+	for _, u := range m.UpgradeConfigs {
+		if strings.EqualFold(u.GetUpgradeType(), "CONNECT") {
+			return nil, errors.New("CONNECT that is carried is not understood")
+		}
 	}
 	out.replies, err = newMappers(m.LocalReplyConfig)
 	return out, err
@@ -67,6 +80,29 @@ func normalises(m *hcmv3.HttpConnectionManager) (bool, error) {
 		return false, errors.New("paths that are normalised in part are not understood")
 	}
 	return whole, nil
+}
+
+// dropped are matchers of the headers that a connection manager removes.
+func dropped(in []*corev3.TypedExtensionConfig) ([]test, error) {
+	var out []test
+	for _, e := range in {
+		c, err := unpackAs[*earlyv3.HeaderMutation](e.GetTypedConfig())
+		if err != nil {
+			return nil, err
+		}
+		for _, change := range c.GetMutations() {
+			remove := change.GetRemoveOnMatch()
+			if remove == nil {
+				return nil, fmt.Errorf("header mutation %T is not understood", change.GetAction())
+			}
+			is, err := stringMatcher(remove.GetKeyMatcher())
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, is)
+		}
+	}
+	return out, nil
 }
 
 func httpFilters(in []*hcmv3.HttpFilter) ([]guard, error) {
@@ -103,9 +139,9 @@ func (m *manager) handle(p *Proxy, r *request, by []string) (*answer, []string, 
 	if r.http == nil {
 		return closed("what is not HTTP is closed"), by, nil
 	}
-	at := local{manager: m}
-	if m.normalises && !r.normalise() {
-		return at.end(http.StatusBadRequest, "the path is refused"), by, nil
+	r.drop(m.drops)
+	if m.normalises && !r.connects() && !r.normalise() {
+		return m.end(ir.StatusBadRequest, "path_normalization_failed"), by, nil
 	}
 	table := m.routes
 	if table == nil {
@@ -114,7 +150,7 @@ func (m *manager) handle(p *Proxy, r *request, by []string) (*answer, []string, 
 			return nil, nil, err
 		}
 		if table == nil {
-			return at.end(http.StatusNotFound, "there are no routes "+m.rds), by, nil
+			return m.end(ir.StatusNotFound, "route_configuration_not_found"), by, nil
 		}
 	}
 	to := table.find(r)
@@ -124,19 +160,18 @@ func (m *manager) handle(p *Proxy, r *request, by []string) (*answer, []string, 
 			judge = to.guards[g.name]
 		}
 		names, ok := judge.judge(r)
-		at.judged(g.name, judge, ok)
 		if !ok {
-			return at.end(http.StatusForbidden, "rbac_access_denied_matched_policy[none]"), by, nil
+			return m.end(ir.StatusForbidden, "rbac_access_denied_matched_policy[none]"), by, nil
 		}
 		by = append(by, names...)
 	}
 	switch {
 	case to == nil:
-		return at.end(http.StatusNotFound, "no route matches"), by, nil
+		return m.end(ir.StatusNotFound, "route_not_found"), by, nil
 	case to.direct != 0:
-		return at.end(to.direct, "route "+to.name+" answers it"), by, nil
+		return m.end(to.direct, "direct_response"), by, nil
 	}
-	return &answer{by: by, forward: to.shares, reply: at.reply}, by, nil
+	return &answer{by: by, forward: to.shares, reply: m.reply}, by, nil
 }
 
 // routes is a route table; only the virtual host for every authority is understood.

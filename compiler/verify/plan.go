@@ -3,10 +3,8 @@ package verify
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -17,6 +15,7 @@ import (
 // target port where none is known.
 type Mesh struct {
 	plan   *ir.Plan
+	ranges []netip.Prefix
 	at     map[string]int           // name of a cluster to its index in plan.Clusters
 	scopes []func() (*scope, error) // by index
 	roles  []func() (*Workload, error)
@@ -45,12 +44,13 @@ func placed(base, addr netip.Addr) int {
 }
 
 // New reads a plan. What the plan holds is read when a request comes to it;
-// Check reads everything.
-func New(plan *ir.Plan) (*Mesh, error) {
+// Check reads everything. ranges are the mesh's own addresses that the control
+// plane is going to bind, as meshc.yaml has them.
+func New(plan *ir.Plan, ranges ...netip.Prefix) (*Mesh, error) {
 	if err := checkRefs(plan); err != nil {
 		return nil, err
 	}
-	m := &Mesh{plan: plan, at: map[string]int{}, parts: newParts(plan)}
+	m := &Mesh{plan: plan, ranges: append([]netip.Prefix{meshRange}, ranges...), at: map[string]int{}, parts: newParts(plan)}
 	for i, c := range plan.Clusters {
 		m.at[plan.Resources[c.Resource].Name] = i
 	}
@@ -133,19 +133,15 @@ func (m *Mesh) leave(r ir.Request) (ir.Verdict, error) {
 	if v != nil || err != nil {
 		return deref(v), err
 	}
-	host, port, err := net.SplitHostPort(r.External)
-	if err != nil {
-		return ir.Verdict{Outcome: ir.Unknown, Reason: err.Error()}, nil
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return ir.Verdict{Outcome: ir.Unknown, Reason: fmt.Sprintf("%q is no port", port)}, nil
+	host, port, ok := ir.HostPort(r.External)
+	if !ok {
+		return ir.Verdict{Outcome: ir.Unknown, Reason: fmt.Sprintf("%q is no HOST:PORT", r.External)}, nil
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
 		addr = elsewhere
 	}
-	got, err := Call(client, world{m, addr}, netip.AddrPortFrom(addr, uint16(number)), r)
+	got, err := Call(client, world{m, addr}, netip.AddrPortFrom(addr, port), r)
 	got.Leaves = nil
 	return got, err
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"net/http"
 	"net/netip"
 	"slices"
 
@@ -128,7 +127,7 @@ func sameLeaf(a, b ir.Leaf) bool {
 // failed is a share that reaches no host.
 func (p *play) failed(leaf ir.Leaf, flag, reason string) []ir.Leaf {
 	leaf.Outcome, leaf.Reason = ir.Deny, reason
-	leaf.Status = p.answer.reply(http.StatusServiceUnavailable, flag)
+	leaf.Status = p.answer.reply(ir.StatusUnavailable, flag)
 	return []ir.Leaf{leaf}
 }
 
@@ -155,7 +154,7 @@ func (p *play) reach(leaf ir.Leaf, c *cluster, host netip.AddrPort) (ir.Leaf, er
 	got := w.leaf(a)
 	got.Service, got.Weight = leaf.Service, leaf.Weight
 	if got.Outcome == ir.Deny && got.Status == 0 {
-		got.Status = p.answer.reply(http.StatusServiceUnavailable, "UC")
+		got.Status = p.answer.reply(ir.StatusUnavailable, "UC")
 	}
 	return got, nil
 }
@@ -199,7 +198,7 @@ func (w *Workload) arrive(a *answer) error {
 		case err != nil:
 			return err
 		case c == nil || !c.original && c.endpoints == "":
-			*a = answer{status: a.reply(http.StatusServiceUnavailable, "NC"), reason: "the server's proxy has nothing behind cluster " + sh.cluster}
+			*a = answer{status: a.reply(ir.StatusUnavailable, "NC"), reason: "the server's proxy has nothing behind cluster " + sh.cluster}
 			return nil
 		case !c.original || c.tls != nil:
 			return fmt.Errorf("the proxy of %s forwards to cluster %s, which is not its application", w.Identity.Short(), sh.cluster)

@@ -3,58 +3,45 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// local is what a proxy has learned of a request when it answers by itself.
-type local struct {
-	*manager
-	metadata map[string]string // FILTER/KEY
-}
-
-func (l *local) judged(filter string, r *rbac, ok bool) {
-	if l.metadata == nil {
-		l.metadata = map[string]string{}
-	}
-	result := "denied"
-	if ok {
-		result = "allowed"
-	}
-	if r.rules != nil {
-		l.metadata[filter+"/"+r.prefix+"enforced_engine_result"] = result
-	}
+// event is an answer of the proxy itself before it is mapped: its status,
+// response flag and code details, as Envoy would log them.
+type event struct {
+	status        int
+	flag, details string
 }
 
 // end answers a request.
-func (l *local) end(status int, reason string) *answer {
-	return &answer{status: l.reply(status, ""), reason: reason}
+func (m *manager) end(status int, details string) *answer {
+	return &answer{status: m.mapped(event{status: status, details: details}), reason: details}
 }
 
-// reply is the status of a local answer after the first mapper that takes it.
-func (l *local) reply(status int, flag string) int {
-	e := event{status, flag, l.metadata}
-	for _, m := range l.replies {
-		if m.takes(e) {
-			if m.status != 0 {
-				return m.status
-			}
-			return status
+// reply answers a request that could not be forwarded.
+func (m *manager) reply(status int, flag string) int {
+	return m.mapped(event{status: status, flag: flag})
+}
+
+// mapped is the status after the first mapper that takes the answer.
+func (m *manager) mapped(e event) int {
+	for _, r := range m.replies {
+		if !r.takes(e) {
+			continue
 		}
+		if r.status != 0 {
+			return r.status
+		}
+		break
 	}
-	return status
+	return e.status
 }
 
-// event is a local answer before it is mapped.
-type event struct {
-	status   int
-	flag     string
-	metadata map[string]string
-}
-
-// mapper gives local answers of a kind another status.
+// mapper gives the proxy's own answers of a kind another status.
 type mapper struct {
 	takes  func(event) bool
 	status int
@@ -86,32 +73,22 @@ func eventFilter(m *accesslogv3.AccessLogFilter) (func(event) bool, error) {
 		return func(e event) bool { return e.status == int(c.GetValue().GetDefaultValue()) }, nil
 	case *accesslogv3.AccessLogFilter_ResponseFlagFilter:
 		return func(e event) bool { return slices.Contains(f.ResponseFlagFilter.GetFlags(), e.flag) }, nil
-	case *accesslogv3.AccessLogFilter_MetadataFilter:
-		return metadataFilter(f.MetadataFilter)
+	case *accesslogv3.AccessLogFilter_ExtensionFilter:
+		cel, err := unpackAs[*celv3.ExpressionFilter](f.ExtensionFilter.GetTypedConfig())
+		if err != nil {
+			return nil, err
+		}
+		return detailsFilter(cel.GetExpression())
 	}
 	return nil, fmt.Errorf("filter %T is not understood", m.GetFilterSpecifier())
 }
 
-func metadataFilter(m *accesslogv3.MetadataFilter) (func(event) bool, error) {
-	match := m.GetMatcher()
-	if err := only(match, "filter", "path", "value"); err != nil {
-		return nil, err
+// detailsFilter reads the one form of CEL expression that is understood.
+func detailsFilter(expression string) (func(event) bool, error) {
+	rest, ok := strings.CutPrefix(expression, `response.code_details.startsWith("`)
+	prefix, closed := strings.CutSuffix(rest, `")`)
+	if !ok || !closed || strings.ContainsAny(prefix, `"\\`) {
+		return nil, fmt.Errorf("expression %s is not understood", expression)
 	}
-	if len(match.Path) != 1 {
-		return nil, fmt.Errorf("a path of %d metadata keys is not understood", len(match.Path))
-	}
-	value, ok := match.GetValue().GetMatchPattern().(*matcherv3.ValueMatcher_StringMatch)
-	if !ok {
-		return nil, fmt.Errorf("metadata value %T is not understood", match.GetValue().GetMatchPattern())
-	}
-	is, err := stringMatcher(value.StringMatch)
-	key := match.Filter + "/" + match.Path[0].GetKey()
-	missing := m.MatchIfKeyNotFound == nil || m.MatchIfKeyNotFound.GetValue()
-	return func(e event) bool {
-		v, found := e.metadata[key]
-		if !found {
-			return missing
-		}
-		return is(v)
-	}, err
+	return func(e event) bool { return strings.HasPrefix(e.details, prefix) }, nil
 }

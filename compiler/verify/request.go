@@ -2,6 +2,8 @@ package verify
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -38,6 +40,21 @@ func (r *request) normalise() bool {
 		r.http = &next
 	}
 	return ok
+}
+
+// connects tells of a CONNECT, which has an authority and no path.
+func (r *request) connects() bool { return r.http.Method == "CONNECT" }
+
+// drop removes the headers whose names the matchers take.
+func (r *request) drop(names []test) {
+	if len(names) == 0 {
+		return
+	}
+	next := *r.http
+	next.Headers = slices.DeleteFunc(slices.Clone(next.Headers), func(h ir.Header) bool {
+		return slices.ContainsFunc(names, func(is test) bool { return is(strings.ToLower(h.Name)) })
+	})
+	r.http = &next
 }
 
 // answer is what a proxy makes of a request: an end, or shares to forward.

@@ -80,12 +80,15 @@ func routeMatch(m *routev3.RouteMatch) (ask, error) {
 	if m == nil {
 		return nil, errors.New("a route matches nothing")
 	}
-	if err := only(m, "prefix", "path", "safe_regex", "headers"); err != nil {
+	if err := only(m, "prefix", "path", "safe_regex", "connect_matcher", "headers"); err != nil {
 		return nil, err
 	}
 	var is test
 	var err error
+	connect := false
 	switch p := m.PathSpecifier.(type) {
+	case *routev3.RouteMatch_ConnectMatcher_:
+		connect = true
 	case *routev3.RouteMatch_Prefix:
 		is = func(s string) bool { return strings.HasPrefix(s, p.Prefix) }
 	case *routev3.RouteMatch_Path:
@@ -99,5 +102,7 @@ func routeMatch(m *routev3.RouteMatch) (ask, error) {
 		return nil, err
 	}
 	headers, err := each(m.Headers, headerMatcher)
-	return func(r *request) bool { return is(ir.WithoutQuery(r.http.Path)) && all(headers)(r) }, err
+	return func(r *request) bool {
+		return r.connects() == connect && (connect || is(ir.WithoutQuery(r.http.Path))) && all(headers)(r)
+	}, err
 }

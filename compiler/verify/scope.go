@@ -166,7 +166,7 @@ func (m *Mesh) newScope(in *ir.Scope) (*scope, error) {
 			return nil, err
 		}
 		c, l := *ranged, *virtual
-		c.prefixes = append(slices.Clone(c.prefixes), meshRange)
+		c.prefixes = append(slices.Clone(c.prefixes), m.ranges...)
 		l.chains = append(slices.Clone(l.chains), &c)
 		s.virtual = &l
 	}
