@@ -34,7 +34,11 @@ type branch struct {
 func (l *lowering) branches(svc *ir.Service, port *ir.Port) []branch {
 	id := ir.PortID{Service: svc.ID, Port: port.Number}
 	own := share{cluster: clusterName(id), port: id, weight: 1, own: true}
-	if svc.Headless {
+	switch {
+	case svc.Headless && svc.Outside && len(l.splits[svc.ID]) > 0:
+		// A cluster that can be withheld from who may not leave the mesh.
+		own.own = false
+	case svc.Headless:
 		own.cluster = directName(id)
 	}
 	var out []branch
