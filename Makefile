@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## build bin/meshc
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/meshc ./cmd/meshc
+	go build -ldflags '$(LDFLAGS)' -o bin/meshc ./cmd/meshc
 
 envoy: $(ENVOY) ## fetch the pinned Envoy into .cache/envoy
 
