@@ -73,13 +73,21 @@ func (r *resolver) knownAccount(ns, name string) (*account, bool) {
 
 // backing finds a service fact that names the account, which is then known too.
 func (k *knowledge) backing(id ir.Identity, trustDomain string) *ir.Fact {
-	for _, f := range k.list {
-		if slices.Contains(factAccounts(f, trustDomain), id) {
-			k.read[f] = true
-			return f
+	if k.backers == nil {
+		k.backers = map[ir.Identity]*ir.Fact{}
+		for _, f := range k.list {
+			for _, account := range factAccounts(f, trustDomain) {
+				if k.backers[account] == nil {
+					k.backers[account] = f
+				}
+			}
 		}
 	}
-	return nil
+	f := k.backers[id]
+	if f != nil {
+		k.read[f] = true
+	}
+	return f
 }
 
 // factAccounts are the accounts behind the service of a fact.

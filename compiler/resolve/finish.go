@@ -49,11 +49,12 @@ func notNil[T any](s []T) []T {
 	return s
 }
 
+// sortedRoles are in order of name, which is their key.
 func (r *resolver) sortedRoles() []*role {
-	out := slices.Collect(maps.Values(r.roles))
-	slices.SortFunc(out, func(a, b *role) int {
-		return cmp.Compare(ir.RoleName(a.identity, a.services), ir.RoleName(b.identity, b.services))
-	})
+	out := make([]*role, 0, len(r.roles))
+	for _, name := range slices.Sorted(maps.Keys(r.roles)) {
+		out = append(out, r.roles[name])
+	}
 	return out
 }
 

@@ -42,8 +42,9 @@ func questionOf(f ir.Fact) question {
 // assumptions; it remembers what was asked.
 type knowledge struct {
 	facts   map[question]*ir.Fact
-	roles   map[question][]*ir.Fact // of an account
-	list    []*ir.Fact              // services, sorted
+	roles   map[question][]*ir.Fact  // of an account
+	list    []*ir.Fact               // services, sorted
+	backers map[ir.Identity]*ir.Fact // made when first asked for
 	assumed map[*ir.Fact]bool
 	read    map[*ir.Fact]bool
 	missed  map[question]bool

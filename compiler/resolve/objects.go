@@ -23,9 +23,11 @@ type index struct {
 func (r *resolver) indexObjects(objects []*syntax.Object) index {
 	sorted := slices.Clone(objects)
 	slices.SortStableFunc(sorted, func(a, b *syntax.Object) int {
+		if c := cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name)); c != 0 {
+			return c
+		}
 		x, y := a.At(), b.At()
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
-			cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
+		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
 	})
 	ix := index{byKey: make(map[key]*syntax.Object, len(sorted)), byKind: map[string][]*syntax.Object{}}
 	for _, o := range sorted {

@@ -24,8 +24,7 @@ type reachPort struct {
 
 // indexReach makes the reach of every identity that backs something.
 func (r *resolver) indexReach() {
-	for _, name := range slices.Sorted(maps.Keys(r.roles)) {
-		ro := r.roles[name]
+	for _, ro := range r.sortedRoles() {
 		rc, ok := r.reach[ro.identity]
 		if !ok {
 			rc = &reach{together: map[ir.PortID][]ir.PortID{}}

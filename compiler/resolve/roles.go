@@ -28,8 +28,8 @@ func (r *resolver) settleRoles() {
 		}
 	}
 	r.addKnownRoles()
-	for _, name := range slices.Sorted(maps.Keys(r.roles)) {
-		r.settleRole(r.roles[name])
+	for _, ro := range r.sortedRoles() {
+		r.settleRole(ro)
 	}
 	r.indexReach()
 }
