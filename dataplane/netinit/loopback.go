@@ -2,6 +2,7 @@ package netinit
 
 import (
 	"errors"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -11,11 +12,14 @@ import (
 )
 
 // loopback6 is the address Envoy delivers IPv6 connections from. 127.0.0.6 needs
-// none: all of 127.0.0.0/8 is on lo already.
+// none: all of 127.0.0.0/8 is on lo already. To the kernel ::6 is a global
+// address; with no preferred life it is deprecated, so that nobody who does not
+// ask for it calls out from it.
 func loopback6() *netlink.Addr {
 	return &netlink.Addr{
-		IPNet: &net.IPNet{IP: source6.AsSlice(), Mask: net.CIDRMask(128, 128)},
-		Flags: unix.IFA_F_NODAD,
+		IPNet:    &net.IPNet{IP: source6.AsSlice(), Mask: net.CIDRMask(128, 128)},
+		Flags:    unix.IFA_F_NODAD,
+		ValidLft: math.MaxUint32, PreferedLft: 0,
 	}
 }
 
