@@ -28,6 +28,7 @@ type Options struct {
 type Result struct {
 	Config    *syntax.Config
 	Tables    []*syntax.VerdictTable
+	Objects   int // documents that were read
 	Passed    int // documents of kinds that the mesh does not read
 	Mesh      *ir.Mesh
 	Inventory *ir.Inventory
@@ -47,7 +48,7 @@ func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.Lis
 	findings.Add(faults...)
 	findings.Add(check.Mesh(files, mesh)...)
 	result := &Result{
-		Config: files.Config, Tables: files.Tables, Passed: files.Passed,
+		Config: files.Config, Tables: files.Tables, Objects: len(files.Objects), Passed: files.Passed,
 		Mesh: mesh, Inventory: inventory, Used: used,
 	}
 	if findings.HasErrors() || opts.NoPlan {

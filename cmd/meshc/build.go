@@ -31,7 +31,12 @@ PATH is a file, a folder, a folder with a kustomization, or - for standard input
 the working directory if there is none. A folder with a meshc.yaml is ruled by
 it. All findings of a run are reported at once. Where one is at or above
 --fail-on, nothing is written and what is at DIR stays; else the new bundle
-takes its place in one step.`,
+takes its place in one step.
+
+Equal policy has an equal policy digest, whatever the names and the order of its
+files. The bundle digest also covers positions, inputs, revision and the day of
+the judgement; SOURCE_DATE_EPOCH stands for the clock where builds must be equal
+byte for byte.`,
 		Example: `  meshc build examples/01-bookstore -o ./bundle
   meshc build examples/04-kustomize-overlays --all-envs -o ./bundles
   helm template shop | meshc build - -o ./bundle`,

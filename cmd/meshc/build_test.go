@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
 )
 
 // meshc runs one command line and gives its exit code and output.
@@ -157,7 +160,7 @@ func TestBuildWithErrorsLeavesTheOldBundle(t *testing.T) {
 }
 
 func TestBuildExitCodes(t *testing.T) {
-	src, foreign := t.TempDir(), t.TempDir()
+	src, foreign, empty := t.TempDir(), t.TempDir(), t.TempDir()
 	hinted := strings.Replace(appsManifests, "{name: http, port: 80, targetPort: 8080}", "{port: 80, targetPort: 8080}", 1)
 	writeFiles(t, src, map[string]string{"apps.yaml": hinted})
 	writeFiles(t, foreign, map[string]string{"thesis.txt": "mine"})
@@ -174,6 +177,8 @@ func TestBuildExitCodes(t *testing.T) {
 		{exitUsage, []string{"build", src, "-o", dir, "--all-envs"}},
 		{exitUsage, []string{"build", src, "-o", dir, "--env", "a", "--all-envs"}},
 		{exitInput, []string{"build", filepath.Join(src, "nowhere"), "-o", dir}},
+		{exitEngine, []string{"build", empty, "-o", dir}},
+		{exitEngine, []string{"check", empty}},
 		{exitClean, []string{"check", src}},
 		{exitFindings, []string{"check", src, "--fail-on", "info"}},
 		{exitUsage, []string{"check", src, "-o", "xml"}},
@@ -183,6 +188,18 @@ func TestBuildExitCodes(t *testing.T) {
 	} {
 		wants(t, c.want, c.args...)
 	}
+}
+
+// A defect of meshc is not the user's fault, and CI must be able to tell.
+func TestADefectIsAnEngineFailure(t *testing.T) {
+	var out, errs strings.Builder
+	c := &compilation{Result: &compiler.Result{Objects: 1}, Tree: source.FromMap(nil)}
+	c.Findings.Add(diag.New(compiler.CodeInternal, diag.Span{}, "a reference leads nowhere"))
+	err := c.report(streams{Out: &out, Err: &errs}, &reportFlags{failOn: "error"})
+	if exitCode(err) != exitEngine || !strings.Contains(errs.String(), "a reference leads nowhere") {
+		t.Errorf("exit %d: %s", exitCode(err), errs.String())
+	}
+	t.Log(errs.String())
 }
 
 func TestCheckWritesWhatReportWrites(t *testing.T) {

@@ -74,9 +74,13 @@ func (c *compilation) text(name string) ([]byte, bool) {
 }
 
 // report writes the findings. It fails the run when one reaches --fail-on, and
-// with the code of an engine failure when meshc itself is at fault.
+// with the code of an engine failure when meshc itself is at fault or when there
+// was nothing to judge: a mistyped path must not look like a clean mesh.
 func (c *compilation) report(s streams, report *reportFlags) error {
 	err := report.emit(s, c.Findings, c.text)
+	if err == nil && c.Objects == 0 {
+		return engine(fmt.Errorf("nothing was compiled: no document of a kind that a mesh reads was found (%s of other kinds)", plural(c.Passed, "document")))
+	}
 	for _, f := range c.Findings {
 		if f.Code == compiler.CodeInternal && err != nil && exitCode(err) == exitFindings {
 			return failed(exitEngine)

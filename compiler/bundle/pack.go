@@ -160,11 +160,18 @@ type storedFinding struct {
 	diag.Finding
 }
 
+// encodeFindings writes one finding a line.
 func encodeFindings(l diag.List) ([]byte, error) {
-	all := []storedFinding{}
-	for _, f := range l.Sorted() {
-		all = append(all, storedFinding{Severity: f.Severity.String(), Finding: f})
+	out := []byte(`{"findings": [`)
+	for i, f := range l.Sorted() {
+		line, err := json.Marshal(storedFinding{Severity: f.Severity.String(), Finding: f})
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(out, '\n'), line...)
 	}
-	out, err := json.MarshalIndent(map[string]any{"findings": all}, "", "  ")
-	return append(out, '\n'), err
+	return append(out, "\n]}\n"...), nil
 }
