@@ -117,7 +117,7 @@ func TestKustomizationsStayInTheTree(t *testing.T) {
 // What was named and is not there is exit 3, not an empty mesh.
 func TestMissingPathsAreErrors(t *testing.T) {
 	dir := write(t, map[string]string{
-		"meshc.yaml": "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: x}\nspec:\n  sources:\n  - ./gone\n  - {kustomize: ./plain}\n  - ../up\n",
+		"meshc.yaml":   "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: x}\nspec:\n  sources:\n  - ./gone\n  - {kustomize: ./plain}\n  - ../up\n",
 		"plain/a.yaml": account,
 	})
 	_, _, err := source.Load(source.Options{Dir: dir, Paths: []string{"gone.yaml"}})

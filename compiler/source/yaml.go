@@ -86,8 +86,9 @@ func firstLine(s string) string {
 	return line
 }
 
-// stumbleLines bounds the search for the line: it parses a prefix for each line.
-const stumbleLines = 2000
+// stumbleBytes bounds the search for the line, which parses a prefix for each
+// line from the last one up: a second of work at most.
+const stumbleBytes = 16 << 20
 
 // stumble finds the line at which the parser first goes wrong: the shortest
 // prefix that no further line mends. What the parser itself names is the start
@@ -103,15 +104,14 @@ func (d *Document) stumble(said int) int {
 		pos += i + 1
 		ends = append(ends, pos)
 	}
-	if len(ends) > stumbleLines {
-		return min(said, len(ends))
-	}
 	last := len(ends)
-	for last > 1 {
+	for budget := stumbleBytes; last > 1; last-- {
+		if budget -= ends[last-2]; budget < 0 {
+			return min(said, len(ends))
+		}
 		if _, err := parseNode(d.Text[:ends[last-2]]); err == nil {
 			break
 		}
-		last--
 	}
 	return last
 }
