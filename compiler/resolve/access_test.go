@@ -237,6 +237,7 @@ func TestRow20BadPathsLetNothingThrough(t *testing.T) {
 			t.Errorf("%s grants %s", written, grants(m))
 		}
 	}
+	story{policy: target(useGroup) + group("  - name: m\n    pathRegex: /a\\?b=.*  # want MSH1018=/a\\?b=.*\n")}.resolve(t)
 	m := story{policy: target(useGroup) + group("  - name: bad\n    pathRegex: a)(b  # want MSH1015=a)(b\n  - {name: good, methods: [GET]}\n")}.resolve(t)
 	expectGrants(t, m, "TrafficTarget/shop/t#rule0: client/client -> shop/web [shop/web:80] GET")
 }

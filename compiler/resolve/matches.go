@@ -104,6 +104,10 @@ func (r *resolver) path(o *smi.Object, i int, regex string) (string, bool) {
 			WithEffect("the match lets nothing through").WithHelp("write %q", "/"+strings.TrimPrefix(regex, "^"))
 		r.report(f)
 	}
+	if p.query {
+		r.report(matchFinding(o, "MSH1018", at, "pathRegex %q cannot match: it asks for a query, and paths are matched without theirs", regex).
+			WithEffect("the match lets nothing through").WithHelp("end the expression before the question mark; queries cannot be matched"))
+	}
 	switch {
 	case p.anything:
 		return "", true
@@ -149,6 +153,7 @@ type pattern struct {
 	anything bool   // matches every path
 	open     bool   // says itself how it ends: all alternatives end in `$` or `.*`
 	literal  string // what every match begins with, "" if that varies
+	query    bool   // every match holds a question mark
 }
 
 // pattern parses an expression once; a bad one is a finding at path.
@@ -189,7 +194,7 @@ func parsePattern(regex string) *pattern {
 	if size <= ir.ProgramLimit {
 		size = len(prog.Inst)
 	}
-	return &pattern{size: size, anything: isAnything(re), open: endsOpen(re), literal: literalStart(re)}
+	return &pattern{size: size, anything: isAnything(re), open: endsOpen(re), literal: literalStart(re), query: needsQuery(re)}
 }
 
 func isAnything(re *syntax.Regexp) bool {
@@ -227,4 +232,17 @@ func literalStart(re *syntax.Regexp) string {
 		}
 	}
 	return ""
+}
+
+// needsQuery tells whether every match of the expression holds a question mark.
+func needsQuery(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return slices.Contains(re.Rune, '?')
+	case syntax.OpCapture, syntax.OpPlus:
+		return needsQuery(re.Sub[0])
+	case syntax.OpConcat:
+		return slices.ContainsFunc(re.Sub, needsQuery)
+	}
+	return false
 }

@@ -28,6 +28,7 @@ func (r *resolver) settleRoles() {
 		}
 	}
 	r.addKnownRoles()
+	r.addClientRoles()
 	for _, ro := range r.sortedRoles() {
 		r.settleRole(ro)
 	}
@@ -71,6 +72,16 @@ func (r *resolver) addKnownRoles() {
 			for _, base := range r.servicesInTree(id) {
 				r.addRole(id, union(base, set), nil)
 			}
+		}
+	}
+}
+
+// addClientRoles gives identities that no workload of the tree has a role without
+// services: whatever runs as them elsewhere is at least a client.
+func (r *resolver) addClientRoles() {
+	for _, a := range r.sortedAccounts() {
+		if a.listed && len(a.workloads) == 0 {
+			r.addRole(a.id, nil, nil)
 		}
 	}
 }
