@@ -29,6 +29,7 @@ var verbs = []func(streams) *cobra.Command{
 	newStatusCmd,
 	newTokenCmd,
 	newLabCmd,
+	newDemoCmd,
 	newNetinitCmd,
 	newVersionCmd,
 }
