@@ -36,7 +36,7 @@ type Record struct {
 	Workload string      `json:"workload,omitempty"`
 	Issued   time.Time   `json:"issued"`
 	Expires  time.Time   `json:"expires"`
-	Revoked  bool        `json:"-"`
+	Revoked  bool        `json:"revoked,omitempty"` // only List tells; the file does not
 }
 
 // revocation is kept until every token it can concern has expired.
