@@ -51,6 +51,9 @@ func bindOutbound(w *world, p *proxy) resources {
 		if o.Extension != ir.NoRef {
 			out[resource.ExtensionConfigType] = append(out[resource.ExtensionConfigType], read(w.t, w.plan, o.Extension, &corev3.TypedExtensionConfig{}))
 		}
+		if o.Direct != ir.NoRef {
+			out[resource.ClusterType] = append(out[resource.ClusterType], read(w.t, w.plan, o.Direct, &clusterv3.Cluster{}))
+		}
 		for _, c := range o.Clusters {
 			if !contains(scope.Without, c) {
 				clusters[c] = true
