@@ -100,13 +100,12 @@ func (d *demo) verdicts(ctx context.Context) error {
 		return engine(err)
 	}
 	w := tabwriter.NewWriter(d.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "   REQUEST\tCOMPILED\tENVOYS\tBECAUSE")
+	fmt.Fprintln(w, "   COMPILED\tENVOYS\tWHO MAY CALL WHOM")
 	for _, c := range report.Cases {
-		because := strings.Join(c.By, ", ")
-		if because == "" {
-			because = "no grant"
+		fmt.Fprintf(w, "   %s\t%s\t%s\n", c.Compiled, c.Live, c.Question)
+		for _, name := range c.By {
+			fmt.Fprintf(w, "   \t\t  because of %s\n", name)
 		}
-		fmt.Fprintf(w, "   %s\t%s\t%s\t%s\n", c.Question, c.IR, c.Live, because)
 	}
 	w.Flush()
 	for _, c := range report.Cases {
@@ -183,7 +182,11 @@ func (d *demo) tell(when string, r ir.Request, want ir.Outcome) error {
 	}
 	got, broken := observed.Outcome()
 	answer := observed.Results[0]
-	fmt.Fprintf(d.Out, "   %s: %s %s answers %d: %s\n", when, r.HTTP.Method, r.HTTP.Path, answer.Status, firstLine(answer.Body))
+	said := firstLine(answer.Body)
+	if seen := observed.Seen[0]; seen.Reached {
+		said = "answered by " + seen.Pod
+	}
+	fmt.Fprintf(d.Out, "   %s: %s %s at %s is %d: %s\n", when, r.HTTP.Method, r.HTTP.Path, r.To, answer.Status, said)
 	if got != want {
 		return engine(fmt.Errorf("the Envoys say %s %s, the policy says %s", got, broken, want))
 	}
