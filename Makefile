@@ -39,6 +39,7 @@ race: envoy ## the tests of the concurrent rooms under the race detector
 
 golden: ## rewrite goldens and generated documents
 	go test ./test/golden -run Golden -update
+	go test ./compiler/syntax -run Stories -update
 	go test ./cmd/meshc -run Generated -update
 
 clean: ## remove what was built and fetched

@@ -2,7 +2,7 @@ package diag
 
 // inputCodes are MSH001x to MSH019x: reading files and decoding documents.
 var inputCodes = []Entry{
-	same(Error, "MSH0010", "a source cannot be opened",
+	same(Error, "MSH0010", "a file or folder cannot be opened",
 		"A path under `sources` in meshc.yaml, or a file in a folder, cannot be opened. Nothing is guessed about what it might have held, so the run ends with exit code 3.\n\nCheck the spelling; paths in a meshc.yaml are relative to the folder it lies in.",
 		"sources: [./manifest]      # the folder is called manifests", "sources: [./manifests]"),
 	same(Error, "MSH0011", "a link leads out of the tree",
@@ -115,7 +115,7 @@ var inputCodes = []Entry{
 		"A header's name is a token (letters, digits, - and _, among others) without colon or spaces; pseudo-headers such as :path cannot be matched: use pathRegex and methods.",
 		"headers:\n- \":path\": /admin", "pathRegex: /admin"),
 	same(Error, "MSH0114", "a weight is not usable",
-		"In v1alpha1 a weight is a quantity (`1`, `500m`); later it is a whole number from 0. A negative, fractional or missing weight, or a sum of 0, gives no share of traffic that could be obeyed.",
+		"In v1alpha1 a weight is a quantity (`1`, `500m`); later it is a whole number from 0. A negative, fractional or missing weight gives no share of traffic that could be obeyed.",
 		"backends:\n- {service: v1, weight: -1}\n- {service: v2, weight: 0.5}", "backends:\n- {service: v1, weight: 90}\n- {service: v2, weight: 10}"),
 	same(Error, "MSH0115", "a method is not one of HTTP's",
 		"Methods are GET, HEAD, PUT, POST, DELETE, CONNECT, OPTIONS, TRACE, PATCH, in upper case, or `*` for all. HTTP methods are case-sensitive: `get` would match nothing.",

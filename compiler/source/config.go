@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -38,9 +39,13 @@ func (l *loader) ruled(p *place, dir string) error {
 	}
 	l.tree.Config = &File{Path: name, Data: data}
 	l.tree.Keep(name, data)
-	for _, e := range l.entries(name, data) {
+	entries := l.entries(name, data)
+	for _, e := range entries {
+		l.listed[p.key(path.Join(dir, e.path))] = true
+	}
+	for _, e := range entries {
 		if err := l.entry(p, dir, e); err != nil {
-			l.unreadable(e.at, e.path, err)
+			l.unreadable(e.at, e.path, "paths in a meshc.yaml are relative to the folder it lies in", err)
 		}
 	}
 	l.tables(p, dir)
@@ -60,14 +65,10 @@ func (l *loader) entry(p *place, dir string, e entry) error {
 }
 
 // unreadable is a finding at the place that names what cannot be opened.
-func (l *loader) unreadable(at diag.Span, name string, err error) {
+func (l *loader) unreadable(at diag.Span, name, help string, err error) {
 	var already *UnreadableError
-	if u, ok := err.(*UnreadableError); ok {
-		already = u
-	}
-	if already == nil {
-		l.found.Add(diag.New("MSH0010", at, "%q cannot be opened: %v", name, reason(err)).
-			WithHelp("paths in a meshc.yaml are relative to the folder it lies in"))
+	if !errors.As(err, &already) {
+		l.found.Add(diag.New("MSH0010", at, "%q cannot be opened: %v", name, reason(err)).WithHelp("%s", help))
 	}
 	l.fail(name, err)
 }

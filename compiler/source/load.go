@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
@@ -68,8 +69,10 @@ type loader struct {
 	err   error
 	cwd   string // absolute
 	seen  map[string]bool
-	bytes int
-	roots []*os.Root
+	// listed are the folders that a meshc.yaml names as sources of their own.
+	listed map[string]bool
+	bytes  int
+	roots  []*os.Root
 }
 
 func newLoader(opts Options) (*loader, error) {
@@ -82,7 +85,7 @@ func newLoader(opts Options) (*loader, error) {
 		cwd = real
 	}
 	return &loader{
-		opts: opts, cwd: cwd, seen: map[string]bool{},
+		opts: opts, cwd: cwd, seen: map[string]bool{}, listed: map[string]bool{},
 		tree: &Tree{Environment: opts.Environment, Limits: opts.Limits},
 	}, nil
 }
@@ -95,7 +98,11 @@ func (l *loader) close() {
 
 func (l *loader) done() (*Tree, diag.List, error) {
 	l.tree.sort()
-	return l.tree, l.found.Sorted(), l.err
+	// Two overlays of one base find its faults twice.
+	sorted := l.found.Sorted()
+	return l.tree, slices.CompactFunc(sorted, func(a, b diag.Finding) bool {
+		return a.Code == b.Code && a.At() == b.At() && a.Message == b.Message
+	}), l.err
 }
 
 // fail keeps the first error; the others have their findings.
@@ -151,12 +158,14 @@ func (l *loader) disk(name string) error {
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(l.cwd, name)
 	}
-	full, err := filepath.EvalSymlinks(full)
+	info, err := os.Stat(full)
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(full)
-	if err != nil {
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return l.pipe(name, full)
+	}
+	if full, err = filepath.EvalSymlinks(full); err != nil {
 		return err
 	}
 	dir := full
@@ -204,11 +213,24 @@ func (l *loader) stdin() error {
 	if l.opts.Stdin == nil {
 		return nil
 	}
-	data, err := io.ReadAll(io.LimitReader(l.opts.Stdin, int64(l.opts.Limits.FileBytes)+1))
+	return l.stream(StdinName, l.opts.Stdin)
+}
+
+// pipe reads what a shell gives for <(command), and other files without an end.
+func (l *loader) pipe(name, full string) error {
+	f, err := os.Open(full)
 	if err != nil {
 		return err
 	}
-	l.keep(&File{Path: StdinName, Data: data})
+	return errors.Join(l.stream(filepath.ToSlash(name), f), f.Close())
+}
+
+func (l *loader) stream(name string, r io.Reader) error {
+	data, err := io.ReadAll(io.LimitReader(r, int64(l.opts.Limits.FileBytes)+1))
+	if err != nil {
+		return err
+	}
+	l.keep(&File{Path: name, Data: data})
 	return nil
 }
 

@@ -2,10 +2,12 @@ package source_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/meshc/meshc/compiler/diag"
@@ -185,5 +187,62 @@ func TestNothingIsReadTwice(t *testing.T) {
 	}
 	if y := string(tree.Builds[0].Resources[0].YAML); strings.Contains(y, "config.kubernetes.io") {
 		t.Errorf("kustomize's annotations are left in the object:\n%s", y)
+	}
+}
+
+// A folder that is a source of its own is not read with the folder around it, and
+// nobody is told that it was left out.
+func TestSourcesInsideSources(t *testing.T) {
+	dir := write(t, map[string]string{
+		"meshc.yaml":                       "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nspec:\n  sources:\n  - .\n  - {path: apps, namespace: shop}\n  - {path: one.yaml, namespace: one}\n  - kustomize: overlays/prod\n",
+		"a.yaml":                           account,
+		"one.yaml":                         account,
+		"apps/b.yaml":                      account,
+		"overlays/prod/kustomization.yaml": "resources: [c.yaml]\n",
+		"overlays/prod/c.yaml":             account,
+	})
+	tree, found, err := source.Load(source.Options{Dir: dir})
+	if err != nil || len(found) > 0 {
+		t.Fatal(found, err)
+	}
+	got := ""
+	for _, f := range tree.Files {
+		got += f.Path + "=" + f.Namespace + " "
+	}
+	if want := "a.yaml= apps/b.yaml=shop one.yaml=one "; got != want || len(tree.Builds) != 1 {
+		t.Errorf("read %q and %d builds, want %q and 1", got, len(tree.Builds), want)
+	}
+}
+
+// What cannot be opened in a folder is exit 3 and says where, and the rest is read.
+func TestUnreadableFilesInAFolder(t *testing.T) {
+	dir := write(t, map[string]string{"a.yaml": account, "z.yaml": account})
+	if err := os.Remove(filepath.Join(dir, "a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "a.yaml"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tree, found, err := source.Load(source.Options{Dir: dir})
+	var unreadable *source.UnreadableError
+	if !errors.As(err, &unreadable) || codes(found) != "MSH0010 a.yaml" || paths(tree) != "z.yaml" {
+		t.Errorf("a pipe in a folder gives %v, %v; read %q", err, codes(found), paths(tree))
+	}
+}
+
+// `meshc build <(helm template .)` hands over a pipe.
+func TestPipesAreRead(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	go func() {
+		_, _ = w.WriteString(account)
+		_ = w.Close()
+	}()
+	tree, _, err := source.Load(source.Options{Paths: []string{fmt.Sprintf("/dev/fd/%d", r.Fd())}})
+	if err != nil || len(tree.Files) != 1 || string(tree.Files[0].Data) != account {
+		t.Errorf("a pipe gives %v, %v", tree, err)
 	}
 }

@@ -115,7 +115,11 @@ func (s *prescan) parse(rel string) []parsed {
 			if root, more, ok = Flatten(d, root, s.l.opts.Limits); !ok {
 				root = nil
 			}
-			bad = append(bad, more...)
+			for _, f := range more {
+				if f.Code != "MSH0111" && f.Code != "MSH0102" { // of kinds that nobody may read
+					bad.Add(f)
+				}
+			}
 		}
 		s.found.Add(bad...)
 		s.malformed = s.malformed || bad.HasErrors()

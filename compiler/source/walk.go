@@ -67,22 +67,33 @@ func (l *loader) walk(p *place, top, dir, namespace string) error {
 	for _, e := range entries {
 		rel := path.Join(dir, e.Name())
 		switch {
-		case strings.HasPrefix(e.Name(), "."):
+		case strings.HasPrefix(e.Name(), "."), !e.IsDir() && l.listed[p.key(rel)]:
 		case e.Type()&fs.ModeSymlink != 0:
 			l.link(p, top, rel, namespace)
 		case e.IsDir():
 			if !l.stops(p, rel) {
-				l.fail(p.name(rel), l.walk(p, top, rel, namespace))
+				l.inWalk(p, rel, l.walk(p, top, rel, namespace))
 			}
 		case isManifest(e.Name()) && e.Name() != ConfigName:
-			l.fail(p.name(rel), l.file(p, rel, namespace))
+			l.inWalk(p, rel, l.file(p, rel, namespace))
 		}
 	}
 	return nil
 }
 
+// inWalk reports what a walk met and could not open.
+func (l *loader) inWalk(p *place, rel string, err error) {
+	if err != nil {
+		at := diag.Span{File: p.name(rel), Line: 1, Col: 1}
+		l.unreadable(at, p.name(rel), "make it readable, or take it out of the folder", err)
+	}
+}
+
 // stops tells whether a walk must not go into a folder, and says why.
 func (l *loader) stops(p *place, rel string) bool {
+	if l.listed[p.key(rel)] {
+		return true
+	}
 	if k := kustomization(p.fsys, rel); k != "" {
 		at := diag.Span{File: p.name(path.Join(rel, k)), Line: 1, Col: 1}
 		l.found.Add(diag.New("MSH0016", at, "%q holds a kustomization: it is not read with the folder around it", p.name(rel)).
@@ -120,7 +131,7 @@ func (l *loader) link(p *place, top, rel, namespace string) {
 		l.found.Add(diag.New("MSH0017", at, "%q is a link to a folder: links to folders are not followed", p.name(rel)).
 			WithHelp("list the folder it leads to under `sources` in meshc.yaml"))
 	case err == nil && isManifest(path.Base(rel)):
-		l.fail(p.name(rel), l.file(p, rel, namespace))
+		l.inWalk(p, rel, l.file(p, rel, namespace))
 	case err == nil:
 	case isManifest(path.Base(rel)) || !strings.Contains(path.Base(rel), "."):
 		l.found.Add(diag.New("MSH0011", at, "the link %q leads out of the tree, or nowhere, and was not followed", p.name(rel)).

@@ -38,9 +38,6 @@ func decodeSplit(d *decoder, root *record) {
 		return ""
 	}
 	body.done()
-	if !d.obj.Invalid {
-		allZero(backends, s)
-	}
 }
 
 // strayBackendField is a field of a backend that slipped out of the list: it
@@ -123,21 +120,6 @@ func quantityWeight(c *cursor) int64 {
 		return 0
 	}
 	return q.MilliValue()
-}
-
-// allZero reports a split that sends traffic nowhere.
-func allZero(backends *cursor, s *TrafficSplit) {
-	for _, b := range s.Backends {
-		if b.Weight > 0 {
-			return
-		}
-	}
-	f := backends.fault("MSH0114", "all weights of the split are 0")
-	if len(s.Backends) == 0 {
-		f.Message = "the split has no backends"
-	}
-	*f = f.WithEffect("calls to %q would reach nobody", s.Service).
-		WithHelp("give at least one backend a weight above 0")
 }
 
 func typedRef(c *cursor) TypedRef {
