@@ -79,6 +79,7 @@ func (w *world) serveAs(id ir.Identity, services []ir.ServiceID, app netip.AddrP
 			continue
 		}
 		p := w.newProxy(id)
+		p.app = app
 		for _, in := range role.Ports {
 			at := w.free()
 			p.inbound = append(p.inbound, at)
@@ -144,6 +145,7 @@ type proxy struct {
 	version int
 	admin   string
 	log     output
+	app     netip.AddrPort               // of a server
 	vips    map[ir.PortID]netip.AddrPort // of a client
 	unknown netip.AddrPort               // of a client: what reaches 15001 alone
 	inbound []netip.AddrPort             // of a server, by target port
