@@ -57,7 +57,7 @@ func unknownService(id ir.ServiceID) diag.Finding {
 func closedPort(c *planCluster, svc *catalog.Service) diag.Finding {
 	for _, p := range svc.Ports {
 		if p.Port == c.Port.Port {
-			return diag.New("MSH4603", source, "port %q was compiled as %s and runs as %s", c.Port, c.protocol, p.Protocol).
+			return diag.New("MSH4603", source, "port %q was compiled as %s and runs as %s", c.Port, c.port.Protocol, p.Protocol).
 				WithEffect("the port is closed for clients and servers, because its policy does not fit the protocol").
 				WithHelp("compile again with the new protocol, or take the change back").About(object(c.Port.Service), "ports")
 		}

@@ -31,6 +31,9 @@ type target struct {
 func targets(svc *catalog.Service, port *catalog.ServicePort, c *planCluster) (in []target, out []catalog.Endpoint) {
 	for _, e := range svc.Endpoints {
 		number := targetPort(port, e)
+		if number == 0 {
+			number = c.port.TargetPort
+		}
 		fits := e.Meshed && slices.Contains(c.Accounts, e.Identity)
 		if c.outside {
 			fits = !e.Meshed

@@ -64,21 +64,27 @@ func (w *World) composeInbound(role *ir.RolePlan, ports []uint16) *part {
 // never open: a port whose services no longer agree, whose protocol changed, or
 // that has come to lie on another's target port is closed.
 func (w *World) targetPorts(role *ir.RolePlan, workload string) ([]uint16, diag.List) {
-	out := make([]uint16, len(role.Ports))
+	running := make([]uint16, len(role.Ports))
 	var findings diag.List
 	for i, p := range role.Ports {
-		out[i] = w.targetPort(p, workload, &findings)
+		running[i] = w.targetPort(p, workload, &findings)
 	}
+	out := slices.Clone(running)
 	for i, p := range role.Ports {
-		if out[i] == 0 {
+		if running[i] == 0 || running[i] == p.TargetPort {
 			continue
 		}
-		for j := range role.Ports {
-			if j != i && out[j] == out[i] && p.TargetPort != out[i] {
-				findings.Add(occupiedTarget(role, p, out[i], role.Ports[j]))
-				out[i] = 0
-				break
+		// What was compiled for the number counts even if that port has moved away:
+		// its callers and nobody else's were to reach what listens there.
+		other := slices.IndexFunc(role.Ports, func(o ir.InboundPlan) bool { return o.TargetPort == running[i] })
+		for j := 0; j < len(running) && other < 0; j++ {
+			if j != i && running[j] == running[i] {
+				other = j
 			}
+		}
+		if other >= 0 {
+			findings.Add(occupiedTarget(role, p, running[i], role.Ports[other]))
+			out[i] = 0
 		}
 	}
 	return out, findings

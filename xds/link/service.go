@@ -86,9 +86,9 @@ func carriage(p ir.Protocol) ir.Protocol {
 }
 
 func (s *service) assign(c *planCluster) *Resource {
-	port := s.port(c.Port.Port, c.protocol)
+	port := s.port(c.Port.Port, c.port.Protocol)
 	if port == nil {
-		if s.catalog != nil && c.protocol != "" {
+		if s.catalog != nil && c.port.Protocol != "" {
 			s.findings.Add(closedPort(c, s.catalog))
 		}
 		return assignment(c.name, nil)

@@ -40,9 +40,9 @@ type planService struct {
 
 type planCluster struct {
 	*ir.Cluster
-	name     string
-	protocol ir.Protocol
-	outside  bool // none of the service's workloads was meshed: no mTLS
+	name    string
+	port    ir.Port // as compiled; zero if the mesh has no such port (a backend that does not exist)
+	outside bool    // none of the service's workloads was meshed: no mTLS
 }
 
 // planPort is an outbound port with its resources.
@@ -107,7 +107,7 @@ func (s *static) indexServices() {
 		n := service(c.Port.Service)
 		clusters[c.Port] = r
 		s.clusterAt[r.Name] = place{n, len(s.services[n].clusters)}
-		s.services[n].clusters = append(s.services[n].clusters, planCluster{Cluster: c, name: r.Name, protocol: s.protocol(c.Port), outside: s.outside(c.Port.Service)})
+		s.services[n].clusters = append(s.services[n].clusters, s.cluster(c, r.Name))
 	}
 	for i := range s.plan.Outbound {
 		o := &s.plan.Outbound[i]
@@ -117,6 +117,9 @@ func (s *static) indexServices() {
 			r := clusters[c] // a bundle is refused if it lacks one
 			p.clusters = append(p.clusters, r)
 			needs = append(needs, r.Name)
+		}
+		if p.direct != nil {
+			needs = append(needs, p.direct.Name)
 		}
 		for _, r := range []*Resource{p.route, p.extension} {
 			if r != nil {
@@ -129,20 +132,13 @@ func (s *static) indexServices() {
 	}
 }
 
-func (s *static) outside(id ir.ServiceID) bool {
-	svc, ok := s.bundle.Mesh.Service(id)
-	return ok && svc.Outside
-}
-
-// protocol is what the mesh was compiled to believe of a port; empty when the
-// mesh has no such port (a backend that does not exist).
-func (s *static) protocol(id ir.PortID) ir.Protocol {
-	svc, ok := s.bundle.Mesh.Service(id.Service)
-	if !ok {
-		return ""
+func (s *static) cluster(c *ir.Cluster, name string) planCluster {
+	out := planCluster{Cluster: c, name: name}
+	if svc, ok := s.bundle.Mesh.Service(c.Port.Service); ok {
+		out.outside = svc.Outside
+		if p, ok := svc.Port(c.Port.Port); ok {
+			out.port = *p
+		}
 	}
-	if p, ok := svc.Port(id.Port); ok {
-		return p.Protocol
-	}
-	return ""
+	return out
 }
