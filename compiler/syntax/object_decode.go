@@ -105,6 +105,8 @@ func (j *job) unread(root *yaml.Node, apiVersion, name string, kindKnown bool) (
 	case apiVersion == "" && name == "":
 		return diag.New("MSH0100", at(""), "the document has neither apiVersion nor kind").
 			WithHelp("if it is a manifest, write both; if not, keep it out of the folder"), true
+	case g == meshGroup && name == "Catalog":
+		return diag.Finding{}, false // what runs is no policy: serve reads it, from a file of its own
 	case apiVersion == "" || name == "":
 		missing, other := "apiVersion", "kind"
 		if name == "" {
