@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/resolve"
+	"github.com/meshc/meshc/compiler/source"
 )
 
 func newLockCmd(s streams) *cobra.Command {
@@ -23,11 +25,13 @@ func newLockCmd(s streams) *cobra.Command {
 		Long: `Write meshc.lock: the facts that the policy in PATH needs and that no manifest
 there shows, one a line. Facts that nothing needs any more are left out.
 
-New facts come from --from EXPORT, a file that 'meshc catalog export' wrote; what
-the lock already holds stays, unless --update takes everything from the export.`,
+New facts come from --from EXPORT: a file that 'meshc catalog export' wrote, or a
+folder with the manifests of the applications. What the lock already holds stays,
+unless --update takes everything from the export.`,
 		Example: `  meshc catalog export --catalog catalog.yaml > export.lock
   meshc lock ./policy --from export.lock
-  meshc lock ./policy --update --from export.lock`,
+  meshc lock ./policy --update --from export.lock
+  meshc lock ./policy --from ../applications`,
 	}
 	report := addReportFlags(cmd)
 	compile := addCompileFlags(cmd)
@@ -41,7 +45,7 @@ the lock already holds stays, unless --update takes everything from the export.`
 		if err != nil {
 			return err
 		}
-		known, findings, err := newFacts(c.Lock, from, update)
+		known, findings, err := newFacts(c, from, update)
 		if err != nil {
 			return err
 		}
@@ -60,19 +64,48 @@ the lock already holds stays, unless --update takes everything from the export.`
 
 // newFacts are the facts there are to choose from: the lock's before the
 // export's, or the export's alone.
-func newFacts(lock lockFile, from string, update bool) (ir.Known, diag.List, error) {
+func newFacts(c *compilation, from string, update bool) (ir.Known, diag.List, error) {
 	if from == "" {
-		return lock.Known, nil, nil
+		return c.Lock.Known, nil, nil
 	}
-	data, err := os.ReadFile(from)
+	known, findings, err := readExport(from, c.Now)
 	if err != nil {
 		return ir.Known{}, nil, input(err)
 	}
-	known, findings := resolve.ParseLock(from, data)
 	if !update {
-		known.Facts = append(append([]ir.Fact{}, lock.Known.Facts...), known.Facts...)
+		known.Facts = append(append([]ir.Fact{}, c.Lock.Known.Facts...), known.Facts...)
 	}
 	return known, findings, nil
+}
+
+// readExport reads the facts of an export, or of the manifests in a folder.
+func readExport(from string, now time.Time) (ir.Known, diag.List, error) {
+	if info, err := os.Stat(from); err != nil || !info.IsDir() {
+		data, err := os.ReadFile(from)
+		if err != nil {
+			return ir.Known{}, nil, err
+		}
+		known, findings := resolve.ParseLock(from, data)
+		return known, findings, nil
+	}
+	tree, findings, err := source.Load(source.Options{Paths: []string{from}})
+	if err != nil {
+		return ir.Known{}, nil, err
+	}
+	lock, faults, err := readLock(tree, []string{from})
+	if err != nil {
+		return ir.Known{}, nil, err
+	}
+	result, more := compiler.Compile(tree, lock.Known, compiler.Options{Now: now, NoPlan: true})
+	for _, f := range append(append(findings, faults...), more...) {
+		if f.Severity == diag.Error { // facts of a faulty tree would be guesses
+			return ir.Known{}, nil, fmt.Errorf("%s has errors, as %s: %s; see 'meshc check %s'", from, f.At(), f.Message, from)
+		}
+	}
+	return ir.Known{
+		Facts:  resolve.FactsOf(result.Mesh),
+		Header: ir.LockHeader{From: "manifests " + filepath.ToSlash(from), By: whoami(), At: now.Format(time.RFC3339)},
+	}, nil, nil
 }
 
 // pin keeps the facts that the tree needs. An export is complete: what it does

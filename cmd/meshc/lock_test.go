@@ -83,3 +83,27 @@ spec: {lock: {maxAge: 168h}}
 		t.Errorf("findings: %s", err)
 	}
 }
+
+// Applications in a repository beside the policy's need no catalog.
+func TestLockFromManifests(t *testing.T) {
+	policy, apps := t.TempDir(), t.TempDir()
+	writeFiles(t, policy, map[string]string{"policy.yaml": policyManifests})
+	writeFiles(t, apps, map[string]string{"apps.yaml": `apiVersion: v1
+kind: ServiceAccount
+metadata: {name: front, namespace: shop}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {serviceAccountName: web, containers: [{name: app, image: echo}]}
+`})
+	wants(t, exitClean, "lock", policy, "--from", apps)
+	wants(t, exitClean, "build", policy, "-o", filepath.Join(t.TempDir(), "b"), "--locked")
+	writeFiles(t, apps, map[string]string{"bad.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {prots: []}\n"})
+	wants(t, exitInput, "lock", policy, "--update", "--from", apps)
+}

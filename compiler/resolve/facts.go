@@ -131,10 +131,10 @@ func parseFactPort(s string) (ir.FactPort, error) {
 	return p, nil
 }
 
-// FactsOf is everything the tree shows as facts, sorted: what a tree of
-// applications can give to the lock of a tree of policy. Services, with ports and
-// accounts, accounts, roles and the namespaces that have labels of the mesh.
-func FactsOf(mesh *ir.Mesh, inv *ir.Inventory) []ir.Fact {
+// FactsOf is what a mesh shows as facts, sorted: what a tree of applications can
+// give to the lock of a tree of policy. Services with ports and accounts, accounts
+// and roles.
+func FactsOf(mesh *ir.Mesh) []ir.Fact {
 	var out []ir.Fact
 	for _, s := range mesh.Services {
 		f := ir.Fact{Kind: factService, Namespace: s.ID.Namespace, Name: s.ID.Name, Headless: s.Headless}

@@ -77,8 +77,8 @@ func TestLockSaysTwoThingsOfOne(t *testing.T) {
 func TestFactsOfATreeStandForIt(t *testing.T) {
 	policy := target(useGroup) + group("  - {name: read, methods: [GET]}\n") + split("  - {service: v2, weight: 1}") // of stores
 	whole, _, _, _ := story{shop: stores, policy: policy}.run(t)
-	m, inv, _, _ := story{shop: stores}.run(t)
-	text := resolve.PrintLock(ir.Known{Facts: resolve.FactsOf(m, inv)})
+	m, _, _, _ := story{shop: stores}.run(t)
+	text := resolve.PrintLock(ir.Known{Facts: resolve.FactsOf(m)})
 	known := lock(t, string(text))
 	apart, _, _, found := story{shop: "# nothing\n", policy: policy, known: known}.run(t)
 	for _, f := range found {
