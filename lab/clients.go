@@ -18,18 +18,23 @@ const (
 	outsideName    = "outside"
 )
 
-// client is the pod that requests of an identity are sent from: a workload of that
-// identity, best one that serves nothing; else a client pod made for it. No
-// identity is the pod outside the mesh.
-func (l *Lab) client(id ir.Identity) (*Pod, error) {
+// client is the pod that a request is sent from: a workload of its identity, best
+// one that serves nothing; else a client pod made for it. A pod behind a headless
+// service does not call that service: it could meet its own address, and what
+// goes over loopback is no proxy's business. No identity is the pod outside.
+func (l *Lab) client(r ir.Request) (*Pod, error) {
 	l.mu.Lock()
 	candidates := slices.Concat(l.state.topology.Pods, l.extras)
+	service, _ := l.state.result.Mesh.Service(r.To.Service)
 	l.mu.Unlock()
 	var found *Pod
 	for _, p := range candidates {
-		fits := p.Identity == id && p.Meshed
-		if id == "" {
+		fits := p.Identity == r.From && p.Meshed
+		if r.From == "" {
 			fits = p.ID() == extraNamespace+"/"+outsideName
+		}
+		if service != nil && service.Headless && slices.Contains(p.Services, r.To.Service) {
+			continue
 		}
 		if fits && (found == nil || len(p.Services) < len(found.Services)) {
 			found = p
@@ -38,7 +43,7 @@ func (l *Lab) client(id ir.Identity) (*Pod, error) {
 	if found != nil {
 		return found, nil
 	}
-	return l.extra(clientPod(id))
+	return l.extra(clientPod(r.From))
 }
 
 func clientPod(id ir.Identity) *Pod {

@@ -33,12 +33,19 @@ func requests(results []caller.Result, entries []Entry, from *Pod, servers []*Po
 		case len(servers) == 0:
 			s.Pod = header(r, "X-Echo-Workload")
 			s.Reached = s.Pod != ""
+		case header(r, "X-Echo-Workload") != "":
+			s.Broken = bypassed
 		}
-		s.Broken = broken(r)
+		if why := broken(r); why != "" {
+			s.Broken = why
+		}
 		out[i] = s
 	}
 	return out
 }
+
+// bypassed is a defect of the data plane, not of a policy.
+const bypassed = "the workload answered, but no proxy of a server has seen the call"
 
 // broken says why an answer is no verdict: the mesh did not decide, it failed.
 func broken(r caller.Result) string {
@@ -78,6 +85,8 @@ func connections(results []caller.Result, entries []Entry, from *Pod, servers []
 			s.Reached = true
 			s.Pod, s.Policy = passed[0].Pod, passed[0].cause()
 			passed = passed[1:]
+		case answeredTCP(r):
+			s.Broken = bypassed
 		}
 		if r.TimedOut {
 			s.Broken = "no answer in time"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -208,8 +209,11 @@ func newLabDownCmd(s streams) *cobra.Command {
 func newLabTestCmd(s streams) *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
-		Use:     "test",
-		Short:   "Run the running lab's verdict tables on its Envoys",
+		Use:   "test",
+		Short: "Run the running lab's verdict tables on its Envoys",
+		Long: `Run the verdict tables of the running lab's manifests on its Envoys: a real
+request for each case, reached or not by the access log of the server's proxy.
+'meshc test --live PATH' does the same with a lab of its own.`,
 		Example: "  meshc lab test",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -217,13 +221,35 @@ func newLabTestCmd(s streams) *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
-			_, err = r.Test()
+			report, err := r.Test()
 			if err != nil {
 				return engine(err)
 			}
-			return nil
+			return liveReport(s, report)
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the lab, where several run")
 	return cmd
+}
+
+// liveReport prints what real Envoys said, and fails the run if a case does not hold.
+func liveReport(s streams, report lab.Report) error {
+	if len(report.Cases) == 0 {
+		return engine(errors.New("there is no verdict table with a case in the manifests"))
+	}
+	report.Print(s.Out)
+	if report.Failed() > 0 {
+		return failed(exitFindings)
+	}
+	return nil
+}
+
+// testLive runs the verdict tables of a compiled tree in a lab of its own.
+func testLive(ctx context.Context, s streams, opts lab.Options) error {
+	opts.Name = "test-" + strconv.Itoa(os.Getpid())
+	report, err := lab.TestTree(ctx, opts)
+	if err != nil {
+		return engine(err)
+	}
+	return liveReport(s, report)
 }
