@@ -127,6 +127,9 @@ var inputCodes = []Entry{
 	same(Error, "MSH0118", "a value cannot be read",
 		"The value has a form of its own (a duration such as 168h, a range such as 10.0.0.0/8, a day such as 2027-01-31, a trust domain) and does not follow it.",
 		"maxAge: one week", "maxAge: 168h"),
+	same(Error, "MSH0120", "settings of a mesh stand where nobody reads them",
+		"The settings of a mesh (kind Mesh) count in a file called meshc.yaml, once, in the folder that is built. Elsewhere they would be obeyed by nobody: a `mode: strict` that is not in force is worse than none.",
+		"manifests/mesh.yaml with kind: Mesh", "meshc.yaml beside the folder manifests"),
 	same(Error, "MSH0119", "an environment is not known",
 		"`--env` names no entry of `environments` in meshc.yaml.", "meshc build --env production   # environments: {prod: ...}", "meshc build --env prod"),
 }

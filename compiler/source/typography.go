@@ -205,7 +205,7 @@ func (s *scanner) listDash(n int, line []rune, i int) {
 	}
 	s.report(diag.New("MSH0031", s.at(n, i+1, 1), "%s (%c) stands where a list dash should be", name, line[i]).
 		WithLabel("type a plain hyphen here: -").
-		WithHelp("type `-` (the hyphen beside the zero key) in place of `%c`; it was probably pasted from an article. The rest of the file is read as if it were a hyphen", line[i]).
+		WithHelp("type `-` (the hyphen beside the zero key) in place of `%c`; it was probably pasted from an article", line[i]).
 		WithFix("write -", diag.Edit{Span: s.at(n, i+1, 1), NewText: "-"}))
 	line[i] = '-'
 }

@@ -193,7 +193,7 @@ func (j *job) sort(r *result, o *Object, root *yaml.Node) {
 	switch {
 	case o.Kind == "Mesh":
 		if !j.config {
-			r.found.Add(diag.New("MSH0023", o.At("kind"), "a Mesh counts only in a file called meshc.yaml").
+			r.found.Add(diag.New("MSH0120", o.At("kind"), "a Mesh counts only in a file called meshc.yaml").
 				WithEffect("its settings are not in force").
 				WithHelp("move it to meshc.yaml in the folder that is built").About(o.Ref(), ""))
 			return

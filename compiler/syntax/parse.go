@@ -61,8 +61,14 @@ func Parse(tree *source.Tree) (*Files, diag.List) {
 		files.Objects = append(files.Objects, r.objects...)
 		files.Tables = append(files.Tables, r.tables...)
 		files.Passed += r.passed
-		if r.config != nil && files.Config.Object == nil {
+		switch o := files.Config.Object; {
+		case r.config == nil:
+		case o == nil:
 			files.Config = r.config
+		default:
+			found.Add(diag.New("MSH0120", r.config.Object.At("kind"), "meshc.yaml holds two meshes").
+				WithRelated(o.At("kind"), "this one counts").
+				WithHelp("give each mesh a folder and a meshc.yaml of its own"))
 		}
 	}
 	sortObjects(files.Objects)

@@ -193,13 +193,16 @@ func (r *rendering) nowhere() diag.Span {
 	if file == "" {
 		file = r.build.Kustomization
 	}
-	for _, d := range r.lib.file(file) {
+	docs := r.lib.file(file)
+	for _, d := range docs {
 		for _, field := range []string{"configMapGenerator", "secretGenerator"} {
 			if k, _ := source.Step(d.root, field); k != nil {
 				return d.doc.Span(k)
 			}
 		}
-		return d.doc.Place(d.root, nil, false)
+	}
+	if len(docs) > 0 {
+		return docs[0].doc.Place(docs[0].root, nil, false)
 	}
 	return diag.Span{File: file, Line: 1, Col: 1}
 }
