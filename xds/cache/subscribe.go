@@ -107,6 +107,9 @@ func (s *Session) ask(t link.Type, name string, first bool) {
 	}
 	if kept {
 		s.consider(t, name)
+		if t == link.Endpoint && s.kinds[link.Cluster].inFlight(name) {
+			s.resend(name) // the cluster went out before the endpoints were asked for
+		}
 		return
 	}
 	delete(k.gone, name)
