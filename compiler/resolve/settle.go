@@ -103,7 +103,8 @@ func (r *resolver) reportUnbacked(s *service) {
 	if s.made {
 		return // the missing target is a finding already
 	}
-	f := diag.New("MSH4004", s.at(), "nothing that is known backs service %q", s.id.Name).WithEffect(effect).WithHelp(howToKnow)
+	f := diag.New("MSH4004", s.at(), "nothing that is known backs service %q", s.id.Name).WithEffect(effect).
+		WithHelp("add the manifests of its workloads to the sources, pin its accounts with `meshc lock --update --from EXPORT`, or declare them under `assume` in meshc.yaml")
 	if s.obj != nil {
 		f.Locations[0].Span = s.obj.At("spec", "selector")
 	}

@@ -1,0 +1,44 @@
+package check_test
+
+import (
+	"testing"
+
+	"github.com/meshc/meshc/compiler/check"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// Known facts have no objects: judgements about them stand where the lock says them.
+func TestJudgementsOfKnownServicesStandInTheLock(t *testing.T) {
+	id := ir.ServiceID{Namespace: "bank", Name: "ledger"}
+	mesh := &ir.Mesh{
+		Settings: ir.Settings{Mode: ir.Strict},
+		Services: []ir.Service{{ID: id, Accounts: []ir.Identity{"spiffe://x/ns/bank/sa/a", "spiffe://x/ns/bank/sa/b"}, Ports: []ir.Port{
+			{Number: 80, Protocol: ir.HTTP}, {Number: 25, Protocol: ir.TCPServerFirst, Plaintext: true},
+		}}},
+		Grants: []ir.Grant{{
+			Name: "TrafficTarget/bank/t#rule0", Sources: []ir.Identity{"spiffe://x/ns/bank/sa/c"},
+			Destination: "spiffe://x/ns/bank/sa/a", Ports: []ir.PortID{{Service: id, Port: 80}},
+		}},
+		Origins: map[string]ir.Origin{"Service/bank/ledger": {File: "meshc.lock", Line: 7, Col: 1}},
+	}
+	found := check.Mesh(&syntax.Files{Config: &syntax.Config{}}, mesh)
+	if len(found) != 1 || found[0].Code != "MSH3009" || found[0].At() != (diag.Span{File: "meshc.lock", Line: 7, Col: 1}) {
+		t.Errorf("%+v", found)
+	}
+}
+
+// Where calls need no grant, unlike grants refuse nobody.
+func TestPermissiveMeshHasNoUnlikePodsOrLeaves(t *testing.T) {
+	id := ir.ServiceID{Namespace: "bank", Name: "ledger"}
+	mesh := &ir.Mesh{
+		Settings: ir.Settings{Mode: ir.Permissive},
+		Services: []ir.Service{{ID: id, Accounts: []ir.Identity{"spiffe://x/ns/bank/sa/a", "spiffe://x/ns/bank/sa/b"}, Ports: []ir.Port{{Number: 80, Protocol: ir.HTTP}}}},
+		Grants:   []ir.Grant{{Name: "TrafficTarget/bank/t#rule0", Sources: []ir.Identity{"x"}, Destination: "spiffe://x/ns/bank/sa/a", Ports: []ir.PortID{{Service: id, Port: 80}}}},
+		Splits:   []ir.Split{{Name: "TrafficSplit/bank/s", Root: id, Backends: []ir.Backend{{Service: id, Weight: 1, Ports: []uint16{80}}}}},
+	}
+	if found := check.Mesh(&syntax.Files{Config: &syntax.Config{}}, mesh); len(found) != 0 {
+		t.Errorf("%+v", found)
+	}
+}
