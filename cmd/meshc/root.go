@@ -21,6 +21,8 @@ var verbs = []func(streams) *cobra.Command{
 	newBuildCmd,
 	newCheckCmd,
 	newLockCmd,
+	newTestCmd,
+	newCanCmd,
 	newExplainCmd,
 	newInspectCmd,
 	newVerifyCmd,

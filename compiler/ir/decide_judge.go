@@ -160,7 +160,7 @@ func (d *decision) matches(m Match) string {
 		return fmt.Sprintf("method %s is none of %s", d.seen.Method, strings.Join(m.Methods, ", "))
 	}
 	if path := WithoutQuery(d.seen.Path); m.Path != "" && !found(`\A(?:`+m.Path+`)\z`, path) {
-		return fmt.Sprintf("path %s does not match %s", path, m.Path)
+		return fmt.Sprintf("path %s does not match %s", path, written(m.Path))
 	}
 	for _, h := range m.Headers {
 		if why := d.headerMatches(h); why != "" {

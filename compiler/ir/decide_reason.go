@@ -91,13 +91,28 @@ func (m Match) String() string {
 		method = strings.Join(m.Methods, "|")
 	}
 	if m.Path != "" {
-		path = m.Path
+		path = written(m.Path)
 	}
-	out := method + " " + path
+	var headers []string
 	for _, h := range m.Headers {
-		out += " with " + h.Name + ": " + h.Regex
+		headers = append(headers, h.Name+": "+h.Regex)
 	}
-	return out
+	if len(headers) == 0 {
+		return method + " " + path
+	}
+	return method + " " + path + " with " + strings.Join(headers, " and ")
+}
+
+// written is a path expression as its author wrote it, without what SEMANTICS
+// row 20 adds.
+func written(path string) string {
+	inner := strings.TrimSuffix(strings.TrimPrefix(path, "^"), "$")
+	if rest, ok := strings.CutPrefix(inner, "(?:"); ok {
+		if rest, ok := strings.CutSuffix(rest, ").*"); ok {
+			return rest
+		}
+	}
+	return path
 }
 
 func portList(ports []PortID) string {

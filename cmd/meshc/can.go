@@ -1,0 +1,295 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/verdict"
+)
+
+type canFlags struct {
+	bundle  string
+	output  string
+	headers []string
+	report  *reportFlags
+	compile *compileFlags
+}
+
+func newCanCmd(s streams) *cobra.Command {
+	f := &canFlags{}
+	cmd := &cobra.Command{
+		Use:   "can FROM TO [METHOD PATH] [SOURCE...]",
+		Short: "Tell whether one workload may call another, and what decides",
+		Long: `Tell whether one workload may call another, and which object decides or which
+one is missing, with file and line.
+
+FROM is NAMESPACE/SERVICEACCOUNT, a SPIFFE id, or 'outside' for a client without
+a mesh certificate. TO is NAMESPACE/SERVICE:PORT (without :PORT if the service
+has one port), or external:HOST:PORT. METHOD and PATH are the request's on an HTTP
+port, GET / if left out.
+
+The mesh is what the sources mean (the working directory if there are none), or
+a bundle. Both the policy and the Envoy configuration made of it are asked.
+
+The exit code is 0 for allow, 1 for deny and for mixed (some of the backends or
+accounts behind TO let it through, some do not), 4 where it cannot be told.`,
+		Example: `  meshc can bookbuyer/bookbuyer bookstore/bookstore:14001 GET /buy-a-book/new examples/01-bookstore
+  meshc can bookthief/bookthief bookstore/bookstore:14001 GET /books-bought --bundle ./bundle
+  meshc can bookstore/bookstore-v1 bookwarehouse/bookwarehouse POST /restock-books -o json examples/01-bookstore`,
+		Args: cobra.MinimumNArgs(2),
+	}
+	f.report = addReportFlags(cmd)
+	f.compile = addCompileFlags(cmd)
+	cmd.Flags().StringVar(&f.bundle, "bundle", "", "ask the bundle in `DIR` instead of sources")
+	cmd.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "a header of the request as `NAME:VALUE`; repeatable")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the verdict: text or json")
+	cmd.RunE = func(_ *cobra.Command, args []string) error { return f.run(s, args) }
+	return cmd
+}
+
+// asked is what the arguments ask, before the mesh is known.
+type asked struct {
+	from, to string
+	http     *ir.HTTPRequest
+	sources  []string
+}
+
+func (f *canFlags) parse(args []string) (asked, error) {
+	q := asked{from: args[0], to: args[1]}
+	rest := args[2:]
+	if len(rest) > 0 && isMethod(rest[0]) {
+		if len(rest) < 2 {
+			return q, fmt.Errorf("%s needs a path, such as %s %s %s /", rest[0], q.from, q.to, rest[0])
+		}
+		q.http, rest = &ir.HTTPRequest{Method: rest[0], Path: rest[1]}, rest[2:]
+	}
+	q.sources = rest
+	if len(f.headers) > 0 && q.http == nil {
+		q.http = &ir.HTTPRequest{Method: "GET", Path: "/"}
+	}
+	for _, h := range f.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return q, fmt.Errorf("-H %q is not NAME:VALUE", h)
+		}
+		q.http.Headers = append(q.http.Headers, ir.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+	}
+	if q.http != nil {
+		if err := verdict.CheckHTTP(q.http); err != nil {
+			return q, err
+		}
+	}
+	switch {
+	case !slices.Contains([]string{"text", "json"}, f.output):
+		return q, fmt.Errorf("-o %q is none of text, json", f.output)
+	case f.bundle != "" && len(q.sources) > 0:
+		return q, errors.New("--bundle and sources exclude each other")
+	}
+	return q, nil
+}
+
+// isMethod tells a method from a source: it is a word of HTTP, in any case, so
+// that a lower-case one is named as the mistake.
+func isMethod(s string) bool { return slices.Contains(verdict.Methods, strings.ToUpper(s)) }
+
+func (f *canFlags) run(s streams, args []string) error {
+	q, err := f.parse(args)
+	if err != nil {
+		return usage(err)
+	}
+	mesh, plan, err := f.mesh(s, q.sources)
+	if err != nil {
+		return err
+	}
+	r, err := q.request(mesh)
+	if err != nil {
+		return usage(err)
+	}
+	compiled, err := verdict.Compiled(mesh, plan)
+	if err != nil {
+		return engine(err)
+	}
+	meant, does, err := verdict.Decide(mesh, compiled, r)
+	if err != nil {
+		return engine(err)
+	}
+	a := answer{Question: verdict.Sentence(r), Answer: verdict.NewAnswer(meant), Shares: verdict.Shares(meant), Objects: objects(mesh, meant)}
+	if d := meant.Disagreement(does); d != "" {
+		a.Defect = verdict.Defect(d)
+	}
+	if err := a.print(s, f.output); err != nil {
+		return err
+	}
+	return a.exit()
+}
+
+// mesh is the mesh that is asked and its plan. Where the sources have errors
+// nothing can be told.
+func (f *canFlags) mesh(s streams, sources []string) (*ir.Mesh, *ir.Plan, error) {
+	if f.bundle != "" {
+		b, err := openBundle(s, f.report, f.bundle)
+		if err != nil {
+			return nil, nil, err
+		}
+		return b.Mesh, b.Plan, nil
+	}
+	c, err := f.compile.compile(s, f.report, sources)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Plan == nil {
+		if err := c.report(s, f.report); err != nil && exitCode(err) == exitUsage {
+			return nil, nil, err
+		}
+		return nil, nil, engine(errors.New("the sources have errors: nobody can tell who may call whom"))
+	}
+	return c.Mesh, c.Plan, nil
+}
+
+// request is what is asked, with the defaults that the mesh gives.
+func (q asked) request(mesh *ir.Mesh) (ir.Request, error) {
+	r := ir.Request{HTTP: q.http}
+	var err error
+	if r.From, err = verdict.Source(mesh.Settings.TrustDomain, q.from); err != nil {
+		return r, fmt.Errorf("FROM %w", err)
+	}
+	to := q.to
+	if only, ok := onlyPort(mesh, to); ok {
+		to = only.String()
+	}
+	if r.To, r.External, err = verdict.Destination(to); err != nil {
+		return r, fmt.Errorf("TO %w", err)
+	}
+	if svc, ok := mesh.Service(r.To.Service); ok && r.HTTP == nil {
+		if p, ok := svc.Port(r.To.Port); ok && p.Protocol.IsHTTP() {
+			r.HTTP = &ir.HTTPRequest{Method: "GET", Path: "/"}
+		}
+	}
+	return r, nil
+}
+
+// onlyPort is the port of NAMESPACE/SERVICE where the service has but one.
+func onlyPort(mesh *ir.Mesh, to string) (ir.PortID, bool) {
+	namespace, name, ok := strings.Cut(to, "/")
+	svc, known := mesh.Service(ir.ServiceID{Namespace: namespace, Name: name})
+	if !ok || !known || len(svc.Ports) != 1 {
+		return ir.PortID{}, false
+	}
+	return ir.PortID{Service: svc.ID, Port: svc.Ports[0].Number}, true
+}
+
+// answer is a verdict with where the objects it names were written.
+type answer struct {
+	Question string `json:"question"`
+	verdict.Answer
+	Shares  []string `json:"shares,omitempty"`
+	Objects []object `json:"objects,omitempty"`
+	Defect  string   `json:"defect,omitempty"`
+}
+
+type object struct {
+	Name string `json:"name"`
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+	// Decides: it lets the request through; else it comes near.
+	Decides bool `json:"decides"`
+}
+
+// objects are the policy objects that a verdict names, those that decide first.
+func objects(mesh *ir.Mesh, v ir.Verdict) []object {
+	var out []object
+	add := func(name string, decides bool) {
+		if slices.ContainsFunc(out, func(o object) bool { return o.Name == name }) {
+			return
+		}
+		o := object{Name: name, Decides: decides}
+		if at, ok := mesh.Origins[name]; ok {
+			o.File, o.Line = at.File, at.Line
+		}
+		out = append(out, o)
+	}
+	for _, name := range v.By {
+		add(name, true)
+	}
+	for _, near := range v.Near {
+		name, _, _ := strings.Cut(near, " ")
+		add(name, false)
+	}
+	return out
+}
+
+func (a answer) print(s streams, format string) error {
+	if format == "json" {
+		e := json.NewEncoder(s.Out)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(a)
+	}
+	text := fmt.Sprintf("%s: %s\n", a.Outcome, a.Question)
+	if a.Status != 0 {
+		text = fmt.Sprintf("%s (%d): %s\n", a.Outcome, a.Status, a.Question)
+	}
+	text += "  " + a.Reason + a.nearest() + "\n"
+	for _, o := range a.Objects {
+		if o.Decides {
+			text += "  by " + o.String() + "\n"
+		}
+	}
+	if len(a.Shares) > 0 {
+		text += "  shares: " + strings.Join(a.Shares, ", ") + "\n"
+	}
+	for _, near := range a.Near {
+		if strings.Contains(a.Reason, near) {
+			continue
+		}
+		text += "  near: " + near + a.place(near) + "\n"
+	}
+	if a.Defect != "" {
+		text += "  " + a.Defect + "\n"
+	}
+	_, err := fmt.Fprint(s.Out, text)
+	return err
+}
+
+// nearest is where the near miss that the reason tells was written.
+func (a answer) nearest() string {
+	for _, near := range a.Near {
+		if strings.Contains(a.Reason, near) {
+			return a.place(near)
+		}
+	}
+	return ""
+}
+
+func (a answer) place(near string) string {
+	name, _, _ := strings.Cut(near, " ")
+	for _, o := range a.Objects {
+		if o.Name == name && o.File != "" {
+			return fmt.Sprintf(" (%s:%d)", o.File, o.Line)
+		}
+	}
+	return ""
+}
+
+func (o object) String() string {
+	if o.File == "" {
+		return o.Name
+	}
+	return fmt.Sprintf("%s (%s:%d)", o.Name, o.File, o.Line)
+}
+
+func (a answer) exit() error {
+	switch {
+	case a.Defect != "" || a.Outcome == ir.Unknown:
+		return failed(exitEngine)
+	case a.Outcome == ir.Allow:
+		return nil
+	}
+	return failed(exitFindings)
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/compiler/verdict"
+)
+
+// liveRunner puts what real proxies do beside the cases that were run: it fills
+// in Case.Live and its faults. The lab's verb file sets it.
+var liveRunner func(ctx context.Context, s streams, c *compilation, f *labFlags, cases []verdict.Case) error
+
+type testFlags struct {
+	report  *reportFlags
+	compile *compileFlags
+	lab     *labFlags
+	live    bool
+	table   string
+	output  string
+	verbose bool
+}
+
+func newTestCmd(s streams) *cobra.Command {
+	f := &testFlags{}
+	cmd := &cobra.Command{
+		Use:   "test [PATH...]",
+		Short: "Run verdict tables: tests of who may call whom",
+		Long: `Run the verdict tables of the sources: each case says what is to become of a
+request. It is asked of the policy and of the Envoy configuration compiled from
+it, and with --live of real Envoys in a lab on this machine; all must agree.
+
+A table is a file of kind VerdictTable beside a meshc.yaml or in a folder, or the
+one that --table names. The exit code is 0 when every case holds, 1 when one does
+not, 4 when there is no case.`,
+		Example: `  meshc test examples/01-bookstore
+  meshc test -v --table examples/02-canary/verdicts.yaml examples/02-canary
+  meshc test --live examples/03-tcp-and-databases`,
+	}
+	f.report = addReportFlags(cmd)
+	f.compile = addCompileFlags(cmd)
+	f.lab = addLabFlags(cmd)
+	cmd.Flags().BoolVar(&f.live, "live", false, "run the cases on real Envoys in a lab, too")
+	cmd.Flags().StringVar(&f.table, "table", "", "run the tables in `FILE` instead of those that the sources hold")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the results: text or json")
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the cases that hold, too")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args) }
+	return cmd
+}
+
+func (f *testFlags) run(ctx context.Context, s streams, paths []string) error {
+	if !slices.Contains([]string{"text", "json"}, f.output) {
+		return usage(fmt.Errorf("-o %q is none of text, json", f.output))
+	}
+	c, err := f.compile.compile(s, f.report, paths)
+	if err != nil {
+		return err
+	}
+	texts := c.text
+	if f.table != "" {
+		tree, tables, err := loadTables(s, f.report, f.table)
+		if err != nil {
+			return err
+		}
+		c.Tables = tables
+		texts = func(name string) ([]byte, bool) {
+			if b, ok := tree.Text(name); ok {
+				return b, true
+			}
+			return c.text(name)
+		}
+	}
+	c.Findings.Add(verdict.Check(c.Tables, c.Mesh.Settings.TrustDomain)...)
+	if err := f.report.emit(s, f.worth(c.Findings), texts); err != nil {
+		return err
+	}
+	if c.Plan == nil {
+		return engine(errors.New("the sources have errors: nothing was tested"))
+	}
+	cases, err := f.cases(ctx, s, c)
+	if err != nil {
+		return err
+	}
+	return f.results(s, cases)
+}
+
+// worth are the findings that a test shows: hints are for 'meshc check', unless
+// they were asked for.
+func (f *testFlags) worth(all diag.List) diag.List {
+	if len(f.report.reports) > 0 || f.report.failOn == diag.Info.String() {
+		return all
+	}
+	var out diag.List
+	for _, one := range all {
+		if one.Severity > diag.Info {
+			out.Add(one)
+		}
+	}
+	return out
+}
+
+// loadTables reads the tables of one file.
+func loadTables(s streams, report *reportFlags, path string) (*source.Tree, []*syntax.VerdictTable, error) {
+	tree, findings, err := source.Load(source.Options{Paths: []string{path}, Stdin: s.In})
+	if err != nil {
+		return nil, nil, input(err)
+	}
+	files, more := syntax.Parse(tree)
+	findings.Add(more...)
+	if findings.HasErrors() {
+		if err := report.emit(s, findings, tree.Text); err != nil {
+			return nil, nil, err
+		}
+	}
+	return tree, files.Tables, nil
+}
+
+func (f *testFlags) cases(ctx context.Context, s streams, c *compilation) ([]verdict.Case, error) {
+	cases, err := verdict.Run(c.Tables, c.Mesh, c.Plan)
+	if err != nil {
+		return nil, engine(err)
+	}
+	if len(cases) == 0 {
+		return nil, engine(errors.New("there is no verdict table with a case: nothing was tested"))
+	}
+	if !f.live {
+		return cases, nil
+	}
+	if liveRunner == nil {
+		return nil, engine(errors.New("this build has no lab"))
+	}
+	if err := liveRunner(ctx, s, c, f.lab, cases); err != nil {
+		return nil, engine(err)
+	}
+	return cases, nil
+}
+
+func (f *testFlags) results(s streams, cases []verdict.Case) error {
+	render := func() error { return verdict.Text(s.Out, cases, f.verbose) }
+	if f.output == "json" {
+		render = func() error { return verdict.JSON(s.Out, cases) }
+	}
+	if err := render(); err != nil {
+		return err
+	}
+	code := exitClean
+	for i := range cases {
+		if cases[i].Failed() {
+			code = exitFindings
+		}
+	}
+	if code != exitClean {
+		return failed(code)
+	}
+	return nil
+}
