@@ -199,7 +199,7 @@ func TestADefectIsAnEngineFailure(t *testing.T) {
 	if exitCode(err) != exitEngine || !strings.Contains(errs.String(), "a reference leads nowhere") {
 		t.Errorf("exit %d: %s", exitCode(err), errs.String())
 	}
-	t.Log(errs.String())
+
 }
 
 func TestCheckWritesWhatReportWrites(t *testing.T) {

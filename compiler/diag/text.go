@@ -127,7 +127,9 @@ func (p *painter) frame(gutter int, arrow string, s Span, object, label string, 
 	if object != "" {
 		head += "  " + object
 	}
-	p.line(head)
+	if s.File != "" || object != "" { // a defect of meshc has no place
+		p.line(head)
+	}
 	text, ok := p.sourceLine(s)
 	if !ok {
 		if label != "" {
