@@ -37,9 +37,7 @@ func (s *store) references(m proto.Message) []reference {
 	name := func(kind ir.ResourceType, name string) { out = append(out, reference{kind, name}) }
 	switch m := m.(type) {
 	case *anypb.Any:
-		if inner := s.unpacked(m); inner != nil {
-			see(inner)
-		}
+		out = append(out, s.inside(m)...)
 	case *listenerv3.Listener:
 		for _, c := range append(m.FilterChains[:len(m.FilterChains):len(m.FilterChains)], m.DefaultFilterChain) {
 			see(c)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,8 +90,10 @@ func TestTCPIsOpenToTheGrantedIdentityAlone(t *testing.T) {
 	}
 	_ = c.Close()
 	entry := db.logged("the port", func(m map[string]any) bool { return m["port"] == "db/mysql:3306" })
-	t.Log(entry)
-	t.Log(app.log.String())
+	if entry["policy"] != "TrafficTarget/db/mysql#rule0" || entry["peer"] != string(account("shop/app")) || entry["chain"] != "inbound/db/mysql:3306/shop/app" || entry["tls_error"] != nil {
+		t.Errorf("the access log names another connection: %v", entry)
+	}
+	app.logged("the call", func(m map[string]any) bool { return m["side"] == "outbound" && m["cluster"] == "db/mysql:3306" })
 
 	// The thief holds a good certificate of the mesh and dials past its own proxy.
 	for name, sni := range map[string]string{"its own SNI": account("shop/thief").SNI(), "the app's SNI": account("shop/app").SNI()} {
@@ -105,5 +108,11 @@ func TestTCPIsOpenToTheGrantedIdentityAlone(t *testing.T) {
 	if got := plain.say("x"); got != "closed" {
 		t.Errorf("a client without a certificate read %q", got)
 	}
-	t.Log(db.log.String())
+	db.logged("the thief under its own name", func(m map[string]any) bool {
+		return m["chain"] == "inbound/denied" && m["sni"] == account("shop/thief").SNI()
+	})
+	db.logged("the thief under the app's", func(m map[string]any) bool {
+		why, _ := m["tls_error"].(string)
+		return strings.Contains(why, string(account("shop/thief")))
+	})
 }

@@ -22,7 +22,7 @@ type store struct {
 	items []ir.Resource
 	needs [][]reference // of each item
 	found map[resourceKey]ir.Ref
-	inner sync.Map // *anypb.Any to the message in it
+	inner sync.Map // *anypb.Any to the references in it
 	logs  sync.Map // what access logs have in common, by their fields
 	err   error
 }
@@ -83,14 +83,16 @@ func (s *store) pack(m proto.Message) *anypb.Any {
 		s.fail(fmt.Errorf("%s: %w", name, err))
 	}
 	a := &anypb.Any{TypeUrl: "type.googleapis.com/" + string(name), Value: body}
-	s.inner.Store(a, m)
+	if refs := s.references(m); len(refs) > 0 {
+		s.inner.Store(a, refs)
+	}
 	return a
 }
 
-// unpacked is the message that pack put into an Any.
-func (s *store) unpacked(a *anypb.Any) proto.Message {
-	if m, ok := s.inner.Load(a); ok {
-		return m.(proto.Message)
+// inside are the references of the message that pack put into an Any.
+func (s *store) inside(a *anypb.Any) []reference {
+	if refs, ok := s.inner.Load(a); ok {
+		return refs.([]reference)
 	}
 	return nil
 }
