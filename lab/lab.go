@@ -24,6 +24,7 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // Options of a lab. Tree is required.
@@ -31,6 +32,8 @@ type Options struct {
 	Tree  *source.Tree
 	Known ir.Known
 	Now   time.Time // of judgement, for assumptions; zero: none has ended
+	// Tables are the verdict tables that Test runs; nil: those of the tree.
+	Tables []*syntax.VerdictTable
 
 	Name     string // of the lab; empty: the mesh's name
 	Dir      string // runtime folder; empty: by the lab's name among the user's labs
@@ -92,6 +95,9 @@ func Up(ctx context.Context, opts Options) (*Lab, error) {
 	next, err := compile(opts.Tree, opts.Known, opts.Now)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Tables != nil {
+		next.result.Tables = opts.Tables
 	}
 	if opts.Name == "" {
 		opts.Name = next.result.Mesh.Settings.Name

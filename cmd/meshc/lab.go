@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/verdict"
 	"github.com/meshc/meshc/lab"
 )
 
@@ -244,12 +245,25 @@ func liveReport(s streams, report lab.Report) error {
 	return nil
 }
 
-// testLive runs the verdict tables of a compiled tree in a lab of its own.
-func testLive(ctx context.Context, s streams, opts lab.Options) error {
-	opts.Name = "test-" + strconv.Itoa(os.Getpid())
-	report, err := lab.TestTree(ctx, opts)
+// runLive runs the cases of tables on real Envoys, in a lab of its own, and puts
+// what they did beside the other columns.
+func (f *labFlags) runLive(ctx context.Context, s streams, c *compilation, cases []verdict.Case) error {
+	report, err := lab.TestTree(ctx, lab.Options{
+		Tree: c.Tree, Known: c.Lock.Known, Now: c.Now, Tables: c.Tables,
+		Name:  "test-" + strconv.Itoa(os.Getpid()),
+		Envoy: f.envoy, Rootless: f.rootless,
+		Progress: func(text string) { fmt.Fprintln(s.Err, text) },
+	})
 	if err != nil {
-		return engine(err)
+		return err
 	}
-	return liveReport(s, report)
+	if len(report.Cases) != len(cases) {
+		return fmt.Errorf("the lab ran %d cases of %d", len(report.Cases), len(cases))
+	}
+	for i, r := range report.Cases {
+		cases[i].SetLive(verdict.Live{
+			Outcome: r.Live, Requests: r.Requests, Statuses: r.Statuses, By: r.By, Shares: r.Shares,
+		}, r.Faults...)
+	}
+	return nil
 }

@@ -14,10 +14,6 @@ import (
 	"github.com/meshc/meshc/compiler/verdict"
 )
 
-// liveRunner puts what real proxies do beside the cases that were run: it fills
-// in Case.Live and its faults. The lab's verb file sets it.
-var liveRunner func(ctx context.Context, s streams, c *compilation, f *labFlags, cases []verdict.Case) error
-
 type testFlags struct {
 	report  *reportFlags
 	compile *compileFlags
@@ -133,10 +129,7 @@ func (f *testFlags) cases(ctx context.Context, s streams, c *compilation) ([]ver
 	if !f.live {
 		return cases, nil
 	}
-	if liveRunner == nil {
-		return nil, engine(errors.New("this build has no lab"))
-	}
-	if err := liveRunner(ctx, s, c, f.lab, cases); err != nil {
+	if err := f.lab.runLive(ctx, s, c, cases); err != nil {
 		return nil, engine(err)
 	}
 	return cases, nil
