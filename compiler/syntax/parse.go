@@ -35,7 +35,10 @@ func (f *Files) WithBases(found diag.List) diag.List {
 	defer f.lib.mu.Unlock()
 	out := slices.Clone(found)
 	for i := range out {
-		base, ok := f.lib.bases[out[i].At()]
+		if out[i].Object == nil {
+			continue
+		}
+		base, ok := f.lib.bases[patched{out[i].At(), out[i].Object.Kind, out[i].Object.Name}]
 		related := diag.Location{Span: base, Label: "the base says this"}
 		if ok && !slices.Contains(out[i].Related, related) {
 			out[i] = out[i].WithRelated(related.Span, related.Label)

@@ -15,8 +15,15 @@ type library struct {
 	tree *source.Tree
 	mu   sync.Mutex
 	docs map[string][]written
-	// bases leads from a span in a patch to the span of the base value it replaced.
-	bases map[diag.Span]diag.Span
+	// bases leads from a value in a patch to the value of the base that it replaced.
+	bases map[patched]diag.Span
+}
+
+// patched is a place in a patch, and the object that was patched: one patch may
+// have several targets.
+type patched struct {
+	at         diag.Span
+	kind, name string
 }
 
 // written is a document of a base, a patch or a kustomization.
@@ -50,7 +57,7 @@ func (l *library) file(name string) []written {
 
 // renderings are the jobs of the objects that kustomizations rendered.
 func renderings(tree *source.Tree) ([]job, *library) {
-	lib := &library{tree: tree, docs: map[string][]written{}, bases: map[diag.Span]diag.Span{}}
+	lib := &library{tree: tree, docs: map[string][]written{}, bases: map[patched]diag.Span{}}
 	var jobs []job
 	for _, b := range tree.Builds {
 		for i := range b.Resources {
@@ -88,26 +95,23 @@ func (r *rendering) at(root *yaml.Node, path []any, key bool) diag.Span {
 	if exact && r.sameInBase(root, path, n) {
 		return base
 	}
-	at, ok := r.inPatches(root, path, n, key)
-	if !ok {
-		at, ok = r.inKustomization(path, n)
+	if at, ok := r.inPatches(root, path, n, key); ok {
+		if exact {
+			r.lib.remember(patched{at, head(root, "kind"), nameIn(root)}, base)
+		}
+		return at
 	}
-	if !ok {
-		return base
+	if at, ok := r.inKustomization(path, n); ok {
+		return at
 	}
-	if exact {
-		r.lib.remember(at, base)
-	}
-	return at
+	return base
 }
 
 // remember keeps the base of a value that a patch changed.
-func (l *library) remember(at, base diag.Span) {
+func (l *library) remember(p patched, base diag.Span) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if at.File != base.File || at.Line != base.Line {
-		l.bases[at] = base
-	}
+	l.bases[p] = base
 }
 
 func (r *rendering) prepare(root *yaml.Node) {

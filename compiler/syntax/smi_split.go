@@ -1,7 +1,6 @@
 package syntax
 
 import (
-	"fmt"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -21,10 +20,10 @@ func decodeSplit(d *decoder, root *record) {
 	v := version(d.obj.APIVersion)
 	s.Service = body.need("service").checkedName()
 	backends := body.need("backends")
-	lost := strayBackendField(body, backends)
+	lost := strayWeight(body, backends)
 	for i, b := range backends.items() {
 		last := i == len(backends.n.Content)-1
-		s.Backends = append(s.Backends, splitBackend(b, v, last && lost == "weight"))
+		s.Backends = append(s.Backends, splitBackend(b, v, last && lost))
 	}
 	if v == "v1alpha3" || v == "v1alpha4" {
 		for _, m := range body.get("matches").items() {
@@ -32,29 +31,24 @@ func decodeSplit(d *decoder, root *record) {
 		}
 	}
 	body.hints = func(field string, at *cursor) string {
-		if field == lost {
-			return fmt.Sprintf("`%s` belongs to an entry of `backends`: indent it by two more spaces, under `service`", field)
+		if lost && field == "weight" {
+			return "`weight` belongs to an entry of `backends`: indent it by two more spaces, under `service`"
 		}
 		return ""
 	}
 	body.done()
 }
 
-// strayBackendField is a field of a backend that slipped out of the list: it
-// stands beside `backends` and the last entry lacks it.
-func strayBackendField(body *record, backends *cursor) string {
+// strayWeight tells whether the weight of the last backend slipped out of the
+// list: it stands beside `backends`, and the entry lacks it.
+func strayWeight(body *record, backends *cursor) bool {
 	if backends == nil || backends.n.Kind != yaml.SequenceNode || len(backends.n.Content) == 0 {
-		return ""
+		return false
 	}
 	last := backends.n.Content[len(backends.n.Content)-1]
-	for _, field := range []string{"weight"} {
-		_, stray := source.Step(body.c.n, field)
-		_, own := source.Step(last, field)
-		if stray != nil && own == nil {
-			return field
-		}
-	}
-	return ""
+	_, stray := source.Step(body.c.n, "weight")
+	_, own := source.Step(last, "weight")
+	return stray != nil && own == nil
 }
 
 // splitBackend reads a backend; strayWeight: its weight slipped out of the list,

@@ -157,7 +157,7 @@ func positions(t *testing.T, files *syntax.Files, ask string) string {
 			at = o.AtKey(o.PathTo(path...)...)
 		}
 		fmt.Fprintf(&b, "%s %s\n", strings.TrimSpace(line), spanText(at))
-		f := files.WithBases(diag.List{diag.New("MSH0101", at, "probe")})[0]
+		f := files.WithBases(diag.List{diag.New("MSH0101", at, "probe").About(o.Ref(), "")})[0]
 		for _, r := range f.Related {
 			fmt.Fprintf(&b, "  %s: %s\n", r.Label, spanText(r.Span))
 		}

@@ -72,21 +72,47 @@ func (r *rendering) inKustomization(path []any, n *yaml.Node) (diag.Span, bool) 
 
 // in finds the key in one kustomization file.
 func (t transformer) in(k written, path []any, n *yaml.Node) (diag.Span, bool) {
+	last, _ := path[len(path)-1].(string)
 	for _, field := range t.keys {
 		key, value := source.Step(k.root, field)
-		if value == nil {
-			continue
+		switch {
+		case value == nil:
+		case field == "replacements":
+			if target := fieldPath(value, last); target != nil {
+				return k.doc.Span(target), true
+			}
+		case strings.HasPrefix(field, "common") || field == "labels":
+			if k2, v := pair(value, last, n.Value); v != nil {
+				return k.doc.Place(v, k2, false), true
+			}
+		case field == "namespace" && value.Value != n.Value:
+		case strings.HasPrefix(field, "name") && !strings.Contains(n.Value, value.Value):
+		default:
+			return k.doc.Place(value, key, false), true
 		}
-		last, _ := path[len(path)-1].(string)
-		if entryKey, entryValue := pair(value, last, n.Value); entryValue != nil {
-			return k.doc.Place(entryValue, entryKey, false), true
-		}
-		if value.Kind == yaml.ScalarNode && (field == "namespace" && value.Value != n.Value || field != "namespace" && !strings.Contains(n.Value, value.Value)) {
-			continue
-		}
-		return k.doc.Place(value, key, false), true
 	}
 	return diag.Span{}, false
+}
+
+// fieldPath is the entry of `fieldPaths` that names a field; for a replacement in
+// a file of its own, the entry that names the file.
+func fieldPath(n *yaml.Node, last string) *yaml.Node {
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == "path" && c.Kind == yaml.ScalarNode {
+			return c
+		}
+		if n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == "fieldPaths" {
+			for _, p := range c.Content {
+				if last != "" && (p.Value == last || strings.HasSuffix(p.Value, "."+last)) {
+					return p
+				}
+			}
+		}
+		if found := fieldPath(c, last); found != nil {
+			return found
+		}
+	}
+	return nil
 }
 
 // pair finds `key: value` anywhere below a label or annotation field.
