@@ -114,8 +114,8 @@ func (s *Session) suspect(t link.Type, b *batch, reason string) {
 	}
 }
 
-// repair sends the last good versions of what a batch held. With removal, what
-// has none is taken away.
+// repair has the last good versions of what a batch held sent again. With
+// removal, what has none is taken away.
 func (s *Session) repair(t link.Type, b *batch, removal bool) {
 	k := s.kinds[t]
 	var good []*link.Resource
@@ -127,17 +127,23 @@ func (s *Session) repair(t link.Type, b *batch, removal bool) {
 			removed = append(removed, r.Name)
 		}
 	}
-	if len(good)+len(removed) == 0 {
+	if len(good)+len(removed) > 0 {
+		k.mend = &batch{resources: good, removed: removed}
+	}
+}
+
+// mend sends what repair found, as soon as the stream takes it.
+func (s *Session) mend(t link.Type) {
+	k := s.kinds[t]
+	if k.mend == nil || !s.push(t, k.mend.resources, k.mend.removed, true) {
 		return
 	}
-	if !s.push(t, good, removed, true) {
-		s.opts.Log.Warn("the last good configuration could not be sent again", "type", t.String())
-	}
-	for _, r := range good {
+	for _, r := range k.mend.resources {
 		if t == link.Cluster {
 			s.resend(r.Name)
 		}
 	}
+	k.mend = nil
 }
 
 // expired counts a response of clusters that was never answered as refused.
@@ -177,7 +183,8 @@ func (s *Session) unasked() {
 	}
 	if s.old != nil && len(s.old.suspects) > 0 {
 		s.note(link.Cluster, "the proxy came back without asking for clusters: taking away those it never acknowledged")
-		s.push(link.Cluster, nil, sortedKeys(s.old.suspects), true)
+		s.kinds[link.Cluster].mend = &batch{removed: sortedKeys(s.old.suspects)}
+		s.pump()
 		return
 	}
 	// Its last server is gone, and what it was sent is not known. Clusters that it
@@ -187,10 +194,7 @@ func (s *Session) unasked() {
 	for r := range s.view.All(link.Cluster) {
 		all = append(all, r)
 	}
-	s.push(link.Cluster, all, nil, true)
-	for _, r := range all {
-		s.resend(r.Name)
-	}
+	s.kinds[link.Cluster].mend = &batch{resources: all}
 	s.pump()
 }
 

@@ -24,6 +24,7 @@ func (s *Session) pump() {
 	// A proxy that came back asks for clusters first; one that does not is stuck.
 	blocked := s.returned && !s.kinds[link.Cluster].open
 	for t := range link.Types {
+		s.mend(t)
 		if s.kinds[t].open {
 			s.answerAbsent(t)
 			s.send(t, s.ready(t, blocked))

@@ -54,6 +54,7 @@ type kind struct {
 	absent   map[string]struct{} // asked for, and do not exist
 	flying   []*batch
 	refused  map[string]refusal
+	mend     *batch // last good resources that are to be sent after a refusal
 	// suspects took part in a response that was refused: they are sent alone,
 	// one after the other, so that the next refusal names its cause.
 	suspects map[string]struct{}
@@ -127,5 +128,5 @@ func (k *kind) state() []*link.Resource {
 
 // settled tells whether the client has acknowledged all it is to have.
 func (k *kind) settled() bool {
-	return len(k.todo) == 0 && len(k.gone) == 0 && len(k.absent) == 0 && len(k.flying) == 0 && len(k.refused) == 0
+	return len(k.todo) == 0 && len(k.gone) == 0 && len(k.absent) == 0 && len(k.flying) == 0 && len(k.refused) == 0 && k.mend == nil
 }
