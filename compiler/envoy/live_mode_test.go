@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -132,15 +131,11 @@ func TestPlaintextOfServerFirstPorts(t *testing.T) {
 			m.Namespaces = []ir.Namespace{{Name: "shop", Mode: mode, PlaintextAllowed: true}}
 			w := newWorld(t, m)
 			books := w.serveMixed("tcp")
-			start := time.Now()
 			plain := w.dial(books.inbound[1])
 			if got := plain.hear(); got != "hello" {
 				t.Errorf("a plain client read %q", got)
 			}
 			_ = plain.Close()
-			if waited := time.Since(start); waited > 5*time.Second {
-				t.Errorf("it waited for %s", waited)
-			}
 			hello := clientHello(t, "db.example")
 			conn, err := net.Dial("tcp", books.inbound[1].String())
 			must(t, err)

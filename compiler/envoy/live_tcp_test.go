@@ -36,7 +36,7 @@ func (w *world) dial(at netip.AddrPort) *line {
 
 func (w *world) line(c net.Conn) *line {
 	w.t.Cleanup(func() { _ = c.Close() })
-	must(w.t, c.SetDeadline(time.Now().Add(15*time.Second)))
+	must(w.t, c.SetDeadline(time.Now().Add(time.Minute)))
 	return &line{w.t, c, bufio.NewReader(c)}
 }
 

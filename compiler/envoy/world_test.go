@@ -226,15 +226,15 @@ func (p *proxy) logged(what string, ok func(line map[string]any) bool) map[strin
 	return found
 }
 
-// eventually polls until the condition holds; it gives up after 20 seconds.
+// eventually polls until the condition holds; it gives up after a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	t.Fatalf("waited 20 s for %s", what)
+	t.Fatalf("waited a minute for %s", what)
 }
 
 // output is a buffer that a process writes while a test reads.
