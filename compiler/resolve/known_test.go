@@ -101,7 +101,7 @@ func TestAssumptionsComeAfterTheLockAndEnd(t *testing.T) {
 		t.Errorf("assumptions do not belong into the lock: %v", used.Facts)
 	}
 	s.now = s.now.AddDate(0, 0, 1)
-	m, _, _, found := s.run(t)
+	_, _, _, found := s.run(t)
 	n := 0
 	for _, f := range found {
 		if f.Code == "MSH0204" {

@@ -37,7 +37,7 @@ func (r *resolver) weights(s *split) ([]uint32, bool) {
 		divisor = gcd(divisor, b.weight)
 	}
 	if divisor == 0 {
-		if len(s.backends) > 0 && !s.broken {
+		if n := len(s.obj.TrafficSplit.Backends); n > 0 && n == len(s.backends) {
 			r.report(splitFinding(s.obj, "MSH2004", []any{"spec", "backends"}, "all weights of TrafficSplit %q are 0", s.obj.Name).
 				WithEffect("nothing is split: no backend would get a call").
 				WithHelp("give at least one backend a weight above 0"))
