@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/compiler/verdict"
 )
 
 // sigmas is how far a measured share may lie from the expected one: an honest
@@ -60,19 +61,23 @@ func (o *Observation) Statuses() []int {
 
 // Shares counts the requests that reached each leaf, and those that did not reach
 // any, under "denied".
-func (o *Observation) Shares() map[string]int {
+func (o *Observation) Shares() map[string]int { return o.sharesAs(nil) }
+
+// sharesAs names a leaf with its namespace where names do.
+func (o *Observation) sharesAs(names map[string]int) map[string]int {
 	out := map[string]int{}
 	for _, s := range o.Seen {
-		if s.Reached {
-			out[s.Leaf.Name]++
-		} else {
-			out[deniedShare]++
+		name := s.Leaf.Name
+		if _, ok := names[s.Leaf.String()]; ok {
+			name = s.Leaf.String()
 		}
+		if !s.Reached {
+			name = verdict.Denied
+		}
+		out[name]++
 	}
 	return out
 }
-
-const deniedShare = "denied"
 
 // judge compares what was met with what a case expects; every difference is a sentence.
 func judge(c syntax.VerdictCase, o *Observation) []string {
@@ -80,7 +85,7 @@ func judge(c syntax.VerdictCase, o *Observation) []string {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	outcome, why := o.Outcome()
 	if outcome == ir.Unknown {
-		if c.Status == 503 && slices.Equal(o.Statuses(), []int{503}) {
+		if c.Status == ir.StatusUnavailable && slices.Contains(o.Statuses(), ir.StatusUnavailable) {
 			return nil
 		}
 		fault("the mesh did not decide: %s", why)
@@ -95,12 +100,10 @@ func judge(c syntax.VerdictCase, o *Observation) []string {
 		}
 	}
 	if c.Split != nil {
-		faults = append(faults, judgeShares(c.Split, o.Shares(), len(o.Seen))...)
+		faults = append(faults, judgeShares(c.Split, o.sharesAs(c.Split), len(o.Seen))...)
 	}
-	if c.Because != nil {
-		faults = append(faults, judgeCause(c.Because, o.By())...)
-	}
-	return faults
+	// Of several grants that cover a request Envoy names one.
+	return append(faults, verdict.JudgeCause(c.Because, o.By(), false)...)
 }
 
 // statusesFor are the statuses that an expectation speaks of: of a mixed verdict,
@@ -153,27 +156,6 @@ func judgeShares(want, got map[string]int, n int) []string {
 		mean, spread := float64(n)*p, math.Sqrt(float64(n)*p*(1-p))
 		if math.Abs(float64(got[name])-mean) > sigmas*spread {
 			faults = append(faults, fmt.Sprintf("expected %d%% for %s, measured %.1f%% of %d requests", want[name], name, 100*float64(got[name])/float64(n), n))
-		}
-	}
-	return faults
-}
-
-// judgeCause compares the deciding objects that the Envoys named with those that
-// the case names, with or without their rule. Every one seen must be expected.
-func judgeCause(because, by []string) []string {
-	if slices.Equal(because, []string{"none"}) {
-		if len(by) > 0 {
-			return []string{fmt.Sprintf("expected no grant to decide, the Envoys name %s", list(by))}
-		}
-		return nil
-	}
-	if len(by) == 0 {
-		return []string{fmt.Sprintf("expected %s to decide, the Envoys name no grant", list(because))}
-	}
-	var faults []string
-	for _, name := range by {
-		if !slices.ContainsFunc(because, func(b string) bool { return b == name || strings.HasPrefix(name, b+"#") }) {
-			faults = append(faults, fmt.Sprintf("expected %s to decide, the Envoys name %s", list(because), name))
 		}
 	}
 	return faults

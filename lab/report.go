@@ -12,6 +12,8 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/compiler/verdict"
+	"github.com/meshc/meshc/compiler/verify"
 )
 
 // Report is what real Envoys said to verdict tables.
@@ -61,12 +63,16 @@ func (l *Lab) Test(ctx context.Context) (Report, error) {
 	start := time.Now()
 	var report Report
 	result := l.Compiled()
+	compiled, err := verdict.Compiled(result.Mesh, result.Plan)
+	if err != nil {
+		return report, err
+	}
 	for _, table := range result.Tables {
 		for _, c := range table.Cases {
 			if err := ctx.Err(); err != nil {
 				return report, err
 			}
-			one, err := l.testCase(c)
+			one, err := l.testCase(c, compiled)
 			if err != nil {
 				return report, fmt.Errorf("%s: case %q: %w", c.At, c.Name, err)
 			}
@@ -78,20 +84,26 @@ func (l *Lab) Test(ctx context.Context) (Report, error) {
 	return report, nil
 }
 
-func (l *Lab) testCase(c syntax.VerdictCase) (CaseReport, error) {
+func (l *Lab) testCase(c syntax.VerdictCase, compiled *verify.Mesh) (CaseReport, error) {
 	result := l.Compiled()
 	out := CaseReport{Name: c.Name, At: c.At, Expect: ir.Outcome(c.Expect)}
-	r, err := question(result.Mesh.Settings.TrustDomain, c)
+	r, err := verdict.Question(result.Mesh.Settings.TrustDomain, c)
 	if err != nil {
 		out.Faults = []string{err.Error()}
 		return out, nil
 	}
-	out.Question = sentence(r)
-	decided := ir.Decide(result.Mesh, r)
-	out.IR = decided.Outcome
+	out.Question = verdict.Sentence(r)
+	decided, does, err := verdict.Decide(result.Mesh, compiled, r)
+	if err != nil {
+		return out, err
+	}
+	out.IR, out.Compiled = decided.Outcome, does.Outcome
 	if decided.Outcome == ir.Unknown {
 		out.Faults = []string{decided.Reason}
 		return out, nil
+	}
+	if d := decided.Disagreement(does); d != "" {
+		out.Faults = []string{verdict.Defect(d)}
 	}
 	observed, err := l.Request(r, times(c, decided))
 	if err != nil {
@@ -99,7 +111,7 @@ func (l *Lab) testCase(c syntax.VerdictCase) (CaseReport, error) {
 	}
 	out.Live, _ = observed.Outcome()
 	out.Requests, out.Statuses, out.By, out.Shares = len(observed.Seen), observed.Statuses(), observed.By(), observed.Shares()
-	out.Faults = append(judge(c, observed), disagreements(decided, observed)...)
+	out.Faults = slices.Concat(out.Faults, judge(c, observed), disagreements(decided, observed))
 	return out, nil
 }
 
