@@ -75,3 +75,13 @@ func TestArgoRolloutsSplitMayNameItsRoot(t *testing.T) {
 func TestArgoRolloutWhoseWorkloadIsNotKnown(t *testing.T) {
 	story{policy: strings.Replace(rollout, "kind: Deployment, name: web}", "kind: Deployment, name: wbe}  # want MSH4017=wbe", 1)}.resolve(t)
 }
+
+// A Service of the Canary's name exists already: it selects the target until
+// Flagger turns it to the primary, and both states must find their roles.
+func TestFlaggerTakesOverAService(t *testing.T) {
+	m := story{policy: strings.Replace(canary, "name: front, ", "name: web, ", 1)}.resolve(t)
+	expectRoles(t, m, "client/client",
+		"shop/web|shop/web-canary 8080/http[shop/web-canary:80]",
+		"shop/web|shop/web|shop/web-canary 8080/http[shop/web:80 shop/web-canary:80] 9000/tcp[shop/web:9000]",
+		"shop/web|shop/web|shop/web-primary 8080/http[shop/web:80 shop/web-primary:80] 9000/tcp[shop/web:9000]")
+}

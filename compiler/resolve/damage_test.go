@@ -20,7 +20,7 @@ func TestDamagedManifestsNeverPanicAndNeverGrant(t *testing.T) {
 		bound("    podLabelSelector: {matchLabels: {app: client}}\n")
 	lines := strings.Split(whole, "\n")
 	r := rand.New(rand.NewSource(7))
-	for range 600 {
+	for range 300 {
 		damaged := append([]string{}, lines...)
 		for range 1 + r.Intn(4) {
 			i := r.Intn(len(damaged))
