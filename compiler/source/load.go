@@ -40,7 +40,7 @@ func Load(opts Options) (*Tree, diag.List, error) {
 		paths = []string{"."}
 	}
 	for _, p := range paths {
-		l.fail(p, l.disk(p))
+		l.open(p, l.disk(p))
 	}
 	return l.done()
 }
@@ -57,7 +57,7 @@ func LoadFS(fsys fs.FS, opts Options) (*Tree, diag.List, error) {
 		paths = []string{"."}
 	}
 	for _, p := range paths {
-		l.fail(p, l.named(&place{fsys: fsys}, path.Clean(p)))
+		l.open(p, l.named(&place{fsys: fsys}, path.Clean(p)))
 	}
 	return l.done()
 }
@@ -66,9 +66,11 @@ type loader struct {
 	opts  Options
 	tree  *Tree
 	found diag.List
-	err   error
-	cwd   string // absolute
-	seen  map[string]bool
+	// unopened are the findings of paths that were named and are not there.
+	unopened diag.List
+	err      error
+	cwd      string // absolute
+	seen     map[string]bool
 	// listed are the folders that a meshc.yaml names as sources of their own.
 	listed map[string]bool
 	bytes  int
@@ -98,11 +100,25 @@ func (l *loader) close() {
 
 func (l *loader) done() (*Tree, diag.List, error) {
 	l.tree.sort()
+	if len(l.found) > 0 {
+		l.found.Add(l.unopened...)
+	}
 	// Two overlays of one base find its faults twice.
 	sorted := l.found.Sorted()
 	return l.tree, slices.CompactFunc(sorted, func(a, b diag.Finding) bool {
 		return a.Code == b.Code && a.At() == b.At() && a.Message == b.Message
 	}), l.err
+}
+
+// open keeps the error of a path that was named. One that has no finding yet
+// gets one when there are others: who prints findings shall not miss it.
+func (l *loader) open(name string, err error) {
+	var already *UnreadableError
+	if err != nil && !errors.As(err, &already) {
+		l.unopened.Add(diag.New("MSH0010", diag.Span{File: filepath.ToSlash(name), Line: 1, Col: 1}, "%q cannot be opened: %v", name, reason(err)).
+			WithHelp("check the spelling; paths are relative to the working directory"))
+	}
+	l.fail(name, err)
 }
 
 // fail keeps the first error; the others have their findings.

@@ -126,7 +126,12 @@ func TestMissingPathsAreErrors(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "gone.yaml") {
 		t.Errorf("a missing path gives %v", err)
 	}
-	_, found, err := source.Load(source.Options{Dir: dir, Paths: []string{"."}})
+	// Beside other findings it is a finding too: who prints findings must not lose it.
+	_, found, err := source.Load(source.Options{Dir: dir, Paths: []string{"gone.yaml", "."}})
+	if len(found) == 0 || found[0].At().File != "gone.yaml" || !strings.Contains(err.Error(), "gone.yaml") {
+		t.Errorf("a missing path beside other findings gives %v, %v", err, found)
+	}
+	_, found, err = source.Load(source.Options{Dir: dir, Paths: []string{"."}})
 	var unreadable *source.UnreadableError
 	if !errors.As(err, &unreadable) {
 		t.Errorf("a missing source gives %v", err)
