@@ -125,6 +125,7 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 func (f *serveFlags) serve(ctx context.Context, srv *server.Server, follower *follow.Follower,
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), renewal http.Handler, log *slog.Logger,
 ) error {
+	follower.Supply(srv) // before anybody can connect
 	group, ctx := errgroup.WithContext(ctx)
 	proxies, err := net.Listen("tcp", f.listen)
 	if err != nil {

@@ -43,7 +43,7 @@ func (f *Follower) again(s Server) {
 		return
 	}
 	f.bundle = b
-	f.serve(s)
+	f.Supply(s)
 }
 
 func (f *Follower) catalogChanged() <-chan struct{} {
@@ -76,7 +76,7 @@ func (f *Follower) catalogAgain(s Server) {
 	}
 	if snap != f.snapshot {
 		f.snapshot = snap
-		f.serve(s)
+		f.Supply(s)
 	}
 }
 

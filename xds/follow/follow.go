@@ -147,9 +147,8 @@ func (f *Follower) degrade(what, reason string, findings diag.List) {
 	f.degraded[what] = degraded{reason, findings}
 }
 
-// Run hands the server what was loaded and then every change, until ctx ends.
+// Run hands the server every change after Supply, until ctx ends.
 func (f *Follower) Run(ctx context.Context, s Server) {
-	f.serve(s)
 	watch := newWatch(f.opts.Bundle, f.opts.Log)
 	defer watch.close()
 	defer func() {
@@ -197,7 +196,8 @@ func wait[T any](ctx context.Context, quiet time.Duration, more <-chan T) {
 	}
 }
 
-func (f *Follower) serve(s Server) {
+// Supply hands the server what was loaded.
+func (f *Follower) Supply(s Server) {
 	drift := s.Set(f.bundle, f.snapshot)
 	m := f.bundle.Manifest
 	f.opts.Log.Info("serving", "mesh", m.Mesh, "policyDigest", m.PolicyDigest, "revision", m.Revision,

@@ -120,6 +120,7 @@ func start(t *testing.T, o follow.Options) (*recorder, diag.List, func()) {
 	f, findings, err := follow.Start(o)
 	must(t, err)
 	r := newRecorder()
+	f.Supply(r)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); f.Run(ctx, r) }()
