@@ -32,6 +32,8 @@ func (l *Lab) change(next *state) error {
 		before = &Topology{}
 	}
 	fresh, gone := difference(before.Pods, wanted.Pods)
+	l.progress("starting", fresh)
+	l.progress("ending", gone)
 	if err := l.replace(fresh, gone); err != nil {
 		return err
 	}
@@ -49,6 +51,16 @@ func (l *Lab) change(next *state) error {
 		}
 	}
 	return nil
+}
+
+func (l *Lab) progress(doing string, pods []*Pod) {
+	switch len(pods) {
+	case 0:
+	case 1:
+		l.opts.Progress(doing + " pod " + pods[0].ID())
+	default:
+		l.opts.Progress(fmt.Sprintf("%s %d pods", doing, len(pods)))
+	}
 }
 
 // difference compares what runs with what is wanted; a pod that is to be another
@@ -81,9 +93,6 @@ func (l *Lab) replace(fresh, gone []*Pod) error {
 				return err
 			}
 		}
-	}
-	if len(fresh) > 0 {
-		l.opts.Progress(fmt.Sprintf("starting %d pods", len(fresh)))
 	}
 	tasks, _ := errgroup.WithContext(l.ctx)
 	for _, p := range fresh {
@@ -125,9 +134,6 @@ func (l *Lab) settle(fresh []*Pod) error {
 	l.state.findings = append(slices.Clone(l.state.bundle.Findings), findings...)
 	l.mu.Unlock()
 
-	if len(fresh) > 0 {
-		l.opts.Progress("starting their Envoys")
-	}
 	tasks, _ := errgroup.WithContext(l.ctx)
 	for _, p := range fresh {
 		tasks.Go(func() error {

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/compiler/verdict"
 )
 
 // Describe prints what runs, where it is, and what to try.
@@ -61,36 +64,47 @@ func ports(all []ir.Port) string {
 	return strings.Join(out, " ")
 }
 
-// suggestions are commands that show something: a call that a grant allows, the
-// verdict tables.
+// suggestions are commands that show something: a call that a verdict table
+// allows, one that it denies, and the tables.
 func (l *Lab) suggestions() []string {
-	var out []string
 	result, t := l.Compiled(), l.Topology()
-	for _, g := range result.Mesh.Grants {
-		if line := suggestion(result.Mesh, t, g); line != "" {
+	shown := map[string]bool{}
+	var out []string
+	for _, table := range result.Tables {
+		for _, c := range table.Cases {
+			line := l.curl(t, c)
+			if line == "" || shown[c.Expect] {
+				continue
+			}
+			shown[c.Expect] = true
 			out = append(out, line)
-			break
 		}
 	}
 	if len(result.Tables) > 0 {
-		out = append(out, "meshc lab test")
+		return append(out, "meshc lab test")
+	}
+	for _, p := range t.Pods {
+		return append(out, "meshc lab exec "+p.Namespace+"/"+p.Workload+" -- cat /etc/resolv.conf")
 	}
 	return out
 }
 
-func suggestion(m *ir.Mesh, t *Topology, g ir.Grant) string {
-	for _, source := range g.Sources {
-		for _, p := range t.Pods {
-			if p.Identity != source || !p.Meshed {
-				continue
-			}
-			for _, id := range g.Ports {
-				s, _ := m.Service(id.Service)
-				if port, ok := s.Port(id.Port); ok && port.Protocol == ir.HTTP {
-					return fmt.Sprintf("meshc lab exec %s/%s -- curl -si http://%s.%s:%d/", p.Namespace, p.Workload, id.Service.Name, id.Service.Namespace, id.Port)
-				}
-			}
-		}
+// curl is the command that sends the request of a case; empty where it cannot.
+func (l *Lab) curl(t *Topology, c syntax.VerdictCase) string {
+	r, err := verdict.Question(l.Compiled().Mesh.Settings.TrustDomain, c)
+	if err != nil || r.HTTP == nil || r.External != "" {
+		return ""
 	}
-	return ""
+	i := slices.IndexFunc(t.Pods, func(p *Pod) bool { return p.Meshed && p.Identity == r.From })
+	if i < 0 {
+		return ""
+	}
+	line := fmt.Sprintf("meshc lab exec %s/%s -- curl -si", t.Pods[i].Namespace, t.Pods[i].Workload)
+	if r.HTTP.Method != "GET" {
+		line += " -X " + r.HTTP.Method
+	}
+	for _, h := range r.HTTP.Headers {
+		line += fmt.Sprintf(" -H '%s: %s'", h.Name, h.Value)
+	}
+	return fmt.Sprintf("%s http://%s.%s:%d%s", line, r.To.Service.Name, r.To.Service.Namespace, r.To.Port, r.HTTP.Path)
 }

@@ -41,14 +41,14 @@ func addLabFlags(cmd *cobra.Command) *labFlags {
 	return f
 }
 
-// labOptions compiles manifests for a lab. Findings are reported; an error among
+// options compiles manifests for a lab. Findings are reported; an error among
 // them ends the run.
 func (f *labFlags) options(s streams, report *reportFlags, compile *compileFlags, paths []string) (lab.Options, error) {
 	c, err := compile.compile(s, report, paths)
 	if err != nil {
 		return lab.Options{}, err
 	}
-	if err := c.report(s, report); err != nil {
+	if err := report.emit(s, report.worth(c.Findings), c.text); err != nil {
 		return lab.Options{}, err
 	}
 	now, err := judgement()
@@ -122,7 +122,7 @@ func runWatching(ctx context.Context, s streams, report *reportFlags, compile *c
 			return nil, ir.Known{}, err
 		}
 		// The lab compiles again and refuses what has errors; here they are shown.
-		_ = c.report(s, report)
+		_ = report.emit(s, report.worth(c.Findings), c.text)
 		return c.Tree, c.Lock.Known, nil
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -169,7 +169,14 @@ the replica, counted from 0.`,
 			if err != nil {
 				return usage(err)
 			}
-			code, err := r.Exec(args[0], args[1:], os.Stdin, os.Stdout, os.Stderr)
+			program := args[1:]
+			if program[0] == "--" {
+				program = program[1:]
+			}
+			if len(program) == 0 {
+				return usage(errors.New("exec needs a command after --"))
+			}
+			code, err := r.Exec(args[0], program, os.Stdin, os.Stdout, os.Stderr)
 			if err != nil {
 				return engine(err)
 			}

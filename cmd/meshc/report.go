@@ -111,3 +111,18 @@ func plural(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// worth are the findings that a verb shows which does more than judging: hints
+// are for 'meshc check', unless they were asked for.
+func (f *reportFlags) worth(all diag.List) diag.List {
+	if len(f.reports) > 0 || f.failOn == diag.Info.String() {
+		return all
+	}
+	var out diag.List
+	for _, one := range all {
+		if one.Severity > diag.Info {
+			out.Add(one)
+		}
+	}
+	return out
+}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verdict"
@@ -74,7 +73,7 @@ func (f *testFlags) run(ctx context.Context, s streams, paths []string) error {
 		}
 	}
 	c.Findings.Add(verdict.Check(c.Tables, c.Mesh.Settings.TrustDomain)...)
-	if err := f.report.emit(s, f.worth(c.Findings), texts); err != nil {
+	if err := f.report.emit(s, f.report.worth(c.Findings), texts); err != nil {
 		return err
 	}
 	if c.Plan == nil {
@@ -85,21 +84,6 @@ func (f *testFlags) run(ctx context.Context, s streams, paths []string) error {
 		return err
 	}
 	return f.results(s, cases)
-}
-
-// worth are the findings that a test shows: hints are for 'meshc check', unless
-// they were asked for.
-func (f *testFlags) worth(all diag.List) diag.List {
-	if len(f.report.reports) > 0 || f.report.failOn == diag.Info.String() {
-		return all
-	}
-	var out diag.List
-	for _, one := range all {
-		if one.Severity > diag.Info {
-			out.Add(one)
-		}
-	}
-	return out
 }
 
 // loadTables reads the tables of one file.
