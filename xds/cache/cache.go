@@ -111,9 +111,13 @@ func (c *Cache) remove(s *Session, clusters []string, m *memory) {
 	for _, name := range clusters {
 		unindex(c.byCluster, name, s)
 	}
-	if m != nil {
-		c.memory[s.key()] = m
+	if m == nil {
+		return
 	}
+	if len(c.memory) >= maxMemory {
+		clear(c.memory) // of workloads that never came back, for the most part
+	}
+	c.memory[s.key()] = m
 }
 
 func (c *Cache) watch(cluster string, s *Session) {
@@ -155,6 +159,9 @@ func (c *Cache) announce() {
 	close(c.news)
 	c.news = make(chan struct{})
 }
+
+// maxMemory bounds how many closed streams are remembered.
+const maxMemory = 10_000
 
 // memory is what outlives a stream: the same proxy will be back.
 type memory struct {

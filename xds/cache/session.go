@@ -154,9 +154,12 @@ func (s *Session) rebase() {
 		// Closing the stream would leave the old policy in force for ever.
 		s.opts.Log.Warn("the proxy is not to have configuration any more: closing what it has", "reason", err)
 	}
+	before := s.view
 	s.view, s.denied, s.turn = view, err, turn
 	for t := range link.Types {
-		s.reconsider(t)
+		if t == link.Endpoint || !view.Same(before, t) {
+			s.reconsider(t)
+		}
 	}
 	s.pump()
 }

@@ -10,11 +10,11 @@ import (
 
 // Status is what is known of a session, for people and for waiting.
 type Status struct {
-	InSync bool   `json:"inSync"` // it has acknowledged all it is to have
-	Denied string `json:"denied,omitempty"`
-	Role   string `json:"role,omitempty"`
-	Types  []Kind `json:"types"` // those it asked for
-	Drift  []string
+	InSync bool     `json:"inSync"` // it has acknowledged all it is to have
+	Denied string   `json:"denied,omitempty"`
+	Role   string   `json:"role,omitempty"`
+	Types  []Kind   `json:"types"`           // those it asked for
+	Drift  []string `json:"drift,omitempty"` // of its role alone
 }
 
 // Kind is the state of one type.

@@ -10,15 +10,13 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// find looks a service up in a snapshot and copies it, so that a world does not
-// hold on to a whole old snapshot.
+// find looks a service up in a snapshot.
 func find(snap *catalog.Snapshot, id ir.ServiceID) *catalog.Service {
 	i, ok := sort.Find(len(snap.Services), func(i int) int { return id.Compare(snap.Services[i].ID) })
 	if !ok {
 		return nil
 	}
-	out := snap.Services[i]
-	return &out
+	return &snap.Services[i]
 }
 
 // sameService tells whether nothing that link reads differs. Providers share

@@ -31,7 +31,11 @@ type at struct {
 // bind makes a service's listeners and assignments. before is its last state,
 // nil if there is none; listeners of equal bytes are taken over from it.
 func bind(plan *planService, found *catalog.Service, before *service) *service {
-	s := &service{plan: plan, catalog: found}
+	s := &service{plan: plan}
+	if found != nil {
+		own := *found // so that a world does not hold on to a whole old snapshot
+		s.catalog = &own
+	}
 	for _, c := range plan.clusters {
 		s.assignments = append(s.assignments, s.assign(&c))
 	}

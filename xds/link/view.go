@@ -55,6 +55,18 @@ func (v View) All(t Type) func(yield func(*Resource) bool) {
 	}
 }
 
+// Same tells whether two views have the very same resources of a type.
+func (v View) Same(o View, t Type) bool {
+	return sameSet(v.outbound, o.outbound, t) && sameSet(v.inbound, o.inbound, t)
+}
+
+func sameSet(a, b *part, t Type) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a == b || slices.Equal(a.sets[t], b.sets[t])
+}
+
 // Findings are the differences that concern this proxy's role alone.
 func (v View) Findings() diag.List {
 	var out diag.List

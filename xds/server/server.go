@@ -71,6 +71,10 @@ type Server struct {
 	loadedAt time.Time
 }
 
+// maxRequest bounds a request, in bytes: a proxy that comes back names every
+// resource it has, with a version, in some 150 bytes each.
+const maxRequest = 16 << 20
+
 // New makes a server. It refuses streams until the first Set.
 func New(opts Options) (*Server, error) {
 	if opts.Authority == nil || opts.Certificate == nil {
@@ -91,6 +95,7 @@ func New(opts Options) (*Server, error) {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.MaxConcurrentStreams(16),
+		grpc.MaxRecvMsgSize(maxRequest),
 	)
 	discovery.RegisterAggregatedDiscoveryServiceServer(s.grpc, &ads{server: s})
 	go s.recheck()
