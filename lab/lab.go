@@ -105,11 +105,14 @@ func Up(ctx context.Context, opts Options) (*Lab, error) {
 	if opts.Name == "" {
 		opts.Name = "lab"
 	}
-	if opts.Dir == "" {
-		opts.Dir = filepath.Join(baseDir(), opts.Name)
-	}
 	if opts.Progress == nil {
 		opts.Progress = func(string) {}
+	}
+	if opts.Dir == "" {
+		opts.Dir = filepath.Join(baseDir(), opts.Name)
+		if sweep(baseDir()) {
+			opts.Progress("cleaned up after a lab that had crashed")
+		}
 	}
 	l := &Lab{opts: opts, envoy: envoy, rootless: opts.Rootless || os.Getuid() != 0, journal: newJournal(), down: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(context.Background())

@@ -2,6 +2,8 @@ package lab
 
 import (
 	"context"
+	"os"
+	"strconv"
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/verdict"
@@ -43,6 +45,9 @@ func (l *Lab) decide(r ir.Request) (ir.Outcome, error) {
 // TestTree brings a lab up for its verdict tables alone, runs them, and takes it
 // down again.
 func TestTree(ctx context.Context, opts Options) (Report, error) {
+	if opts.Name == "" {
+		opts.Name = testLab + strconv.Itoa(os.Getpid())
+	}
 	l, err := Up(ctx, opts)
 	if err != nil {
 		return Report{}, err

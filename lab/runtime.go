@@ -47,16 +47,9 @@ func claimDir(dir string) (*claim, error) {
 	if len(dir) > longestDir {
 		return nil, fmt.Errorf("the runtime folder %s has too long a name for unix sockets: give another one", dir)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("a lab runs in %s already: end it with 'meshc lab down', or give this one another --name", dir)
 	}
 	c := &claim{dir: dir, lock: lock}
 	if c.Cleaned, err = c.clean(); err != nil {
@@ -64,6 +57,55 @@ func claimDir(dir string) (*claim, error) {
 		return nil, err
 	}
 	return c, os.MkdirAll(filepath.Join(dir, "logs"), 0o700)
+}
+
+// lockDir makes a folder and takes its lock. Another lab's sweep may remove the
+// folder between the two; then it is made again.
+func lockDir(dir string) (*os.File, error) {
+	for {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		path := filepath.Join(dir, lockFile)
+		lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			lock.Close()
+			return nil, fmt.Errorf("a lab runs in %s already: end it with 'meshc lab down', or give this one another --name", dir)
+		}
+		ours, err := lock.Stat()
+		if err != nil {
+			lock.Close()
+			return nil, err
+		}
+		if there, err := os.Stat(path); err == nil && os.SameFile(ours, there) {
+			return lock, nil
+		}
+		lock.Close()
+	}
+}
+
+// sweep removes what crashed labs have left among a user's labs, and tells
+// whether there was any.
+func sweep(base string) (found bool) {
+	entries, _ := os.ReadDir(base)
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		c, err := claimDir(filepath.Join(base, e.Name()))
+		if err != nil {
+			continue // it runs, or it is not ours to remove
+		}
+		found = true
+		_ = c.release()
+	}
+	return found
 }
 
 // clean removes what a crashed lab has left: the kernel has ended its processes
@@ -117,7 +159,10 @@ func (c *claim) release() error {
 	return err
 }
 
-// running lists the runtime folders of running labs.
+// testLab is how the names of labs begin that live for one `meshc test --live`.
+const testLab = "test-"
+
+// running lists the runtime folders of running labs that people have started.
 func running() ([]string, error) {
 	entries, err := os.ReadDir(baseDir())
 	if errors.Is(err, os.ErrNotExist) {
@@ -128,7 +173,7 @@ func running() ([]string, error) {
 	}
 	var out []string
 	for _, e := range entries {
-		if dir := filepath.Join(baseDir(), e.Name()); held(dir) {
+		if dir := filepath.Join(baseDir(), e.Name()); !strings.HasPrefix(e.Name(), testLab) && held(dir) {
 			out = append(out, dir)
 		}
 	}

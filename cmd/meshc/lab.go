@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -257,7 +256,6 @@ func liveReport(s streams, report lab.Report) error {
 func (f *labFlags) runLive(ctx context.Context, s streams, c *compilation, cases []verdict.Case) error {
 	report, err := lab.TestTree(ctx, lab.Options{
 		Tree: c.Tree, Known: c.Lock.Known, Now: c.Now, Tables: c.Tables,
-		Name:  "test-" + strconv.Itoa(os.Getpid()),
 		Envoy: f.envoy, Rootless: f.rootless,
 		Progress: func(text string) { fmt.Fprintln(s.Err, text) },
 	})
