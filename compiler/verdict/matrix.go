@@ -93,23 +93,24 @@ func requestsFor(mesh *ir.Mesh, asked map[ir.PortID][]*ir.HTTPRequest, to ir.Por
 	return asked[to]
 }
 
-// String is the outcome, if all requests have the same, else how many of them
-// are allowed.
+// String is the outcome, if all requests have the same, else how many have which.
 func (c Cell) String() string {
-	allowed, same := 0, true
-	for _, o := range c.Outcomes {
-		same = same && o == c.Outcomes[0]
-		if o == ir.Allow {
-			allowed++
+	var parts []string
+	for _, o := range []ir.Outcome{ir.Allow, ir.Mixed, ir.Deny, ir.Unknown} {
+		n := 0
+		for _, got := range c.Outcomes {
+			if got == o {
+				n++
+			}
+		}
+		switch {
+		case n > 0 && n == len(c.Outcomes):
+			return string(o)
+		case n > 0:
+			parts = append(parts, fmt.Sprintf("%s %d", o, n))
 		}
 	}
-	switch {
-	case len(c.Outcomes) == 0:
-		return ""
-	case same:
-		return string(c.Outcomes[0])
-	}
-	return fmt.Sprintf("allow %d/%d", allowed, len(c.Outcomes))
+	return strings.Join(parts, ", ")
 }
 
 // Write writes the matrix as a table for people. beside may be nil; else it is

@@ -75,7 +75,9 @@ func (p *printer) oneCase(c *Case, verbose bool) {
 	}
 	if c.Failed() {
 		for _, near := range c.Mesh.Near {
-			p.printf("    near: %s\n", near)
+			if !strings.Contains(c.Mesh.Reason, near) {
+				p.printf("    near: %s\n", near)
+			}
 		}
 	}
 	if verbose {
