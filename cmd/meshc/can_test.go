@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const bookstore = "../../examples/01-bookstore"
+
+// The exit code and the words of `can` are what scripts and people decide by.
+func TestCan(t *testing.T) {
+	headers := []string{"-H", "client-app: bookbuyer", "-H", "user-agent: Go-http-client/1.1"}
+	for _, c := range []struct {
+		name string
+		code int
+		args []string
+		says string
+	}{
+		{"the buyer with its headers", exitClean, append([]string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "GET", "/books-bought"}, headers...),
+			"by TrafficTarget/bookstore/bookbuyer-access-bookstore-v1#rule0 (" + bookstore + "/manifests/policy-bookstore.yaml:"},
+		{"shares", exitClean, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "GET", "/buy-a-book/new"}, "bookstore/bookstore-v1 50%, bookstore/bookstore-v2 50%"},
+		{"a near miss", exitFindings, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "GET", "/books-bought"}, "header client-app is missing"},
+		{"the thief", exitFindings, append([]string{"bookthief/bookthief", "bookstore/bookstore:14001", "GET", "/books-bought"}, headers...),
+			"deny (403): bookthief/bookthief to bookstore/bookstore:14001 GET /books-bought"},
+		{"without a port", exitFindings, []string{"bookthief/bookthief", "bookstore/bookstore"}, "bookstore/bookstore:14001 GET /"},
+		{"TCP", exitClean, []string{"bookwarehouse/bookwarehouse", "bookwarehouse/mysql:3306"}, "by TCP"},
+		{"outside", exitFindings, []string{"outside", "bookstore/bookstore:14001", "GET", "/"}, "without a mesh certificate"},
+		{"egress", exitFindings, []string{"bookbuyer/bookbuyer", "external:books.example:80", "GET", "/"}, "egress is denied to bookbuyer/bookbuyer"},
+		{"an unknown service", exitEngine, []string{"bookbuyer/bookbuyer", "bookstore/nope:80"}, "unknown"},
+		{"an unknown account", exitEngine, []string{"bookbuyer/nope", "bookstore/bookstore:14001"}, "no account bookbuyer/nope is known"},
+		{"no account at all", exitUsage, []string{"bookbuyer", "bookstore/bookstore:14001"}, ""},
+		{"no port at all", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore"}, ""},
+		{"a method in lower case", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "get", "/"}, ""},
+		{"a method without a path", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "GET"}, ""},
+		{"a header without a value", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "GET", "/", "-H", "x"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := append([]string{"can"}, c.args...)
+			if c.code != exitUsage || !strings.Contains(c.name, "without a path") {
+				args = append(args, bookstore)
+			}
+			out, _ := wants(t, c.code, args...)
+			if !strings.Contains(out, c.says) {
+				t.Errorf("it does not say %q:\n%s", c.says, out)
+			}
+		})
+	}
+}
+
+// A bundle answers as its sources do, with the files they were written in.
+func TestCanAsksABundle(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "bundle")
+	wants(t, exitClean, "build", bookstore, "-o", dir)
+	question := []string{"can", "bookbuyer/bookbuyer", "bookstore/bookstore:14001", "GET", "/buy-a-book/new"}
+	fromSources, _ := wants(t, exitClean, append(question, bookstore)...)
+	fromBundle, _ := wants(t, exitClean, append(question, "--bundle", dir)...)
+	if fromSources != fromBundle {
+		t.Errorf("sources say\n%s\nthe bundle says\n%s", fromSources, fromBundle)
+	}
+	wants(t, exitUsage, append(question, "--bundle", dir, bookstore)...)
+}
+
+func TestCanAsJSON(t *testing.T) {
+	out, _ := wants(t, exitFindings, "can", "bookbuyer/bookbuyer", "bookstore/bookstore:14001", "POST", "/books-bought", "-o", "json", bookstore)
+	var got struct {
+		Question, Outcome, Reason string
+		Status                    int
+		Near                      []string
+		Objects                   []struct {
+			Name, File string
+			Line       int
+			Decides    bool
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Outcome != "deny" || got.Status != 403 || len(got.Near) == 0 || len(got.Objects) == 0 || got.Objects[0].Decides || got.Objects[0].Line == 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Of sources with errors nothing can be told: never allow, and no deny either.
+func TestCanOfFaultySources(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"bad.yaml": "apiVersion: access.smi-spec.io/v1alpha3\nkind: TrafficTarget\nmetadata: {name: a, namespace: b}\nspec: {nope: 1}\n"})
+	_, err := wants(t, exitEngine, "can", "a/a", "b/b:80", dir)
+	if !strings.Contains(err, "nope") {
+		t.Errorf("the fault is not shown:\n%s", err)
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const thiefTable = `apiVersion: meshc.dev/v1alpha1
+kind: VerdictTable
+metadata: {name: mine}
+spec:
+  cases:
+  - name: the thief buys
+    from: bookthief/bookthief
+    to: bookstore/bookstore:14001
+    http: {method: GET, path: /buy-a-book/new}
+    expect: %EXPECT%
+`
+
+func writeTable(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"table.yaml": text})
+	return filepath.Join(dir, "table.yaml")
+}
+
+func TestTestRunsTheTablesOfTheSources(t *testing.T) {
+	out, _ := wants(t, exitClean, "test", bookstore)
+	if !strings.HasPrefix(out, "ok    bookstore\t") {
+		t.Errorf("got %s", out)
+	}
+	out, _ = wants(t, exitClean, "test", "-v", bookstore)
+	if !strings.Contains(out, "--- PASS: bookstore/") {
+		t.Errorf("-v does not show what holds:\n%s", out)
+	}
+}
+
+func TestTestFailsWithTheCaseAndItsPlace(t *testing.T) {
+	file := writeTable(t, strings.ReplaceAll(thiefTable, "%EXPECT%", "allow"))
+	out, _ := wants(t, exitFindings, "test", "--table", file, bookstore)
+	for _, part := range []string{"--- FAIL: mine/the thief buys (", "table.yaml:6:", "expected allow, it is deny", "near: TrafficTarget/bookstore/", "FAIL  mine\t1 of 1 case"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("it does not say %q:\n%s", part, out)
+		}
+	}
+	out, _ = wants(t, exitFindings, "test", "--table", file, "-o", "json", bookstore)
+	var got struct{ Total, Failed int }
+	if err := json.Unmarshal([]byte(out), &got); err != nil || got.Total != 1 || got.Failed != 1 {
+		t.Errorf("JSON says %+v, %v", got, err)
+	}
+	wants(t, exitClean, "test", "--table", writeTable(t, strings.ReplaceAll(thiefTable, "%EXPECT%", "deny")), bookstore)
+}
+
+// Nothing tested must not look like everything passed.
+func TestTestWithoutCases(t *testing.T) {
+	wants(t, exitEngine, "test", bookstore+"/manifests")
+	wants(t, exitInput, "test", "--table", filepath.Join(t.TempDir(), "none.yaml"), bookstore)
+	wants(t, exitUsage, "test", "-o", "yaml", bookstore)
+}
+
+func TestTestShowsFaultsOfTables(t *testing.T) {
+	file := writeTable(t, strings.NewReplacer("%EXPECT%", "deny", "bookthief/bookthief", "bookthief").Replace(thiefTable))
+	_, err := wants(t, exitFindings, "test", "--table", file, bookstore)
+	if !strings.Contains(err, "MSH0351") || !strings.Contains(err, "table.yaml:7:11") {
+		t.Errorf("the finding has no code or place:\n%s", err)
+	}
+}
