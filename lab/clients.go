@@ -1,11 +1,9 @@
 package lab
 
 import (
-	"cmp"
-	"net"
+	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -60,44 +58,52 @@ func clientPod(id ir.Identity) *Pod {
 	return p
 }
 
-// outer is the pod that stands for a host outside of the mesh, with the echo
-// workload on all the ports asked of it so far.
-func (l *Lab) outer(external string) (*Pod, error) {
-	host, text, err := net.SplitHostPort(external)
-	if err != nil {
-		return nil, err
+// outer is the pod that stands for a host outside of the mesh. On the port asked
+// for it runs the echo workload in the protocol that is going to be spoken.
+func (l *Lab) outer(external string, protocol ir.Protocol) error {
+	host, number, ok := ir.HostPort(external)
+	if !ok {
+		return fmt.Errorf("%q is not HOST:PORT", external)
 	}
-	number, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return nil, err
-	}
-	port := echo.Port{Number: uint16(number), Protocol: ir.HTTP}
+	port := echo.Port{Number: number, Protocol: protocol}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	l.mu.Lock()
 	i := slices.IndexFunc(l.extras, func(p *Pod) bool { return p.Outer == host })
 	l.mu.Unlock()
 	if i < 0 {
-		p := &Pod{Namespace: extraNamespace, Name: strings.NewReplacer(":", "-").Replace(host), Workload: host, Kind: "Outside", Outer: host, Ports: []echo.Port{port}}
-		if addr, err := netip.ParseAddr(host); err == nil {
-			p.Addresses = []netip.Addr{addr}
-		} else if p.Addresses, err = l.pools.outer(host); err != nil {
-			return nil, err
-		}
-		return l.extra(p)
+		return l.addOuter(host, port)
 	}
 	p := l.extras[i]
 	if slices.Contains(p.Ports, port) {
-		return p, nil
+		return nil
 	}
+	p.Ports = slices.DeleteFunc(p.Ports, func(had echo.Port) bool { return had.Number == port.Number })
 	p.Ports = append(p.Ports, port)
-	slices.SortFunc(p.Ports, func(a, b echo.Port) int { return cmp.Compare(a.Number, b.Number) })
-	return p, l.ground.serve(p)
+	return l.ground.serve(p)
+}
+
+func (l *Lab) addOuter(host string, port echo.Port) error {
+	p := &Pod{
+		Namespace: extraNamespace, Name: strings.ReplaceAll(host, ":", "-"), Workload: host,
+		Kind: "Outside", Outer: host, Ports: []echo.Port{port},
+	}
+	addr, err := netip.ParseAddr(host)
+	if err == nil {
+		p.Addresses = []netip.Addr{addr}
+	} else if p.Addresses, err = l.pools.outer(host); err != nil {
+		return err
+	}
+	_, err = l.extra(p)
+	return err
 }
 
 // extra starts a pod that no manifest asks for.
 func (l *Lab) extra(p *Pod) (*Pod, error) {
 	l.changing.Lock()
 	defer l.changing.Unlock()
+	if i := slices.IndexFunc(l.extras, func(had *Pod) bool { return had.ID() == p.ID() }); i >= 0 {
+		return l.extras[i], nil // somebody was faster
+	}
 	if p.Addresses == nil {
 		addresses, err := l.pools.pod(p.ID())
 		if err != nil {

@@ -74,8 +74,11 @@ func (l *Lab) requestID() string { return fmt.Sprintf("meshc-lab-%d", l.requests
 // destination is where the client dials, and the protocol spoken there.
 func (l *Lab) destination(r ir.Request) (string, ir.Protocol, error) {
 	if r.External != "" {
-		_, err := l.outer(r.External)
-		return r.External, ir.HTTP, err
+		protocol := ir.HTTP
+		if r.HTTP == nil {
+			protocol = ir.TCP
+		}
+		return r.External, protocol, l.outer(r.External, protocol)
 	}
 	result := l.Compiled()
 	service, ok := result.Mesh.Service(r.To.Service)
