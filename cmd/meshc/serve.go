@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -118,6 +119,7 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 		return engine(err)
 	}
 	defer srv.Close()
+	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return f.serve(ctx, srv, follower, certificate, tokens.Handler(), log)
 }
 
