@@ -66,7 +66,8 @@ func connections(results []caller.Result, entries []Entry, from *Pod, servers []
 	var passed []Entry
 	for _, e := range entries {
 		switch {
-		case e.Side == "outbound" && e.Pod == from.ID():
+		// The kind matters: the barrier's HTTP call may reuse a connection's port.
+		case e.Side == "outbound" && e.Kind == "tcp" && e.Pod == from.ID():
 			client[e.From] = e
 		case e.Side == "inbound" && e.Kind == "tcp" && isOf(e.Pod, servers) && carried(e):
 			passed = append(passed, e)
