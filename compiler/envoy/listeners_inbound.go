@@ -62,8 +62,10 @@ func (l *lowering) inboundPort(role *ir.Role, port *ir.InboundPort) ir.InboundPl
 		plan.Route = l.add(ir.TypeRoute, inboundName(first), l.inboundRoutes(inboundName(first), first, l.judge(in.mode, in.grants, true)))
 		plan.Chains = l.httpChains(in)
 	} else {
-		plan.Extension = l.add(ir.TypeExtension, rbacName(first), l.networkRBAC(rbacName(first), in))
 		plan.Chains = l.tcpChains(in)
+		if len(clientsOf(in.grants)) > 0 || open(in.mode) { // else no chain asks for it
+			plan.Extension = l.add(ir.TypeExtension, rbacName(first), l.networkRBAC(rbacName(first), in))
+		}
 	}
 	return plan
 }
