@@ -24,8 +24,8 @@ func Decide(m *Mesh, r Request) Verdict {
 	if v != nil {
 		return *v
 	}
-	if r.From == "" {
-		return d.outside(svc, port)
+	if r.From == "" || r.Direct {
+		return d.past(svc, port)
 	}
 	if !m.knows(r.From) {
 		return unknown("no account %s is known, so nothing was compiled for it", r.From.Short())
@@ -129,9 +129,10 @@ func (m *Mesh) inRanges(hostport string) bool {
 	return slices.ContainsFunc(m.Settings.ServiceRanges, within) || slices.ContainsFunc(m.Settings.PodRanges, within)
 }
 
-// outside judges a call in plain, which passes no client's proxy: it is not
-// split, and reaches the service's own workloads.
-func (d *decision) outside(svc *Service, port *Port) Verdict {
+// past judges a call that passes no client's proxy: one in plain, or one with a
+// certificate at the workload's own address. It is not split, and reaches the
+// service's own workloads.
+func (d *decision) past(svc *Service, port *Port) Verdict {
 	if svc.Outside {
 		return unknown("neither the client nor %s is in the mesh", svc.ID)
 	}

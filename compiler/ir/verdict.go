@@ -6,7 +6,10 @@ type Request struct {
 	To   PortID
 	// External is HOST:PORT of something outside the mesh (egress); To is then zero.
 	External string
-	HTTP     *HTTPRequest // nil: raw bytes
+	// Direct: dialled past the client's proxy, at each workload's own address, with
+	// From's certificate. It is not split, and the server's proxy alone judges it.
+	Direct bool
+	HTTP   *HTTPRequest // nil: raw bytes
 }
 
 // HTTPRequest is a request as the client sends it; Path may hold a query.

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,27 +19,6 @@ type Mesh struct {
 	scopes []func() (*scope, error) // by index
 	roles  []func() (*Workload, error)
 	parts  parts
-}
-
-// The placeholder addresses: service ports, roles, workloads outside the mesh,
-// and any host of the outside world.
-var (
-	baseVIP     = netip.MustParseAddr("240.0.0.0")
-	baseRole    = netip.MustParseAddr("250.0.0.0")
-	baseOutside = netip.MustParseAddr("252.0.0.0")
-	elsewhere   = netip.MustParseAddr("192.0.2.1")
-	meshRange   = netip.MustParsePrefix("240.0.0.0/4")
-)
-
-func placeholder(base netip.Addr, n int) netip.Addr {
-	b := base.As4()
-	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+uint32(n)+1)
-	return netip.AddrFrom4(b)
-}
-
-func placed(base, addr netip.Addr) int {
-	a, b := addr.As4(), base.As4()
-	return int(binary.BigEndian.Uint32(a[:])-binary.BigEndian.Uint32(b[:])) - 1
 }
 
 // New reads a plan. What the plan holds is read when a request comes to it;
@@ -81,8 +59,8 @@ func (m *Mesh) Decide(r ir.Request) (ir.Verdict, error) {
 	if !ok {
 		return ir.Verdict{Outcome: ir.Unknown, Reason: fmt.Sprintf("the plan has no service port %s", r.To)}, nil
 	}
-	if r.From == "" {
-		return m.plain(i, r)
+	if r.From == "" || r.Direct {
+		return m.past(i, r)
 	}
 	client, sc, v, err := m.client(r.From)
 	if v != nil || err != nil {
@@ -146,8 +124,8 @@ func (m *Mesh) leave(r ir.Request) (ir.Verdict, error) {
 	return got, err
 }
 
-// plain plays a client without a certificate to each role behind a service port.
-func (m *Mesh) plain(cluster int, r ir.Request) (ir.Verdict, error) {
+// past plays a client without a proxy to each role behind a service port.
+func (m *Mesh) past(cluster int, r ir.Request) (ir.Verdict, error) {
 	var leaves []ir.Leaf
 	for _, to := range m.endpoints(cluster) {
 		w, err := m.workload(to.Addr())
@@ -157,7 +135,7 @@ func (m *Mesh) plain(cluster int, r ir.Request) (ir.Verdict, error) {
 		if w.Proxy == nil {
 			return ir.Verdict{Outcome: ir.Unknown, Reason: "neither the client nor " + r.To.Service.String() + " is in the mesh"}, nil
 		}
-		leaf, err := Plain(w, to, r)
+		leaf, err := Past(w, to, r)
 		if err != nil {
 			return ir.Verdict{}, err
 		}
@@ -191,89 +169,4 @@ func (m *Mesh) client(id ir.Identity) (*Proxy, *scope, *ir.Verdict, error) {
 		return nil, nil, nil, err
 	}
 	return &Proxy{identity: id, listeners: []*listener{sc.virtual}, sent: sc}, sc, nil, nil
-}
-
-// Endpoints, At and ServiceOf are the network of a plan.
-func (m *Mesh) Endpoints(name string) []netip.AddrPort {
-	if i, ok := m.at[name]; ok {
-		return m.endpoints(i)
-	}
-	return nil
-}
-
-// At is the workload that a placeholder stands for. One that cannot be read is
-// a workload whose proxy has no listener: a call to it is an error.
-func (m *Mesh) At(addr netip.Addr) *Workload {
-	w, err := m.workload(addr)
-	if err != nil {
-		return &Workload{Proxy: &Proxy{}}
-	}
-	return w
-}
-
-// ServiceOf leads from a cluster's name to its service port.
-func (m *Mesh) ServiceOf(cluster string) (ir.PortID, bool) {
-	i, ok := m.at[cluster]
-	if !ok {
-		return ir.PortID{}, false
-	}
-	return m.plan.Clusters[i].Port, true
-}
-
-func (m *Mesh) workload(addr netip.Addr) (*Workload, error) {
-	if !addr.Is4() || !meshRange.Contains(addr) {
-		return nil, nil
-	}
-	if i := placed(baseRole, addr); i >= 0 && i < len(m.roles) {
-		return m.roles[i]()
-	}
-	if i := placed(baseOutside, addr); i >= 0 && i < len(m.plan.Clusters) {
-		return &Workload{}, nil
-	}
-	return nil, nil
-}
-
-// endpoints are the roles that back a service port, as link would fill them in:
-// of the accounts the plan names, and only where they serve the port. A cluster
-// without TLS and without accounts is that of workloads outside the mesh.
-func (m *Mesh) endpoints(cluster int) []netip.AddrPort {
-	c := &m.plan.Clusters[cluster]
-	var out []netip.AddrPort
-	for i := range m.plan.Roles {
-		role := &m.plan.Roles[i]
-		if !slices.Contains(c.Accounts, role.Identity) {
-			continue
-		}
-		for j, p := range role.Ports {
-			if slices.Contains(p.Services, c.Port) {
-				out = append(out, netip.AddrPortFrom(placeholder(baseRole, i), targetPort(p, j)))
-			}
-		}
-	}
-	if len(c.Accounts) == 0 {
-		if decoded, err := m.parts.clusters[c.Resource](); err == nil && decoded.tls == nil {
-			out = append(out, netip.AddrPortFrom(placeholder(baseOutside, cluster), c.Port.Port))
-		}
-	}
-	return out
-}
-
-func targetPort(p ir.InboundPlan, index int) uint16 {
-	if p.TargetPort != 0 {
-		return p.TargetPort
-	}
-	return uint16(20000 + index)
-}
-
-// world is a plan's network with one host outside of it.
-type world struct {
-	*Mesh
-	host netip.Addr
-}
-
-func (w world) At(addr netip.Addr) *Workload {
-	if addr == w.host {
-		return &Workload{}
-	}
-	return w.Mesh.At(addr)
 }

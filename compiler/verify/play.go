@@ -63,14 +63,24 @@ func Call(client *Proxy, net Network, to netip.AddrPort, ask ir.Request) (ir.Ver
 	return ir.Sum(leaves), nil
 }
 
-// Plain plays a request of a client without a proxy to a workload's address.
-func Plain(w *Workload, to netip.AddrPort, ask ir.Request) (ir.Leaf, error) {
-	a, err := w.receive(&request{to: to, ask: ask, http: ask.HTTP}, nil)
+// Past plays a request of a client without a proxy to a workload's address: in
+// plain, or as a client that holds the certificate of an identity and does all
+// that a client's proxy would do with it.
+func Past(w *Workload, to netip.AddrPort, ask ir.Request) (ir.Leaf, error) {
+	r := &request{to: to, ask: ask, http: ask.HTTP}
+	if ask.From != "" {
+		trusting := &tlsContext{accepts: func(string) bool { return true }}
+		r.tls = &hello{own: ask.From, sni: ask.From.SNI(), alpn: []string{alpnMesh, "h2", "http/1.1"}, of: trusting}
+	}
+	a, err := w.receive(r, r.tls)
 	if err != nil {
 		return ir.Leaf{}, err
 	}
 	return w.leaf(a), nil
 }
+
+// alpnMesh tells mesh TLS from the application's own on ports that take both.
+const alpnMesh = "meshc"
 
 func refusal(a *answer) ir.Verdict {
 	return ir.Verdict{Outcome: ir.Deny, Status: a.status, Reason: a.reason}

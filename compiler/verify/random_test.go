@@ -248,6 +248,12 @@ func (d dice) request(m *ir.Mesh) ir.Request {
 		g := pick(d, m.Grants)
 		r.From, r.To = pick(d, g.Sources), pick(d, g.Ports)
 	}
+	if r.From != "" && d.chance(15) {
+		r.Direct = true
+		if d.chance(15) {
+			r.From = ir.NewIdentity(pick(d, []string{"td", "td2"}), "a", "stranger")
+		}
+	}
 	return r
 }
 
