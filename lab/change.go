@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/lab/pod"
 )
 
@@ -94,25 +95,21 @@ func (l *Lab) replace(fresh, gone []*Pod) error {
 			}
 		}
 	}
-	tasks, _ := errgroup.WithContext(l.ctx)
-	for _, p := range fresh {
-		tasks.Go(func() error {
-			if err := l.ground.add(p); err != nil {
+	return each(fresh, func(p *Pod) error {
+		if err := l.ground.add(p); err != nil {
+			return err
+		}
+		if p.Meshed {
+			if err := l.ground.ask(p.ID(), pod.OpIntercept, l.interception(), nil); err != nil {
 				return err
 			}
-			if p.Meshed {
-				if err := l.ground.ask(p.ID(), pod.OpIntercept, l.interception(), nil); err != nil {
-					return err
-				}
-			}
-			return l.ground.serve(p)
-		})
-	}
-	return tasks.Wait()
+		}
+		return l.ground.serve(p)
+	})
 }
 
-// settle gives every pod the names, addresses and policy of the present state,
-// starts the Envoys of fresh pods, and waits until all agree.
+// settle gives every pod the names, addresses and policy of the present state, and
+// waits until all, the fresh ones too, do as it says.
 func (l *Lab) settle(fresh []*Pod) error {
 	l.mu.Lock()
 	all := &Topology{Pods: slices.Concat(l.state.topology.Pods, l.extras), Services: l.state.topology.Services}
@@ -133,43 +130,67 @@ func (l *Lab) settle(fresh []*Pod) error {
 	l.mu.Lock()
 	l.state.findings = append(slices.Clone(l.state.bundle.Findings), findings...)
 	l.mu.Unlock()
+	return l.converge(fresh, all.Pods)
+}
 
-	tasks, _ := errgroup.WithContext(l.ctx)
-	for _, p := range fresh {
-		tasks.Go(func() error {
-			if p.Meshed {
-				if err := l.startEnvoy(p); err != nil {
-					return err
-				}
-			}
-			return l.awaitReady(p)
-		})
-	}
-	if err := tasks.Wait(); err != nil {
-		return err
-	}
+// converge starts the Envoys of fresh pods and waits for all proxies and workloads.
+func (l *Lab) converge(fresh, all []*Pod) error {
 	var meshed []string
-	for _, p := range all.Pods {
+	for _, p := range all {
 		if p.Meshed {
 			meshed = append(meshed, p.ID())
 		}
 	}
+	if err := each(fresh, func(p *Pod) error {
+		if !p.Meshed {
+			return nil
+		}
+		return l.startEnvoy(p)
+	}); err != nil {
+		return err
+	}
+	// First the acknowledgements: a proxy that refuses a part says why, and is
+	// never ready.
 	ctx, cancel := context.WithTimeout(l.ctx, readyTimeout)
 	defer cancel()
-	return l.plane.awaitAcks(ctx, meshed)
+	if err := l.plane.awaitAcks(ctx, meshed); err != nil {
+		return err
+	}
+	return each(fresh, l.awaitReady)
 }
 
-// awaitReady waits for a pod's proxy and for the ports of its workload. A command
-// of the user's that opens no port is not waited for: the lab does not know what
-// it is to do.
+// each does something with all pods at once.
+func each(pods []*Pod, do func(*Pod) error) error {
+	var tasks errgroup.Group
+	for _, p := range pods {
+		tasks.Go(func() error { return do(p) })
+	}
+	return tasks.Wait()
+}
+
+// commandTimeout is how long a user's command may take to open its services'
+// ports before the lab goes on without it: nobody knows what it is to do.
+const commandTimeout = 10 * time.Second
+
+// awaitReady waits for a pod's proxy and for the ports of its workload.
 func (l *Lab) awaitReady(p *Pod) error {
-	ready := pod.Ready{Envoy: p.Meshed, Timeout: readyTimeout}
-	if p.Command == "" {
-		for _, port := range p.Ports {
-			if port.Protocol != "udp" {
-				ready.Ports = append(ready.Ports, port.Number)
-			}
+	proxy := pod.Ready{Envoy: p.Meshed, Timeout: readyTimeout}
+	if err := l.ground.ask(p.ID(), pod.OpReady, proxy, nil); err != nil {
+		return err
+	}
+	workload := pod.Ready{Timeout: readyTimeout}
+	if p.Command != "" {
+		workload.Timeout = commandTimeout
+	}
+	for _, port := range p.Ports {
+		if port.Protocol != ir.UDP {
+			workload.Ports = append(workload.Ports, port.Number)
 		}
 	}
-	return l.ground.ask(p.ID(), pod.OpReady, ready, nil)
+	err := l.ground.ask(p.ID(), pod.OpReady, workload, nil)
+	if err != nil && p.Command != "" {
+		l.opts.Progress(fmt.Sprintf("the command of %v; its log is %s", err, l.ground.log(p, "command")))
+		return nil
+	}
+	return err
 }

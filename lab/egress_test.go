@@ -10,8 +10,7 @@ import (
 // TestEgressLive: where egress is allowed a meshed pod reaches hosts outside of
 // the mesh and services without proxies, and nothing else.
 func TestEgressLive(t *testing.T) {
-	tree := tree(t, `{app: old, meshc.dev/inject: disabled}
-      annotations: {lab.meshc.dev/command: "echo $POD_NAMESPACE/$POD_NAME started; sleep 1000"}`, "{app: old, meshc.dev/inject: disabled}")
+	tree := tree(t)
 	files := map[string][]byte{"meshc.yaml": []byte("apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: shop}\nspec: {egress: allow, sources: [./shop.yaml]}\n")}
 	for _, f := range tree.Files {
 		files[f.Path] = f.Data

@@ -23,6 +23,8 @@ const (
 	WebSocket   Kind = "websocket"
 	TCP         Kind = "tcp"              // the client speaks first
 	ServerFirst Kind = "tcp-server-first" // the client waits for a greeting
+	Raw         Kind = "raw"              // the request's Bytes as they are
+	Frames      Kind = "frames"           // HTTP/2 with the header block as it is
 )
 
 // Request is one request.
@@ -35,6 +37,8 @@ type Request struct {
 	Path    string
 	Headers []ir.Header // each a line; "host" is the authority
 	Body    string
+	Bytes   []byte        // of Raw
+	TLS     *TLS          // nil: in plain
 	Brief   bool          // TCP kinds: the first bytes are answer enough
 	Timeout time.Duration // 0: ten seconds
 }
@@ -46,6 +50,7 @@ type Result struct {
 	Status   int    // of HTTP kinds
 	Headers  map[string][]string
 	Body     string // at most 64 KiB; of TCP kinds what the server sent
+	Bytes    []byte // of Raw: all that the server sent
 	TimedOut bool
 	Error    string
 	Took     time.Duration
@@ -108,6 +113,10 @@ func (w *worker) send(r Request) Result {
 		result, err = sendHTTP2(ctx, r)
 	case WebSocket:
 		result, err = sendWebSocket(ctx, r)
+	case Raw:
+		result, err = sendRaw(ctx, r)
+	case Frames:
+		result, err = sendFrames(ctx, r)
 	default:
 		result, err = w.sendHTTP1(ctx, r)
 	}
@@ -132,5 +141,13 @@ func dial(ctx context.Context, r Request) (net.Conn, error) {
 		return nil, err
 	}
 	deadline, _ := ctx.Deadline()
-	return c, c.SetDeadline(deadline)
+	if err := c.SetDeadline(deadline); err != nil || r.TLS == nil {
+		return c, err
+	}
+	secured, err := r.TLS.handshake(ctx, c)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return secured, nil
 }
