@@ -24,11 +24,11 @@ func Decide(m *Mesh, r Request) Verdict {
 	if v != nil {
 		return *v
 	}
+	if r.From != "" && !m.knows(r.From) {
+		return unknown("no account %s is known, so nothing was compiled for it", r.From.Short())
+	}
 	if r.From == "" || r.Direct {
 		return d.past(svc, port)
-	}
-	if !m.knows(r.From) {
-		return unknown("no account %s is known, so nothing was compiled for it", r.From.Short())
 	}
 	return d.meshed(svc, port)
 }

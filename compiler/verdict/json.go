@@ -103,7 +103,7 @@ func (c *Case) json() caseJSON {
 		out.Live = &liveJSON{l.Outcome, l.Requests, l.Statuses, l.By, l.Shares}
 	}
 	for _, f := range c.Faults {
-		out.Faults = append(out.Faults, faultJSON{f.In, f.Message})
+		out.Faults = append(out.Faults, faultJSON(f))
 	}
 	return out
 }

@@ -172,7 +172,7 @@ var corruptions = map[string]func(*ir.Plan){
 	"a permission of a kind nobody knows": func(p *ir.Plan) {
 		inRoute(p, func(r *httprbacv3.RBACPerRoute) {
 			for _, policy := range policiesOf(r) {
-				policy.Permissions = []*rbacv3.Permission{{Rule: &rbacv3.Permission_Metadata{Metadata: &matcherv3.MetadataMatcher{}}}}
+				policy.Permissions = []*rbacv3.Permission{{Rule: &rbacv3.Permission_UriTemplate{}}}
 			}
 		})
 	},

@@ -108,8 +108,6 @@ func some(asks []ask) ask {
 
 func opposite(a ask) ask { return func(r *request) bool { return !a(r) } }
 
-func always(*request) bool { return true }
-
 // each reads a list of messages.
 func each[M, T any](in []M, read func(M) (T, error)) ([]T, error) {
 	out := make([]T, 0, len(in))
