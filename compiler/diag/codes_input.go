@@ -30,7 +30,7 @@ var inputCodes = []Entry{
 		"Files over 64 MiB, and trees over 512 MiB, are not read, so that no input can exhaust the machine that builds or the controller that admits.",
 		"meshc build .          # with a 2 GB dump.json in it", "meshc build ./manifests"),
 	same(Error, "MSH0019", "a file has too many documents",
-		"A file may have 200,000 documents.", "one file with a million documents", "several files"),
+		"A file may have 200,000 documents: far more than any mesh has objects. The rest is not read, and the build fails, since what was not read might narrow the policy. Split the file.", "one file with a million documents", "several files"),
 	same(Error, "MSH0020", "a document nests too deep",
 		"Maps and lists may nest 100 deep. No manifest comes near; a deeper one is damaged or hostile.",
 		"a: {a: {a: {a: ...}}}", "a: {b: 1}"),
