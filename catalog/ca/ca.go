@@ -5,6 +5,7 @@
 package ca
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -36,18 +38,20 @@ type Issuer interface {
 
 // Options of an Authority. The zero value is useful but for TrustDomain.
 type Options struct {
-	TrustDomain  string           // "cluster.local" if empty; ids of other domains are refused
+	TrustDomain  string           // the folder's if empty, else "cluster.local"; ids of other domains are refused
 	Leaf         time.Duration    // 24h
 	Intermediate time.Duration    // 2160h
 	Root         time.Duration    // ten years; counts only where a root is made
 	Backdate     time.Duration    // 5m: how far clocks of peers may be behind
+	Settle       time.Duration    // 5s: how long a step of a rotation lasts at least
 	Now          func() time.Time // time.Now
+
+	existing bool // makes nothing: neither a root nor an intermediate
 }
 
+const defaultDomain = "cluster.local"
+
 func (o Options) withDefaults() Options {
-	if o.TrustDomain == "" {
-		o.TrustDomain = "cluster.local"
-	}
 	or := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
 			*d = v
@@ -57,6 +61,7 @@ func (o Options) withDefaults() Options {
 	or(&o.Intermediate, 2160*time.Hour)
 	or(&o.Root, 10*365*24*time.Hour)
 	or(&o.Backdate, 5*time.Minute)
+	or(&o.Settle, 5*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -65,7 +70,7 @@ func (o Options) withDefaults() Options {
 
 func (o Options) check() error {
 	switch {
-	case !ir.ValidTrustDomain(o.TrustDomain):
+	case o.TrustDomain != "" && !ir.ValidTrustDomain(o.TrustDomain):
 		return fmt.Errorf("certificate authority: %q is not a trust domain", o.TrustDomain)
 	case o.Leaf < time.Minute:
 		return fmt.Errorf("certificate authority: leaves of %s live too short to be rotated: give a minute at least", o.Leaf)
@@ -79,31 +84,28 @@ func (o Options) check() error {
 	return nil
 }
 
-// Authority is the native issuer. It is safe for concurrent use.
+// Authority is the native issuer. It is safe for concurrent use, by several
+// processes of one state folder too: what one changes the others see at once.
 type Authority struct {
 	dir  string
+	name string // of this process, among those of the folder
 	opts Options
-	root pair
 
-	mu           sync.Mutex
-	intermediate pair
-	rotation     error
+	mu       sync.Mutex
+	current  *line
+	next     *line     // what a rotation leads to, nil without one
+	rotation *Rotation // nil without one
+	seen     string    // stamp of the folder when it was last read
+	unread   error     // why it could not be read again
+	failure  error     // why an intermediate could not be replaced
 }
 
 // Open reads the authority in the folder `ca` of a state folder, or makes a new
 // one there. It refuses files that others may read.
 func Open(stateDir string, opts Options) (*Authority, error) {
-	opts = opts.withDefaults()
-	if err := opts.check(); err != nil {
-		return nil, err
-	}
-	a := &Authority{dir: filepath.Join(stateDir, "ca"), opts: opts}
-	if err := state.Dir(a.dir); err != nil {
-		return nil, fmt.Errorf("certificate authority: %w", err)
-	}
-	unlock, err := state.Lock(a.dir)
+	a, unlock, err := lock(stateDir, opts)
 	if err != nil {
-		return nil, fmt.Errorf("certificate authority: %w", err)
+		return nil, err
 	}
 	defer unlock()
 	if err := a.load(); err != nil {
@@ -112,32 +114,65 @@ func Open(stateDir string, opts Options) (*Authority, error) {
 	return a, nil
 }
 
+// lock prepares an authority that has read nothing yet and locks its folder.
+func lock(stateDir string, opts Options) (*Authority, func(), error) {
+	opts = opts.withDefaults()
+	if err := opts.check(); err != nil {
+		return nil, nil, err
+	}
+	a := &Authority{dir: filepath.Join(stateDir, "ca"), name: rand.Text(), opts: opts}
+	if _, err := os.Stat(a.dir); err != nil && opts.existing {
+		return nil, nil, fmt.Errorf("certificate authority: there is none in %s: %w", stateDir, err)
+	}
+	if err := state.Dir(a.dir); err != nil {
+		return nil, nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	unlock, err := state.Lock(a.dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	return a, unlock, nil
+}
+
 // TrustDomain is the domain whose ids it certifies.
 func (a *Authority) TrustDomain() string { return a.opts.TrustDomain }
 
-// Roots is the trust bundle in PEM.
-func (a *Authority) Roots() []byte { return certPEM(a.root.cert) }
+// Roots is the trust bundle in PEM: during a rotation the old root, then the new one.
+func (a *Authority) Roots() []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refresh()
+	return a.roots()
+}
+
+func (a *Authority) roots() []byte {
+	if a.next == nil {
+		return certPEM(a.current.root.cert)
+	}
+	return certPEM(a.current.root.cert, a.next.root.cert)
+}
 
 // Pool is the trust bundle as Go's TLS wants it.
 func (a *Authority) Pool() *x509.CertPool {
 	p := x509.NewCertPool()
-	p.AddCert(a.root.cert)
+	p.AppendCertsFromPEM(a.Roots())
 	return p
 }
 
-// Err is why the last rotation of the intermediate failed, nil when it did not.
-// The old intermediate issues on while it is valid.
+// Err is why the intermediate could not be replaced, or the folder not be read
+// again, nil if all is well. What was read before issues on while it is valid.
 func (a *Authority) Err() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.rotation
+	return errors.Join(a.unread, a.failure)
 }
 
 // Expires is when the root and the intermediate in use end.
 func (a *Authority) Expires() (root, intermediate time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.root.cert.NotAfter, a.intermediate.cert.NotAfter
+	l := a.issuing()
+	return l.root.cert.NotAfter, l.intermediate.cert.NotAfter
 }
 
 // Issue makes a key and a certificate of client and server use whose only name
@@ -153,7 +188,7 @@ func (a *Authority) Issue(id ir.Identity, ttl time.Duration) (Leaf, error) {
 	return a.leaf(&x509.Certificate{
 		URIs:        []*url.URL{uri},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}, ttl)
+	}, ttl, a.issuing)
 }
 
 func (a *Authority) may(id ir.Identity) error {
@@ -167,7 +202,7 @@ func (a *Authority) may(id ir.Identity) error {
 }
 
 // leaf signs a template that says what the certificate is for.
-func (a *Authority) leaf(t *x509.Certificate, ttl time.Duration) (Leaf, error) {
+func (a *Authority) leaf(t *x509.Certificate, ttl time.Duration, pick func() *line) (Leaf, error) {
 	if ttl == 0 {
 		ttl = a.opts.Leaf
 	}
@@ -175,25 +210,29 @@ func (a *Authority) leaf(t *x509.Certificate, ttl time.Duration) (Leaf, error) {
 		return Leaf{}, fmt.Errorf("certificate: a life of %s is not between nothing and the authority's %s", ttl, a.opts.Leaf)
 	}
 	now := a.opts.Now()
-	by, err := a.signer(now)
+	by, err := a.signer(now, pick)
 	if err != nil {
 		return Leaf{}, err
 	}
+	return a.signLeaf(t, by, ttl, now)
+}
+
+func (a *Authority) signLeaf(t *x509.Certificate, by line, ttl time.Duration, now time.Time) (Leaf, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Leaf{}, fmt.Errorf("certificate: %w", err)
 	}
 	t.Subject = pkix.Name{Organization: []string{"meshc"}}
 	t.KeyUsage = x509.KeyUsageDigitalSignature
-	cert, err := a.sign(t, now, earliest(now.Add(ttl), by.cert.NotAfter), &key.PublicKey, by)
+	cert, err := a.sign(t, now, earliest(now.Add(ttl), by.intermediate.cert.NotAfter), &key.PublicKey, by.intermediate)
 	if err != nil {
 		return Leaf{}, err
 	}
-	return newLeaf(cert, by.cert, key, now, a.issuerName())
+	return newLeaf(cert, by.above(), key, now, by.issuer())
 }
 
 // sign completes a template and signs it. Times are whole seconds: X.509 has no others.
-func (a *Authority) sign(t *x509.Certificate, now, end time.Time, pub *ecdsa.PublicKey, by pair) (*x509.Certificate, error) {
+func (a *Authority) sign(t *x509.Certificate, now, end time.Time, pub crypto.PublicKey, by pair) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)

@@ -40,7 +40,7 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // Leaf is one certificate with its key, for one proxy.
 type Leaf struct {
-	CertPEM   []byte // the leaf, then the intermediate
+	CertPEM   []byte // the leaf, then the intermediate, then what is between it and the root
 	KeyPEM    Secret // PKCS #8
 	NotBefore time.Time
 	NotAfter  time.Time
@@ -51,14 +51,14 @@ type Leaf struct {
 	Issuer  string // names the root; equal for every replica that shares it
 }
 
-func newLeaf(cert, intermediate *x509.Certificate, key *ecdsa.PrivateKey, made time.Time, issuer string) (Leaf, error) {
+func newLeaf(cert *x509.Certificate, above []*x509.Certificate, key *ecdsa.PrivateKey, made time.Time, issuer string) (Leaf, error) {
 	k, err := keyPEM(key)
 	if err != nil {
 		return Leaf{}, fmt.Errorf("certificate: %w", err)
 	}
 	serial := cert.SerialNumber.Bytes()
 	return Leaf{
-		CertPEM: certPEM(cert, intermediate), KeyPEM: k,
+		CertPEM: append(certPEM(cert), certPEM(above...)...), KeyPEM: k,
 		NotBefore: cert.NotBefore, NotAfter: cert.NotAfter,
 		RenewAt: renewAt(made, cert.NotAfter, serial),
 		Serial:  hex.EncodeToString(serial), Issuer: issuer,
@@ -78,13 +78,21 @@ func (l Leaf) Version() string {
 	return l.Issuer + "." + strconv.FormatInt(l.NotAfter.Unix(), 10) + "." + l.Serial
 }
 
-// issuerName is the SHA-256 of the root's public key, first 16 hex digits.
+// issuerName names the line that issues now.
 func (a *Authority) issuerName() string {
-	sum := sha256.Sum256(a.root.cert.RawSubjectPublicKeyInfo)
-	return hex.EncodeToString(sum[:8])
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refresh()
+	return a.issuing().issuer()
 }
 
-// Keeps tells whether a leaf with this Version is of this root and has more
+// IssuerOf is the issuer's name in a leaf's Version.
+func IssuerOf(version string) string {
+	name, _, _ := strings.Cut(version, ".")
+	return name
+}
+
+// Keeps tells whether a leaf with this Version is of the issuing root and has more
 // than half of its life left; renewAt is when it will not.
 func (a *Authority) Keeps(version string) (renewAt time.Time, ok bool) {
 	parts := strings.Split(version, ".")

@@ -21,9 +21,24 @@ func (a *Authority) ServerCertificate(hosts []string) (tls.Certificate, error) {
 	return leaf.TLS()
 }
 
+// server issues for the line that every machine's pinned root accepts: its chain
+// ends in the cross certificate where there is one.
 func (a *Authority) server(hosts []string) (Leaf, error) {
+	t, err := serverTemplate(hosts)
+	if err != nil {
+		return Leaf{}, err
+	}
+	var by *line
+	leaf, err := a.leaf(t, 0, func() *line { by = a.presenting(); return by })
+	if err == nil && by.cross != nil {
+		leaf.CertPEM = append(leaf.CertPEM, certPEM(by.cross)...)
+	}
+	return leaf, err
+}
+
+func serverTemplate(hosts []string) (*x509.Certificate, error) {
 	if len(hosts) == 0 {
-		return Leaf{}, errors.New("server certificate: no host name and no address")
+		return nil, errors.New("server certificate: no host name and no address")
 	}
 	t := &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, h := range hosts {
@@ -33,7 +48,7 @@ func (a *Authority) server(hosts []string) (Leaf, error) {
 			t.DNSNames = append(t.DNSNames, h)
 		}
 	}
-	return a.leaf(t, 0)
+	return t, nil
 }
 
 // TLS is the leaf as Go's TLS wants it, with Leaf filled in.
@@ -51,18 +66,19 @@ func (a *Authority) GetCertificate(hosts []string) func(*tls.ClientHelloInfo) (*
 	var mu sync.Mutex
 	var have *tls.Certificate
 	var until, end time.Time
+	var of string
 	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		now := a.opts.Now()
-		if have != nil && now.Before(until) {
+		now, chain := a.opts.Now(), a.presented()
+		if have != nil && chain == of && now.Before(until) {
 			return have, nil
 		}
 		leaf, err := a.server(hosts)
 		if err == nil {
 			var c tls.Certificate
 			if c, err = leaf.TLS(); err == nil {
-				have, until, end = &c, leaf.RenewAt, leaf.NotAfter
+				have, of, until, end = &c, chain, leaf.RenewAt, leaf.NotAfter
 				return have, nil
 			}
 		}
@@ -71,4 +87,17 @@ func (a *Authority) GetCertificate(hosts []string) func(*tls.ClientHelloInfo) (*
 		}
 		return nil, err
 	}
+}
+
+// presented changes when the control plane's certificate must be of another line.
+func (a *Authority) presented() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refresh()
+	l := a.presenting()
+	out := fingerprint(l.root.cert)
+	if l.cross != nil {
+		out += fingerprint(l.cross)
+	}
+	return out
 }

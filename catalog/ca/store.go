@@ -1,227 +1,218 @@
 package ca
 
 import (
-	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/meshc/meshc/catalog/state"
+	"github.com/meshc/meshc/compiler/ir"
 )
 
-// pair is a certificate and its key. They lie in one file, so that a rename
-// swaps both at once.
-type pair struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+// domainFile holds the trust domain: roots that were made elsewhere need not say it.
+const domainFile = "trust-domain"
+
+// load reads the folder, or begins a new authority in an empty one. A root that
+// is lost beside an intermediate is never replaced silently: every proxy of the
+// mesh would stop trusting every other. The folder is locked.
+func (a *Authority) load() error {
+	if err := a.domain(); err != nil {
+		return err
+	}
+	if a.has(rotationFile) || a.has(rootFile) {
+		return a.read()
+	}
+	if a.has(intermediateFile) {
+		return fmt.Errorf("%s is missing beside %s: restore it, or remove both to begin anew with a root that no proxy trusts yet", rootFile, intermediateFile)
+	}
+	if a.opts.existing {
+		return fmt.Errorf("there is no authority in %s", a.dir)
+	}
+	root, err := a.newRoot(a.opts.Now())
+	if err != nil {
+		return err
+	}
+	if _, err := a.keep(rootFile, root, state.Create); err != nil {
+		return err
+	}
+	return a.read()
 }
 
-const (
-	rootFile         = "root.pem"
-	intermediateFile = "intermediate.pem"
-)
+func (a *Authority) has(file string) bool {
+	_, err := os.Lstat(filepath.Join(a.dir, file))
+	return !errors.Is(err, fs.ErrNotExist)
+}
 
-// load reads root and intermediate, or makes those that are not there. A root
-// that is lost beside an intermediate is never replaced silently: every proxy
-// of the mesh would stop trusting every other.
-func (a *Authority) load() error {
-	now := a.opts.Now()
-	root, err := readPair(filepath.Join(a.dir, rootFile))
+// domain settles the trust domain: the one asked for must be the folder's.
+func (a *Authority) domain() error {
+	path := filepath.Join(a.dir, domainFile)
+	data, err := state.Read(path)
+	kept := strings.TrimSpace(string(data))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if _, err := readPair(filepath.Join(a.dir, intermediateFile)); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is missing beside %s: restore it, or remove both to begin anew with a root that no proxy trusts yet", rootFile, intermediateFile)
+		if a.opts.TrustDomain == "" {
+			a.opts.TrustDomain = defaultDomain
 		}
-		if root, err = a.newRoot(now); err != nil {
-			return err
+		if a.opts.existing {
+			return nil
 		}
+		return state.Write(path, []byte(a.opts.TrustDomain+"\n"))
 	case err != nil:
 		return err
-	}
-	if err := a.checkRoot(root, now); err != nil {
-		return err
-	}
-	a.root = root
-	return a.loadIntermediate(now)
-}
-
-func (a *Authority) loadIntermediate(now time.Time) error {
-	p, err := readPair(filepath.Join(a.dir, intermediateFile))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		p, err = a.newIntermediate(now)
-	case err == nil:
-		if e := p.cert.CheckSignatureFrom(a.root.cert); e != nil {
-			return fmt.Errorf("%s is not signed by %s: restore the pair that belongs together", intermediateFile, rootFile)
-		}
-		if !now.Before(p.cert.NotAfter) {
-			p, err = a.newIntermediate(now)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	a.intermediate = p
-	return nil
-}
-
-func (a *Authority) checkRoot(root pair, now time.Time) error {
-	if !root.cert.IsCA {
-		return fmt.Errorf("%s is not a certificate authority's certificate", rootFile)
-	}
-	if !now.Before(root.cert.NotAfter) {
-		return fmt.Errorf("the root in %s ended on %s: move the folder away and every proxy gets a new root when it reconnects", a.dir, root.cert.NotAfter.Format(time.DateOnly))
-	}
-	for _, u := range root.cert.URIs {
-		if u.Host != a.opts.TrustDomain {
-			return fmt.Errorf("the root in %s is of the trust domain %s, not %s", a.dir, u.Host, a.opts.TrustDomain)
-		}
+	case !ir.ValidTrustDomain(kept):
+		return fmt.Errorf("%s holds no trust domain: restore it from a copy", path)
+	case a.opts.TrustDomain == "":
+		a.opts.TrustDomain = kept
+	case a.opts.TrustDomain != kept:
+		return fmt.Errorf("the authority in %s is of the trust domain %s, not %s", a.dir, kept, a.opts.TrustDomain)
 	}
 	return nil
 }
 
-// signer is the intermediate in use. It is replaced before half of its life, or
-// taken from the folder when another process replaced it already.
-func (a *Authority) signer(now time.Time) (pair, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if now.Before(rotateAt(a.intermediate.cert, a.opts.Backdate)) {
-		return a.intermediate, nil
-	}
-	a.rotation = a.rotate(now)
-	if a.rotation != nil && !now.Before(a.intermediate.cert.NotAfter) {
-		return pair{}, fmt.Errorf("certificate authority: the intermediate has ended and cannot be replaced: %w", a.rotation)
-	}
-	return a.intermediate, nil
-}
-
-func (a *Authority) rotate(now time.Time) error {
-	unlock, err := state.Lock(a.dir)
+// read takes what the folder holds. It never makes a root. A rotation whose end
+// is written down is put in place first, wherever it was interrupted. The folder
+// is locked.
+func (a *Authority) read() error {
+	now, seen := a.opts.Now(), a.stamp()
+	r, err := a.readRotation()
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	p, err := readPair(filepath.Join(a.dir, intermediateFile))
-	fresh := err == nil && p.cert.CheckSignatureFrom(a.root.cert) == nil && now.Before(rotateAt(p.cert, a.opts.Backdate))
-	if !fresh {
-		if p, err = a.newIntermediate(now); err != nil {
+	var current, to *line
+	prefix := ""
+	if r != nil && r.Step == stepDrop {
+		if err := a.settle(); err != nil {
+			prefix = next // a folder that cannot be written: what is decided counts
+		}
+		r, seen = nil, a.stamp()
+	}
+	if r != nil {
+		if to, err = a.readLine(next, now); err != nil {
 			return err
 		}
 	}
-	a.intermediate = p
+	current, err = a.readLine(prefix, now)
+	if errors.Is(err, errEnded) && to != nil {
+		// Nobody can trust the old root any more, so nobody is waited for.
+		r.Step = stepDrop
+		if e := a.writeRotation(r); e == nil {
+			return a.read()
+		}
+		current, to, r, err = to, nil, nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	a.current, a.next, a.rotation, a.seen = current, to, r, seen
 	return nil
 }
 
-// rotateAt is a little before half of a certificate's life, counted from when
-// it was made, not from its backdated start.
-func rotateAt(c *x509.Certificate, backdate time.Duration) time.Time {
-	made := c.NotBefore.Add(backdate)
-	return made.Add(c.NotAfter.Sub(made) * 45 / 100)
+// refresh takes what another process changed in the folder, and keeps what it
+// has while that cannot be read.
+func (a *Authority) refresh() {
+	if a.stamp() == a.seen {
+		a.unread = nil
+		return
+	}
+	unlock, err := state.Lock(a.dir)
+	if err == nil {
+		err = a.read()
+		unlock()
+	}
+	a.unread = err
 }
 
-func (a *Authority) newRoot(now time.Time) (pair, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return pair{}, err
+// stamp changes with the files that say who issues and who is trusted.
+func (a *Authority) stamp() string {
+	var b strings.Builder
+	for _, name := range []string{rotationFile, rootFile, intermediateFile, next + intermediateFile} {
+		info, err := os.Lstat(filepath.Join(a.dir, name))
+		if err != nil {
+			b.WriteString("-;")
+			continue
+		}
+		var inode uint64
+		if s, ok := info.Sys().(*syscall.Stat_t); ok {
+			inode = s.Ino
+		}
+		fmt.Fprintf(&b, "%d %d %d;", inode, info.Size(), info.ModTime().UnixNano())
 	}
-	t := authorityTemplate("meshc root of "+a.opts.TrustDomain, 1)
-	t.URIs = []*url.URL{{Scheme: "spiffe", Host: a.opts.TrustDomain}}
-	cert, err := a.sign(t, now, now.Add(a.opts.Root), &key.PublicKey, pair{key: key})
-	if err != nil {
-		return pair{}, err
-	}
-	return a.keep(rootFile, pair{cert, key}, state.Create)
+	return b.String()
 }
 
-func (a *Authority) newIntermediate(now time.Time) (pair, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return pair{}, err
-	}
-	t := authorityTemplate("meshc intermediate of "+a.opts.TrustDomain, 0)
-	end := earliest(now.Add(a.opts.Intermediate), a.root.cert.NotAfter)
-	cert, err := a.sign(t, now, end, &key.PublicKey, a.root)
-	if err != nil {
-		return pair{}, err
-	}
-	return a.keep(intermediateFile, pair{cert, key}, state.Write)
-}
-
-func authorityTemplate(name string, below int) *x509.Certificate {
-	return &x509.Certificate{
-		Subject: pkix.Name{Organization: []string{"meshc"}, CommonName: name},
-		IsCA:    true, MaxPathLen: below, MaxPathLenZero: below == 0,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
-}
-
-func (a *Authority) keep(file string, p pair, put func(string, []byte) error) (pair, error) {
-	key, err := keyPEM(p.key)
-	if err != nil {
-		return pair{}, err
-	}
-	return p, put(filepath.Join(a.dir, file), append(certPEM(p.cert), key...))
-}
-
-func readPair(path string) (pair, error) {
-	data, err := state.Read(path)
-	if err != nil {
-		return pair{}, err
-	}
-	var p pair
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		switch block.Type {
-		case "CERTIFICATE":
-			p.cert, err = x509.ParseCertificate(block.Bytes)
-		case "PRIVATE KEY":
-			p.key, err = parseKey(block.Bytes)
+// settle puts the next line in the place of the current one and forgets the
+// rotation. Every step may be repeated; the rotation's file goes last, so that
+// an interruption is noticed.
+func (a *Authority) settle() error {
+	for _, name := range []string{rootFile, intermediateFile, crossFile} {
+		data, err := state.Read(filepath.Join(a.dir, next+name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name != rootFile:
+			err = remove(filepath.Join(a.dir, name))
+		case err == nil:
+			err = state.Write(filepath.Join(a.dir, name), data)
 		}
 		if err != nil {
-			return pair{}, fmt.Errorf("%s: %w", path, err)
+			return err
 		}
 	}
-	switch {
-	case p.cert == nil || p.key == nil:
-		return pair{}, fmt.Errorf("%s lacks a certificate or its key: restore it from a copy", path)
-	case !p.key.PublicKey.Equal(p.cert.PublicKey):
-		return pair{}, fmt.Errorf("%s holds a key that is not its certificate's", path)
+	if err := remove(filepath.Join(a.dir, rotationFile)); err != nil {
+		return err
 	}
-	return p, nil
+	return a.clear()
 }
 
-func parseKey(der []byte) (*ecdsa.PrivateKey, error) {
-	k, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, err
+// clear removes what an earlier rotation, or one that never began, left behind.
+func (a *Authority) clear() error {
+	var all error
+	for _, name := range []string{rootFile, intermediateFile, crossFile} {
+		all = errors.Join(all, remove(filepath.Join(a.dir, next+name)))
 	}
-	key, ok := k.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, errors.New("the key is not an ECDSA key")
-	}
-	return key, nil
+	return all
 }
 
-func keyPEM(key *ecdsa.PrivateKey) ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+	return nil
 }
 
-func certPEM(certs ...*x509.Certificate) []byte {
-	var out bytes.Buffer
-	for _, c := range certs {
-		out.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+// signer is the line that signs now, its intermediate replaced in time.
+func (a *Authority) signer(now time.Time, pick func() *line) (line, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refresh()
+	l := pick()
+	if now.Before(renewal(l.intermediate.cert, a.opts.Backdate)) {
+		a.failure = nil
+		return *l, nil
 	}
-	return out.Bytes()
+	a.failure = a.renew(l, now)
+	if a.failure != nil && !now.Before(l.intermediate.cert.NotAfter) {
+		return line{}, fmt.Errorf("certificate authority: the intermediate has ended and cannot be replaced: %w", a.failure)
+	}
+	return *l, nil
+}
+
+// issuing is the line that signs the leaves of proxies.
+func (a *Authority) issuing() *line {
+	if a.rotation != nil && a.rotation.Step == StepIssue {
+		return a.next
+	}
+	return a.current
+}
+
+// presenting is the line of the control plane's own certificate: the new one as
+// soon as those who pin only the old root accept it too.
+func (a *Authority) presenting() *line {
+	if a.rotation != nil && a.next.cross != nil {
+		return a.next
+	}
+	return a.current
 }
