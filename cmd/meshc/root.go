@@ -30,6 +30,7 @@ var verbs = []func(streams) *cobra.Command{
 	newServeCmd,
 	newStatusCmd,
 	newTokenCmd,
+	newCACmd,
 	newProxyCmd,
 	newLabCmd,
 	newDemoCmd,

@@ -87,6 +87,9 @@ func printStatus(out io.Writer, st server.Status, now time.Time) error {
 	for _, d := range st.Degraded {
 		fmt.Fprintf(out, "degraded for %s: %s\n", since(now, d.Since), d.Reason)
 	}
+	if r := st.Rotation; r != nil {
+		fmt.Fprintf(out, "the root is being replaced since %s, step %s; it waits for %d, see meshc ca show\n", day(r.Started), r.Step, len(r.Waiting))
+	}
 	fmt.Fprintln(out)
 	if err := printProxies(out, st.Proxies, now); err != nil {
 		return err

@@ -69,6 +69,8 @@ type Server struct {
 	rejected []Rejected
 	degraded map[string]Degraded
 	loadedAt time.Time
+	rotation *ca.Rotation // of the root, nil without one
+	ailing   string       // what is wrong with the issuer; recheck's own
 }
 
 // maxRequest bounds a request, in bytes: a proxy that comes back names every
@@ -154,6 +156,7 @@ func (s *Server) recheck() {
 			return
 		case now := <-tick.C:
 			s.checkRoots()
+			s.rotate(now)
 			for _, st := range s.open() {
 				if reason := st.credential.void(now); reason != "" {
 					st.end(reason)
@@ -164,9 +167,9 @@ func (s *Server) recheck() {
 }
 
 func (s *Server) checkRoots() {
-	now := rootsSecret(s.opts.Authority.Roots())
-	s.mu.Lock()
+	s.mu.Lock() // also while they are read: older ones must not overtake newer ones
 	defer s.mu.Unlock()
+	now := rootsSecret(s.opts.Authority.Roots())
 	if now.Version == s.roots.Version {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/xds/cache"
 )
@@ -22,6 +23,8 @@ type Status struct {
 	Drift    []Finding  `json:"drift,omitempty"`    // what runs otherwise than it was compiled
 	Degraded []Degraded `json:"degraded,omitempty"` // why something newer is not served
 	Rejected []Rejected `json:"rejected,omitempty"` // streams that were refused lately, the oldest first
+	// Rotation of the root that is under way, and whom it waits for.
+	Rotation *ca.Rotation `json:"rotation,omitempty"`
 }
 
 // Finding is a finding in short.
@@ -117,6 +120,7 @@ func (s *Server) Status() Status {
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	out.Rotation = s.rotation
 	out.LoadedAt, out.Rejected = s.loadedAt, slices.Clone(s.rejected)
 	for _, what := range slices.Sorted(maps.Keys(s.degraded)) {
 		out.Degraded = append(out.Degraded, s.degraded[what])

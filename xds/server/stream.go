@@ -126,6 +126,7 @@ func (st *stream) end(reason string) {
 // attach lists a stream and gives it the roots, in one step, so that a change of
 // the roots misses nobody.
 func (s *Server) attach(st *stream) {
+	s.checkRoots() // another replica may have changed them a moment ago
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams[st] = struct{}{}
