@@ -178,7 +178,8 @@ func (l *Lab) awaitConnections(mark int, from *Pod, servers []*Pod, results []ca
 	defer cancel()
 	outbound, inbound := 0, 0
 	_ = l.journal.await(ctx, mark, func(e Entry) bool {
-		if e.Kind == "tcp" && e.Side == "outbound" && e.Pod == from.ID() && local[e.From] {
+		// A refused connection may have used the same port before or after.
+		if e.Kind == "tcp" && e.Side == "outbound" && e.Pod == from.ID() && local[e.From] && e.BytesOut > 0 {
 			outbound++
 		}
 		if e.Kind == "tcp" && e.Side == "inbound" && isOf(e.Pod, servers) && carried(e) {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -62,13 +63,13 @@ func broken(r caller.Result) string {
 // the client's own port. The server's proxy knows other ports; which of its
 // connections is which does not matter, all are of one client to one service.
 func connections(results []caller.Result, entries []Entry, from *Pod, servers []*Pod) []Sighting {
-	client := map[string]Entry{}
+	client := map[string][]Entry{}
 	var passed []Entry
 	for _, e := range entries {
 		switch {
 		// The kind matters: the barrier's HTTP call may reuse a connection's port.
 		case e.Side == "outbound" && e.Kind == "tcp" && e.Pod == from.ID():
-			client[e.From] = e
+			client[e.From] = append(client[e.From], e)
 		case e.Side == "inbound" && e.Kind == "tcp" && isOf(e.Pod, servers) && carried(e):
 			passed = append(passed, e)
 		}
@@ -76,8 +77,9 @@ func connections(results []caller.Result, entries []Entry, from *Pod, servers []
 	out := make([]Sighting, len(results))
 	for i, r := range results {
 		var s Sighting
-		if e, ok := client[r.Local]; ok {
-			s.Leaf = leafOf(e.Cluster)
+		if i := entryOf(client[r.Local], answeredTCP(r)); i >= 0 {
+			s.Leaf = leafOf(client[r.Local][i].Cluster)
+			client[r.Local] = slices.Delete(client[r.Local], i, i+1)
 		}
 		switch {
 		case len(servers) == 0:
@@ -95,6 +97,12 @@ func connections(results []caller.Result, entries []Entry, from *Pod, servers []
 		out[i] = s
 	}
 	return out
+}
+
+// entryOf finds a connection's entry among those of its port, which a refused
+// connection may have used before or after; -1 if it is not there.
+func entryOf(entries []Entry, answered bool) int {
+	return slices.IndexFunc(entries, func(e Entry) bool { return e.BytesOut > 0 == answered })
 }
 
 // answeredTCP tells whether a workload spoke. A proxy says 400 to bytes that it
