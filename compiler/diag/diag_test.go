@@ -130,3 +130,33 @@ func TestSortedIsByPosition(t *testing.T) {
 		t.Errorf("the first finding is at line %d", got[0].At().Line)
 	}
 }
+
+func TestFilesAreCutIntoLinesOnce(t *testing.T) {
+	asked := 0
+	many := List{}
+	for line := 1; line <= 3; line++ {
+		f := sample()
+		f.Locations[0].Span, f.Related = Span{"access.yaml", line, 1, line, 2}, nil
+		many.Add(f)
+	}
+	render(t, "text", Report{Findings: many, Sources: func(name string) ([]byte, bool) {
+		asked++
+		return files(name)
+	}})
+	if asked != 1 {
+		t.Errorf("a file with %d findings was searched %d times: a large file with many takes hours", len(many), asked)
+	}
+}
+
+func TestTextDoesNotSteerATerminal(t *testing.T) {
+	f := sample()
+	f.Message, f.Help, f.Object.Name = "no \x1b[2Jmatch", "write\rthis\xff", "a\x1b]0;b\a"
+	got := render(t, "text", Report{Findings: List{f}, Sources: func(string) ([]byte, bool) {
+		return []byte(strings.Repeat("- \x1b[31mred\x9b\r::\n", 9)), true
+	}})
+	for _, r := range got {
+		if r != '\n' && (r < ' ' || r >= 0x7f && r <= 0x9f || r == '\ufffd') {
+			t.Fatalf("%q reaches the terminal:\n%q", r, got)
+		}
+	}
+}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // renderText writes findings as rustc does: a headline, the line with a caret
 // under the span, the other ends of references, effect, help, and where to read more.
 func renderText(w io.Writer, r Report) error {
-	p := &painter{on: r.Color, sources: r.Sources}
+	p := &painter{on: r.Color, sources: r.Sources, files: map[string][][]byte{}}
 	for i, f := range r.Findings {
 		if i > 0 {
 			p.line("")
@@ -33,6 +34,7 @@ type painter struct {
 	out     bytes.Buffer
 	on      bool
 	sources Sources
+	files   map[string][][]byte // by lines: each file is cut once, however many findings it has
 }
 
 const (
@@ -112,6 +114,7 @@ func (p *painter) note(gutter int, head, text string) {
 	}
 	pad := strings.Repeat(" ", gutter)
 	for i, l := range strings.Split(text, "\n") {
+		l = printable(l)
 		if i == 0 {
 			p.line(pad + " " + p.paint(blue, "=") + " " + p.paint(bold, head) + l)
 		} else {
@@ -123,9 +126,10 @@ func (p *painter) note(gutter int, head, text string) {
 // frame shows the line a span starts on, with the span underlined and labelled.
 func (p *painter) frame(gutter int, arrow string, s Span, object, label string, mark rune, color string) {
 	pad := strings.Repeat(" ", gutter)
-	head := pad + p.paint(blue, arrow) + " " + s.String()
+	label = printable(label)
+	head := pad + p.paint(blue, arrow) + " " + printable(s.String())
 	if object != "" {
-		head += "  " + object
+		head += "  " + printable(object)
 	}
 	if s.File != "" || object != "" { // a defect of meshc has no place
 		p.line(head)
@@ -149,21 +153,27 @@ func (p *painter) sourceLine(s Span) (string, bool) {
 	if p.sources == nil || s.Line < 1 {
 		return "", false
 	}
-	data, ok := p.sources(s.File)
-	if !ok {
+	lines, seen := p.files[s.File]
+	if !seen {
+		if data, ok := p.sources(s.File); ok {
+			lines = bytes.Split(data, []byte{'\n'})
+		}
+		p.files[s.File] = lines
+	}
+	if s.Line > len(lines) {
 		return "", false
 	}
-	for n := 1; n < s.Line; n++ {
-		i := bytes.IndexByte(data, '\n')
-		if i < 0 {
-			return "", false
+	return printable(strings.ReplaceAll(strings.TrimRight(string(lines[s.Line-1]), "\r"), "\t", " ")), true
+}
+
+// printable takes out what would steer a terminal: files are other people's.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
 		}
-		data = data[i+1:]
-	}
-	if i := bytes.IndexByte(data, '\n'); i >= 0 {
-		data = data[:i]
-	}
-	return strings.ReplaceAll(strings.ToValidUTF8(strings.TrimRight(string(data), "\r"), "?"), "\t", " "), true
+		return r
+	}, strings.ToValidUTF8(s, "?"))
 }
 
 func underline(text string, s Span) string {
