@@ -51,7 +51,9 @@ call refused. Nothing is left behind.`,
 			return input(fmt.Errorf("the bookstore example: %w", err))
 		}
 		d := &demo{streams: s, dir: dir, report: &reportFlags{failOn: "error", color: "auto"}, compile: &compileFlags{}}
-		return d.run(cmd.Context(), flags)
+		ctx, stop := untilStopped(cmd)
+		defer stop()
+		return d.run(ctx, flags)
 	}
 	return cmd
 }

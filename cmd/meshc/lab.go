@@ -85,7 +85,9 @@ ends nothing is left: it lives in namespaces that the kernel removes with it.`,
 		}
 		opts.Name = name
 		start := time.Now()
-		l, err := lab.Up(cmd.Context(), opts)
+		ctx, stop := untilStopped(cmd)
+		defer stop()
+		l, err := lab.Up(ctx, opts)
 		if err != nil {
 			return engine(err)
 		}
@@ -93,9 +95,9 @@ ends nothing is left: it lives in namespaces that the kernel removes with it.`,
 		fmt.Fprintf(s.Out, "lab %q is up after %.1f s\n\n", l.Name(), time.Since(start).Seconds())
 		l.Describe(s.Out)
 		if watch {
-			return runWatching(cmd.Context(), s, report, compile, l, args)
+			return runWatching(ctx, s, report, compile, l, args)
 		}
-		return waitForEnd(cmd.Context(), s, l)
+		return waitForEnd(ctx, s, l)
 	}
 	return cmd
 }

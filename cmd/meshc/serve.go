@@ -53,7 +53,11 @@ and served when the given ones cannot be at the start. SIGTERM ends it; proxies
 keep what they have.`,
 		Example: "  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc\n  meshc status",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := untilStopped(cmd)
+			defer stop()
+			return f.run(ctx, s)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.follow.Bundle, "bundle", "", "`DIR` that `meshc build -o DIR` wrote (required)")

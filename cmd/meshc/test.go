@@ -46,7 +46,15 @@ not, 4 when there is no case.`,
 	cmd.Flags().StringVar(&f.table, "table", "", "run the tables in `FILE` instead of those that the sources hold")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the results: text or json")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the cases that hold, too")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		if f.live {
+			var stop context.CancelFunc
+			ctx, stop = untilStopped(cmd)
+			defer stop()
+		}
+		return f.run(ctx, s, args)
+	}
 	return cmd
 }
 
