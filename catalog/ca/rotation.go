@@ -124,7 +124,9 @@ func (r *Rotation) note(by string, expected []string, seen []Seen, now time.Time
 	if r.Proxies == nil {
 		r.Proxies = map[string]sighting{}
 	}
+	here := map[string]bool{}
 	for _, s := range seen {
+		here[s.Proxy] = true
 		old, known := r.Proxies[s.Proxy]
 		age := now.Sub(old.Seen)
 		if s.Done && known && !old.Done && old.By != by && age < stale {
@@ -140,26 +142,29 @@ func (r *Rotation) note(by string, expected []string, seen []Seen, now time.Time
 		must[name] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Proxies)) {
-		if p := r.Proxies[name]; !must[name] && !p.Done && now.Sub(p.Seen) >= stale {
+		p := r.Proxies[name]
+		switch {
+		case p.Done:
+		case p.By == by && !here[name], now.Sub(p.Seen) >= stale: // it has left
 			delete(r.Proxies, name)
 			changed = true
-		} else if !p.Done {
+		default:
 			must[name] = true
 		}
 	}
-	waiting := r.waits(slices.Sorted(maps.Keys(must)), now)
+	waiting := r.waits(slices.Sorted(maps.Keys(must)))
 	changed = changed || !slices.Equal(waiting, r.Waiting)
 	r.Waiting = waiting
 	return changed
 }
 
-func (r *Rotation) waits(names []string, now time.Time) []Wait {
+func (r *Rotation) waits(names []string) []Wait {
 	var out []Wait
 	for _, name := range names {
 		p := r.Proxies[name]
 		switch {
 		case p.Done || slices.Contains(r.Forgotten, name):
-		case p.Seen.IsZero() || now.Sub(p.Seen) >= stale:
+		case p.Seen.IsZero():
 			out = append(out, Wait{name, "it is not connected"})
 		default:
 			out = append(out, Wait{name, p.Reason})
