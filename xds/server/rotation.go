@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -34,7 +35,8 @@ func (s *Server) rotate(now time.Time) {
 	if !ok {
 		return
 	}
-	s.reportIssuer(by.Err())
+	err := by.Err()
+	defer func() { s.reportIssuer(err) }()
 	turn, roots, issuer, rotating := by.Rotation()
 	for _, st := range s.open() {
 		if v := st.leaf.current(); v != "" && ca.IssuerOf(v) != issuer {
@@ -62,8 +64,8 @@ func (s *Server) rotate(now time.Time) {
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
 		all = append(all, seen[name])
 	}
-	if err := by.Report(turn, expected, all); err != nil {
-		s.opts.Log.Error("the rotation of the root cannot go on", "step", string(turn.Step), "error", err)
+	if stuck := by.Report(turn, expected, all); stuck != nil {
+		err = errors.Join(err, fmt.Errorf("the rotation of the root cannot go on: %w", stuck))
 	}
 }
 
@@ -147,8 +149,12 @@ func (s *Server) reportIssuer(err error) {
 	if err != nil {
 		reason = "the authority cannot renew itself: " + err.Error()
 	}
-	if reason != s.ailing {
-		s.ailing = reason
-		s.Degrade("certificates", reason, nil)
+	if reason == s.ailing {
+		return
+	}
+	s.ailing = reason
+	s.Degrade("certificates", reason, nil)
+	if err != nil {
+		s.opts.Log.Error("the authority cannot renew itself", "error", err)
 	}
 }
