@@ -16,6 +16,7 @@ type service struct {
 	obj       *syntax.Object // nil: only a fact shows it
 	fact      *ir.Fact       // its accounts, and without obj its ports
 	made      bool           // Flagger will make it: obj is the Canary
+	split     bool           // a split without matches sends every call to its leaves
 	selector  map[string]string
 	headless  bool
 	ports     []syntax.ServicePort

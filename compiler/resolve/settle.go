@@ -100,8 +100,8 @@ func (r *resolver) reportUnbacked(s *service) {
 			WithEffect(effect).WithHelp(howToKnow).About(serviceRef(s), "spec.selector"))
 		return
 	}
-	if s.made {
-		return // the missing target is a finding already
+	if s.made || s.split {
+		return // the missing target is a finding already; a split's leaves take the calls to its root
 	}
 	f := diag.New("MSH4004", s.at(), "nothing that is known backs service %q", s.id.Name).WithEffect(effect).
 		WithHelp("add the manifests of its workloads to the sources, pin its accounts with `meshc lock --update --from EXPORT`, or declare them under `assume` in meshc.yaml")

@@ -191,3 +191,13 @@ func TestSplitToALeafOutsideTheMesh(t *testing.T) {
 	shop := strings.Replace(stores, "{labels: {app: web2}}", "{labels: {app: web2, meshc.dev/inject: disabled}}", 1)
 	story{shop: shop, policy: split("  - {service: v2, weight: 100}  # want MSH2018=v2")}.resolve(t)
 }
+
+// A root that only names what its leaves do has no pods of its own, and loses no call.
+func TestRow41TheRootOfASplitNeedsNoPods(t *testing.T) {
+	none := "  selector: {app: none}\n"
+	shop := strings.Replace(stores, "  selector: {app: web}\n", none, 1)
+	expectSplits(t, story{shop: shop, policy: split(toV2)}.resolve(t), split2)
+	// What no match names goes to the root itself.
+	shop = strings.Replace(shop, none, "  selector: {app: none}  # want MSH4004={app: none}\n", 1)
+	story{shop: shop, policy: split(toV2, "  matches: [{kind: HTTPRouteGroup, name: g}]  # want MSH2016=[{kind: HTTPRouteGroup, name: g}]\n") + group(anyMatch)}.resolve(t)
+}

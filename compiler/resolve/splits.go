@@ -42,6 +42,9 @@ func (r *resolver) readSplits() []*split {
 		s.broken = s.root == nil
 		r.readBackends(s)
 		r.readSplitMatches(s)
+		if s.root != nil && len(o.TrafficSplit.Matches) == 0 {
+			s.root.split = true
+		}
 		out = append(out, s)
 	}
 	return out
