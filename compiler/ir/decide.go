@@ -25,7 +25,7 @@ func Decide(m *Mesh, r Request) Verdict {
 		return *v
 	}
 	if r.From != "" && !m.knows(r.From) {
-		return unknown("no account %s is known, so nothing was compiled for it", r.From.Short())
+		return m.stranger(r.From)
 	}
 	if r.From == "" || r.Direct {
 		return d.past(svc, port)
@@ -51,6 +51,14 @@ func (m *Mesh) knows(id Identity) bool {
 		slices.ContainsFunc(m.Roles, func(r Role) bool { return r.Identity == id }) ||
 		slices.ContainsFunc(m.Services, func(s Service) bool { return slices.Contains(s.Accounts, id) }) ||
 		slices.ContainsFunc(m.Grants, func(g Grant) bool { return g.Destination == id || slices.Contains(g.Sources, id) })
+}
+
+// stranger is the verdict on a client that the mesh does not know.
+func (m *Mesh) stranger(id Identity) Verdict {
+	if td := id.TrustDomain(); td != "" && td != m.Settings.TrustDomain {
+		return unknown("%s is of the trust domain %s, not of %s, so nothing was compiled for it", id, td, m.Settings.TrustDomain)
+	}
+	return unknown("no account %s is known, so nothing was compiled for it", id.Short())
 }
 
 // destination finds what is called, or the verdict that it cannot be judged.
@@ -79,7 +87,7 @@ func (d *decision) external() Verdict {
 		return unknown("a client outside the mesh calls something outside the mesh")
 	}
 	if !d.m.knows(d.r.From) {
-		return unknown("no account %s is known, so nothing was compiled for it", d.r.From.Short())
+		return d.m.stranger(d.r.From)
 	}
 	if _, _, ok := HostPort(d.r.External); !ok {
 		return unknown("%q is no HOST:PORT", d.r.External)

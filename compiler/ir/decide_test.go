@@ -263,3 +263,10 @@ func TestDecideLeaves(t *testing.T) {
 		t.Errorf("leaves are %+v", v.Leaves)
 	}
 }
+
+func TestAForeignIdentityIsNotTakenForOneOfTheMesh(t *testing.T) {
+	v := ir.Decide(shop(), ir.Request{From: "spiffe://other/ns/shop/sa/buyer", To: port("shop/v1", 80)})
+	if v.Outcome != ir.Unknown || !strings.Contains(v.Reason, "trust domain other, not of cluster.local") {
+		t.Errorf("%s: %s; shop/buyer of the mesh is somebody else", v.Outcome, v.Reason)
+	}
+}
