@@ -30,6 +30,7 @@ type metrics struct {
 	bundle       *prometheus.GaugeVec
 	drift        *prometheus.GaugeVec
 	degraded     *prometheus.GaugeVec
+	ends         *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -54,6 +55,7 @@ func newMetrics() *metrics {
 		bundle:    gauge("bundle_info", "The bundle that is served: always 1.", "mesh", "policy_digest", "bundle_digest", "revision"),
 		drift:     gauge("drift_findings", "Differences between what was compiled and what runs, by code.", "code"),
 		degraded:  gauge("degraded", "1 while the newest bundle or catalog is not what is served.", "what"),
+		ends:      gauge("authority_expiry_timestamp_seconds", "When the root and the intermediate that issue end, in seconds since 1970.", "what"),
 		ackTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "meshc", Subsystem: "xds", Name: "ack_duration_seconds",
 			Help: "Time from sending a response to its acknowledgement, by type.", Buckets: buckets}, []string{"type"}),
 		pushTime: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "meshc", Subsystem: "xds", Name: "push_duration_seconds",
@@ -63,7 +65,7 @@ func newMetrics() *metrics {
 		leafFailures: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "meshc", Subsystem: "xds", Name: "leaf_certificate_failures_total",
 			Help: "Certificates that could not be issued."}),
 	}
-	m.registry.MustRegister(m.streams, m.rejected, m.pushes, m.sent, m.removed, m.acks, m.nacks, m.resources, m.size, m.bundle, m.drift, m.degraded,
+	m.registry.MustRegister(m.streams, m.rejected, m.pushes, m.sent, m.removed, m.acks, m.nacks, m.resources, m.size, m.bundle, m.drift, m.degraded, m.ends,
 		m.ackTime, m.pushTime, m.leaves, m.leafFailures)
 	for t := range link.Types {
 		for _, v := range []*prometheus.CounterVec{m.pushes, m.acks, m.nacks} {

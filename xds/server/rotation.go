@@ -20,6 +20,8 @@ type Rotator interface {
 	// Rotation is what is under way; roots and issuer count also when nothing is.
 	Rotation() (r ca.Rotation, roots []byte, issuer string, ok bool)
 	Report(of ca.Rotation, expected []string, seen []ca.Seen) error
+	// Expires is when the root and the intermediate that issue end.
+	Expires() (root, intermediate time.Time)
 	// Err is why the issuer cannot renew itself, nil while it can.
 	Err() error
 }
@@ -35,6 +37,9 @@ func (s *Server) rotate(now time.Time) {
 	if !ok {
 		return
 	}
+	root, intermediate := by.Expires()
+	s.metrics.ends.WithLabelValues("root").Set(float64(root.Unix()))
+	s.metrics.ends.WithLabelValues("intermediate").Set(float64(intermediate.Unix()))
 	err := by.Err()
 	defer func() { s.reportIssuer(err) }()
 	turn, roots, issuer, rotating := by.Rotation()
