@@ -103,20 +103,31 @@ func allowed(m *ir.Mesh, g ir.Grant, id ir.PortID) []string {
 	return out
 }
 
-// describe reads "GET ^(?:/buy).*$ with client-app ~ bookbuyer".
+// describe reads "GET ^/buy with client-app ~ bookbuyer".
 func describe(m ir.Match) string {
-	methods, path := "send any method to", m.Path
+	methods, path := "send any method to", "any path"
 	if len(m.Methods) > 0 {
 		methods = strings.Join(m.Methods, ", ")
 	}
-	if path == "" {
-		path = "any path"
+	if m.Path != "" {
+		path = searched(m.Path)
 	}
 	text := methods + " " + path
 	for _, h := range m.Headers {
 		text += " with " + h.Name + " ~ " + h.Regex
 	}
 	return text
+}
+
+// searched is an expression that must match a whole path as one that is searched
+// for, which is how people write them: (?:R).* is ^R.
+func searched(full string) string {
+	if inner, ok := strings.CutPrefix(full, "(?:"); ok {
+		if inner, ok = strings.CutSuffix(inner, ").*"); ok && !strings.ContainsAny(inner, "|()") {
+			return "^" + inner
+		}
+	}
+	return "^" + full + "$"
 }
 
 func matching(s ir.Split) string {
