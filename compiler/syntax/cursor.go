@@ -151,6 +151,22 @@ func (r *record) get(name string) *cursor {
 	return nil
 }
 
+// narrow is get for a field that narrows a policy: without a value it narrows
+// nothing, and a template that lost its value must not open a port in silence.
+func (r *record) narrow(name string) *cursor {
+	c := r.get(name)
+	if r == nil || c != nil {
+		return c
+	}
+	if _, v := source.Step(r.c.n, name); v != nil {
+		path := append(r.c.path(), name)
+		r.c.d.fault(diag.New("MSH0121", r.c.d.obj.AtKey(path...), "%q has no value, which narrows nothing", pathText(path)).
+			WithEffect("as if it were left out: everything it could have named is meant").
+			WithHelp("give it a value, or delete the line"), path)
+	}
+	return nil
+}
+
 // need is get for a field that must be there and not be empty.
 func (r *record) need(name string) *cursor {
 	c := r.get(name)

@@ -87,7 +87,7 @@ func subject(c *cursor, version string) Subject {
 		Namespace: r.get("namespace").checkedLabel(),
 	}
 	if version == "v1alpha1" || version == "v1alpha2" {
-		if p := r.get("port"); p != nil {
+		if p := r.narrow("port"); p != nil {
 			if n, ok := wholeNumber(p.n); !ok || n != 0 || version != "v1alpha1" {
 				n := p.port()
 				s.Port = &n
@@ -110,7 +110,7 @@ func targetRule(c *cursor) Rule {
 		return Rule{}
 	}
 	out := Rule{Kind: r.need("kind").text(), Name: r.need("name").checkedName()}
-	if m := r.get("matches"); m != nil {
+	if m := r.narrow("matches"); m != nil {
 		out.HasMatches, out.Matches = true, m.strings()
 	}
 	r.done()
@@ -129,9 +129,9 @@ func decodePortRoute(d *decoder, root *record) {
 		body.done()
 		return
 	}
-	if m := body.get("matches").record(); m != nil {
+	if m := body.narrow("matches").record(); m != nil {
 		m.get("name").text() // the SDK writes it; it names nothing
-		if ports := m.get("ports"); ports != nil {
+		if ports := m.narrow("ports"); ports != nil {
 			out.HasPorts = true
 			for _, p := range ports.items() {
 				out.Ports = append(out.Ports, p.port())

@@ -40,18 +40,18 @@ func httpMatch(c *cursor, version string) HTTPMatch {
 		}
 		return HTTPMatch{}
 	}
-	m := HTTPMatch{PathRegex: r.get("pathRegex").text()}
+	m := HTTPMatch{PathRegex: r.narrow("pathRegex").text()}
 	if name := r.need("name"); name != nil {
 		if m.Name = name.text(); !plainText(m.Name) {
 			f := name.fault("MSH0108", "%q is not a name for a match", m.Name)
 			*f = f.WithHelp("use printable characters, at most 253")
 		}
 	}
-	for _, item := range r.get("methods").items() {
+	for _, item := range r.narrow("methods").items() {
 		m.Methods = append(m.Methods, httpMethod(item))
 	}
 	if version != "v1alpha1" {
-		m.Headers = httpHeaders(r.get("headers"))
+		m.Headers = httpHeaders(r.narrow("headers"))
 	}
 	r.done()
 	return m

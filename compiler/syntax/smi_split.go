@@ -26,7 +26,7 @@ func decodeSplit(d *decoder, root *record) {
 		s.Backends = append(s.Backends, splitBackend(b, v, last && lost))
 	}
 	if v == "v1alpha3" || v == "v1alpha4" {
-		for _, m := range body.get("matches").items() {
+		for _, m := range body.narrow("matches").items() {
 			s.Matches = append(s.Matches, typedRef(m))
 		}
 	}
