@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -59,37 +58,44 @@ func broken(r caller.Result) string {
 	return ""
 }
 
-// connections pairs TCP connections with the proxies' logs: the client's proxy by
-// the client's own port. The server's proxy knows other ports; which of its
-// connections is which does not matter, all are of one client to one service.
+// connections pairs TCP connections with the proxies' logs. Ports do not tell them
+// apart: the kernel uses a client's port again, and gives a redirected connection
+// another one where two would clash. Which is which does not matter, all are of
+// one client to one service: it is enough to know those that were answered from
+// those that were refused.
 func connections(results []caller.Result, entries []Entry, from *Pod, servers []*Pod) []Sighting {
-	client := map[string][]Entry{}
-	var passed []Entry
+	var spoke, silent, passed []Entry
 	for _, e := range entries {
 		switch {
-		// The kind matters: the barrier's HTTP call may reuse a connection's port.
-		case e.Side == "outbound" && e.Kind == "tcp" && e.Pod == from.ID():
-			client[e.From] = append(client[e.From], e)
-		case e.Side == "inbound" && e.Kind == "tcp" && isOf(e.Pod, servers) && carried(e):
+		case e.Kind != "tcp": // the call that flushes a log
+		case e.Side == "outbound" && e.Pod == from.ID() && e.BytesOut > 0:
+			spoke = append(spoke, e)
+		case e.Side == "outbound" && e.Pod == from.ID():
+			silent = append(silent, e)
+		case e.Side == "inbound" && isOf(e.Pod, servers) && carried(e):
 			passed = append(passed, e)
 		}
 	}
 	out := make([]Sighting, len(results))
 	for i, r := range results {
 		var s Sighting
-		if i := entryOf(client[r.Local], answeredTCP(r)); i >= 0 {
-			s.Leaf = leafOf(client[r.Local][i].Cluster)
-			client[r.Local] = slices.Delete(client[r.Local], i, i+1)
+		logged := &silent
+		if answeredTCP(r) {
+			logged = &spoke
+		}
+		if e, ok := take(logged); ok {
+			s.Leaf = leafOf(e.Cluster)
 		}
 		switch {
+		case !answeredTCP(r):
 		case len(servers) == 0:
-			s.Reached = answeredTCP(r)
-		case answeredTCP(r) && len(passed) > 0:
 			s.Reached = true
-			s.Pod, s.Policy = passed[0].Pod, passed[0].cause()
-			passed = passed[1:]
-		case answeredTCP(r):
-			s.Broken = bypassed
+		default:
+			if e, ok := take(&passed); ok {
+				s.Reached, s.Pod, s.Policy = true, e.Pod, e.cause()
+			} else {
+				s.Broken = bypassed
+			}
 		}
 		if r.TimedOut {
 			s.Broken = "no answer in time"
@@ -99,10 +105,14 @@ func connections(results []caller.Result, entries []Entry, from *Pod, servers []
 	return out
 }
 
-// entryOf finds a connection's entry among those of its port, which a refused
-// connection may have used before or after; -1 if it is not there.
-func entryOf(entries []Entry, answered bool) int {
-	return slices.IndexFunc(entries, func(e Entry) bool { return e.BytesOut > 0 == answered })
+// take removes the first entry.
+func take(from *[]Entry) (Entry, bool) {
+	if len(*from) == 0 {
+		return Entry{}, false
+	}
+	e := (*from)[0]
+	*from = (*from)[1:]
+	return e, true
 }
 
 // answeredTCP tells whether a workload spoke. A proxy says 400 to bytes that it

@@ -24,6 +24,21 @@ func TestConnectionKeepsItsEntryWhenTheBarrierReusesItsPort(t *testing.T) {
 	}
 }
 
+// The kernel may give a redirected connection another port than the client's own:
+// its share must not go to nobody.
+func TestConnectionIsFoundUnderAnotherPort(t *testing.T) {
+	client := &Pod{Namespace: "apps", Name: "orders-0", Meshed: true}
+	server := &Pod{Namespace: "data", Name: "cache-0", Meshed: true}
+	entries := []Entry{
+		{Kind: "tcp", Side: "outbound", Pod: client.ID(), From: "10.0.0.2:1025", Cluster: "data/v1:6379", BytesOut: 4},
+		{Kind: "tcp", Side: "inbound", Pod: server.ID(), Upstream: "10.0.0.3:6379", BytesOut: 4},
+	}
+	got := connections([]caller.Result{{Local: "10.0.0.2:40000", Body: "pong"}}, entries, client, []*Pod{server})
+	if got[0].Leaf.Name != "v1" || !got[0].Reached {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // Of two connections from one port, one refused, each keeps its own leaf.
 func TestConnectionsOfOnePortAreToldApart(t *testing.T) {
 	client := &Pod{Namespace: "apps", Name: "orders-0", Meshed: true}
