@@ -56,6 +56,7 @@ else. The token file may be replaced by rename at any time, as meshc token renew
 	flags.StringVar(&f.options.KeyFile, "key-file", "", "`FILE` with the key of --cert-file")
 	flags.StringVar(&f.options.Region, "region", "", "where the machine is, for status")
 	flags.StringVar(&f.options.Zone, "zone", "", "where in the region")
+	flags.BoolVar(&f.options.IPv4Only, "ipv4-only", false, "the machine's kernel has no IPv6: leave it out")
 	flags.StringVar(&f.dir, "dir", "", "`DIR` to write into (required)")
 	for _, name := range []string{"identity", "control-plane", "ca", "dir"} {
 		_ = cmd.MarkFlagRequired(name) // it fails only for a flag that is not there

@@ -172,6 +172,9 @@ func (o Options) node() *corev3.Node {
 	if o.Workload != "" {
 		meta["meshc.dev/workload"] = structpb.NewStringValue(o.Workload)
 	}
+	if o.IPv4Only {
+		meta["meshc.dev/ipv4-only"] = structpb.NewBoolValue(true) // so that ADS sends no IPv6 address either
+	}
 	n := &corev3.Node{Id: o.Workload, Cluster: o.Identity.Short(), Metadata: &structpb.Struct{Fields: meta}}
 	if n.Id == "" {
 		n.Id = o.Identity.Short()

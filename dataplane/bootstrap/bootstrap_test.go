@@ -124,6 +124,21 @@ func TestEnvoyAcceptsEveryShape(t *testing.T) {
 	}
 }
 
+// Without the hint the control plane sends such an Envoy IPv6 addresses, and it
+// refuses every listener that holds one.
+func TestIPv4OnlyIsTold(t *testing.T) {
+	o := options(t, t.TempDir())
+	for _, o.IPv4Only = range []bool{false, true} {
+		m, err := bootstrap.Message(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.GetNode().GetMetadata().GetFields()["meshc.dev/ipv4-only"].GetBoolValue(); got != o.IPv4Only {
+			t.Errorf("with IPv4Only %t the node says %t", o.IPv4Only, got)
+		}
+	}
+}
+
 func TestEqualOptionsGiveEqualBytes(t *testing.T) {
 	o := options(t, "/etc/meshc")
 	first, err := bootstrap.JSON(o)

@@ -60,6 +60,7 @@ type Session struct {
 	mu      sync.Mutex
 	closed  bool
 	view    link.View
+	ipv4    bool   // the client cannot take IPv6 addresses
 	denied  error  // why the view is not what the proxy should have
 	turn    uint64 // of the world that the view is of
 	kinds   [link.Types]*kind
@@ -135,6 +136,15 @@ func (s *Session) Provide(secrets ...*link.Resource) {
 	s.pump()
 }
 
+// IPv4Only serves the session without IPv6 addresses from now on. It is called
+// before the client's first request is taken.
+func (s *Session) IPv4Only() {
+	s.mu.Lock()
+	s.ipv4 = true
+	s.mu.Unlock()
+	s.rebase()
+}
+
 // Pump sends what could not be sent before.
 func (s *Session) Pump() {
 	s.mu.Lock()
@@ -153,6 +163,9 @@ func (s *Session) rebase() {
 	if err != nil {
 		// Closing the stream would leave the old policy in force for ever.
 		s.opts.Log.Warn("the proxy is not to have configuration any more: closing what it has", "reason", err)
+	}
+	if s.ipv4 {
+		view = view.IPv4()
 	}
 	before := s.view
 	s.view, s.denied, s.turn = view, err, turn
@@ -179,7 +192,11 @@ func (s *Session) target(t link.Type, name string) *link.Resource {
 	switch t {
 	case link.Endpoint:
 		if s.view.Get(link.Cluster, name) != nil || s.kinds[link.Cluster].has(name) != "" {
-			return s.cache.World().Endpoints(name)
+			r := s.cache.World().Endpoints(name)
+			if s.ipv4 {
+				r = link.EndpointsIPv4(r)
+			}
+			return r
 		}
 		return nil
 	case link.Secret:

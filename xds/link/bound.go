@@ -14,6 +14,7 @@ import (
 type part struct {
 	sets     [Types]Set
 	findings diag.List
+	narrow   narrow
 }
 
 // bound is what depends on the whole catalog but not on single endpoints. It is

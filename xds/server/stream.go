@@ -158,7 +158,11 @@ func (s *Server) reject(st *stream, code codes.Code, err error) error {
 // maxRejected is how many refused streams status remembers.
 const maxRejected = 32
 
-// met notes what a client calls itself.
+// ipv4Only is the node metadata by which a proxy asks for a configuration
+// without IPv6 addresses. It opens nothing, so it may come from the node.
+const ipv4Only = "meshc.dev/ipv4-only"
+
+// met notes what a client calls itself, when it first does.
 func (st *stream) met(n *core.Node) {
 	if n == nil {
 		return
@@ -166,6 +170,9 @@ func (st *stream) met(n *core.Node) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.node == "" {
+		if n.GetMetadata().GetFields()[ipv4Only].GetBoolValue() {
+			st.session.IPv4Only()
+		}
 		st.node, st.agent = n.GetId(), n.GetUserAgentName()
 		if v := n.GetUserAgentBuildVersion().GetVersion(); v != nil {
 			st.agent += " " + version(v.GetMajorNumber(), v.GetMinorNumber(), v.GetPatch())
