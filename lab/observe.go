@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -89,8 +88,7 @@ func (l *Lab) destination(r ir.Request) (string, ir.Protocol, error) {
 	if !ok {
 		return "", "", fmt.Errorf("service %s has no port %d", r.To.Service, r.To.Port)
 	}
-	host := r.To.Service.Name + "." + r.To.Service.Namespace + ".svc." + result.Mesh.Settings.ClusterDomain
-	return net.JoinHostPort(host, strconv.Itoa(int(r.To.Port))), port.Protocol, nil
+	return l.Address(r.To), port.Protocol, nil
 }
 
 // request is the bytes of one request.
