@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -67,9 +68,13 @@ type Store struct {
 type Options struct {
 	Now func() time.Time // time.Now
 	Log *slog.Logger     // slog.Default()
+	// Existing refuses a state folder that no token was made in: whoever lists or
+	// revokes means one that is there, and a slip in its name must not go by unseen.
+	Existing bool
 }
 
-// Open reads the key in the folder `token` of the state folder, or makes one.
+// Open reads the key in the folder `token` of the state folder, or makes one
+// unless opts.Existing.
 func Open(stateDir string, opts Options) (*Store, error) {
 	s := &Store{dir: filepath.Join(stateDir, "token"), now: opts.Now, log: opts.Log}
 	if s.now == nil {
@@ -78,10 +83,14 @@ func Open(stateDir string, opts Options) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	path := filepath.Join(s.dir, "key.pem")
+	if _, err := os.Stat(path); opts.Existing && err != nil {
+		return nil, fmt.Errorf("join tokens: none was ever made in the state folder %s: %w", stateDir, err)
+	}
 	if err := state.Dir(s.dir); err != nil {
 		return nil, fmt.Errorf("join tokens: %w", err)
 	}
-	key, err := openKey(filepath.Join(s.dir, "key.pem"))
+	key, err := openKey(path)
 	if err != nil {
 		return nil, fmt.Errorf("join tokens: %w", err)
 	}

@@ -111,6 +111,8 @@ func TestRevocationReachesARunningServer(t *testing.T) {
 	}
 	if _, err := server.Verify(raw, start); !errors.Is(err, token.ErrRevoked) {
 		t.Errorf("a revoked token still counts: %v", err)
+	} else if text := err.Error(); !strings.Contains(text, claims.ID) || !strings.Contains(text, "shop/cart") {
+		t.Errorf("nobody can tell whose token it is: %v", err)
 	}
 	if _, _, err := server.Renew(raw); !errors.Is(err, token.ErrRevoked) {
 		t.Errorf("a revoked token is renewed: %v", err)

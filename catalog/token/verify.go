@@ -33,13 +33,13 @@ func (s *Store) Verify(raw string, now time.Time) (Claims, error) {
 		return Claims{}, ErrEarly
 	}
 	if !now.Before(c.Expires) {
-		return Claims{}, ErrExpired
+		return Claims{}, fmt.Errorf("%w: %s of %s", ErrExpired, c.ID, c.Identity.Short())
 	}
 	switch revoked, err := s.revoked.has(c.ID, c.Family); {
 	case err != nil:
 		return Claims{}, fmt.Errorf("%w: %w", ErrState, err)
 	case revoked:
-		return Claims{}, ErrRevoked
+		return Claims{}, fmt.Errorf("%w: %s of %s", ErrRevoked, c.ID, c.Identity.Short())
 	}
 	return c, nil
 }

@@ -88,7 +88,7 @@ func newTokenListCmd(s streams) *cobra.Command {
 		Example: "  meshc token list --state /var/lib/meshc",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			store, err := token.Open(state, token.Options{})
+			store, err := token.Open(state, token.Options{Existing: true})
 			if err != nil {
 				return input(err)
 			}
@@ -139,7 +139,7 @@ func newTokenRevokeCmd(s streams) *cobra.Command {
 		Example: "  meshc token revoke k3v7q2c5m4x6p2da --state /var/lib/meshc",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			store, err := token.Open(state, token.Options{})
+			store, err := token.Open(state, token.Options{Existing: true})
 			if err != nil {
 				return input(err)
 			}

@@ -63,8 +63,19 @@ func TestTokenUsage(t *testing.T) {
 	} {
 		wants(t, exitUsage, args...)
 	}
+	// A slip in the folder's name must not look like a revocation that worked.
+	slip := filepath.Join(state, "slip")
+	for _, args := range [][]string{{"token", "revoke", "aaaaaaaaaaaaaaaa", "--state", slip}, {"token", "list", "--state", slip}} {
+		if _, said := wants(t, exitInput, args...); !strings.Contains(said, slip) {
+			t.Errorf("%v does not name the folder: %s", args, said)
+		}
+	}
+	if _, err := os.Stat(slip); err == nil {
+		t.Error("a state folder was made by a verb that only looks")
+	}
 	loose := filepath.Join(state, "loose")
-	if err := os.MkdirAll(filepath.Join(loose, "token"), 0o755); err != nil {
+	wants(t, exitClean, "token", "create", "--identity", "shop/cart", "--state", loose)
+	if err := os.Chmod(filepath.Join(loose, "token"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if _, said := wants(t, exitInput, "token", "list", "--state", loose); !strings.Contains(said, "chmod") {
