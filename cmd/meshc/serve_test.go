@@ -130,7 +130,8 @@ func TestStatusText(t *testing.T) {
 	 "proxies": [{"identity": "spiffe://cluster.local/ns/shop/sa/web", "workload": "shop/web-0", "since": "2026-03-01T11:58:30Z", "inSync": false,
 	   "types": [{"type": "CDS", "sent": 3, "acked": 2, "nacked": 1, "refused": [{"name": "shop/db:5432", "version": "v", "reason": "no such thing"}]}]}],
 	 "degraded": [{"what": "catalog", "reason": "it is gone", "since": "2026-03-01T11:00:00Z"}],
-	 "rejected": [{"at": "2026-03-01T11:59:59Z", "peer": "10.0.0.9:1", "reason": "the token has expired"}],
+	 "rejected": [{"at": "2026-03-01T11:59:59Z", "peer": "10.0.0.9:1", "reason": "the token has expired"},
+	  {"at": "2026-03-01T11:59:58Z", "times": 7, "peer": "10.0.0.8:1", "reason": "the token is revoked"}],
 	 "drift": [{"code": "MSH4601", "severity": "warning", "message": "service \"shop/x\" is gone"}]}`), &st)
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +143,7 @@ func TestStatusText(t *testing.T) {
 	for _, want := range []string{
 		"mesh shop\npolicy digest abc\nbundle digest def\nrevision r7\n", "degraded for 1h0m0s: it is gone",
 		"shop/web  shop/web-0  1m30s      refuses a part  CDS 3/2/1", `shop/web-0 refused CDS "shop/db:5432": no such thing`,
-		"refused 1s ago: a stream without an identity from 10.0.0.9:1: the token has expired", `warning[MSH4601]: service "shop/x" is gone`,
+		"refused 1s ago: a stream without an identity from 10.0.0.9:1: the token has expired", "refused 2s ago, 7 times: a stream", `warning[MSH4601]: service "shop/x" is gone`,
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("status does not say %q:\n%s", want, out.String())

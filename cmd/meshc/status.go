@@ -95,7 +95,11 @@ func printStatus(out io.Writer, st server.Status, now time.Time) error {
 		return err
 	}
 	for _, r := range st.Rejected {
-		fmt.Fprintf(out, "refused %s ago: %s from %s: %s\n", since(now, r.At), who(r.Identity, r.Workload), r.Peer, r.Reason)
+		times := ""
+		if r.Times > 1 {
+			times = fmt.Sprintf(", %d times", r.Times)
+		}
+		fmt.Fprintf(out, "refused %s ago%s: %s from %s: %s\n", since(now, r.At), times, who(r.Identity, r.Workload), r.Peer, r.Reason)
 	}
 	if len(st.Drift) > 0 {
 		fmt.Fprintln(out, "\ndrift: what runs is not what was compiled")

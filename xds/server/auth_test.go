@@ -216,3 +216,18 @@ func TestServerCertificateHasNoIdentity(t *testing.T) {
 		t.Errorf("it is for %v", leaf.URIs)
 	}
 }
+
+// A proxy whose token ended tries again for ever: it must not push the refusals
+// of all others out of what operators see.
+func TestRepeatedRefusalsAreOneEntry(t *testing.T) {
+	c := served(t)
+	conn := c.dial(nil)
+	c.refusedWith(conn, "", codes.Unauthenticated, "neither")
+	for range 40 {
+		c.refusedWith(conn, "no token", codes.Unauthenticated, "not a join token")
+	}
+	got := c.server.Status().Rejected
+	if len(got) != 2 || got[0].Times != 1 || got[1].Times != 40 || !strings.Contains(got[1].Reason, "not a join token") {
+		t.Errorf("status shows %+v", got)
+	}
+}

@@ -94,9 +94,10 @@ type Proxy struct {
 	cache.Status
 }
 
-// Rejected is a stream that was refused.
+// Rejected is a stream that was refused, and how often.
 type Rejected struct {
-	At       time.Time `json:"at"`
+	At       time.Time `json:"at"` // the last time
+	Times    int       `json:"times"`
 	Peer     string    `json:"peer"`
 	Identity string    `json:"identity,omitempty"`
 	Workload string    `json:"workload,omitempty"`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,11 +150,28 @@ func (s *Server) reject(st *stream, code codes.Code, err error) error {
 	s.opts.Log.Warn("stream refused", "identity", string(proxy.Identity), "workload", proxy.Workload, "peer", st.address, "reason", err.Error())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rejected = append(s.rejected, Rejected{At: time.Now(), Peer: st.address, Identity: string(proxy.Identity), Workload: proxy.Workload, Reason: err.Error()})
-	if n := len(s.rejected); n > maxRejected {
-		s.rejected = append([]Rejected(nil), s.rejected[n-maxRejected:]...)
-	}
+	s.remember(Rejected{At: time.Now(), Times: 1, Peer: st.address, Identity: string(proxy.Identity), Workload: proxy.Workload, Reason: err.Error()})
 	return status.Error(code, err.Error())
+}
+
+// remember keeps a refusal for status. A proxy tries again every few seconds:
+// what repeats is one entry, or it would push out all others. s.mu is held.
+func (s *Server) remember(r Rejected) {
+	if i := slices.IndexFunc(s.rejected, r.repeats); i >= 0 {
+		r.Times += s.rejected[i].Times
+		s.rejected = slices.Delete(s.rejected, i, i+1)
+	}
+	s.rejected = append(s.rejected, r)
+	if n := len(s.rejected); n > maxRejected {
+		s.rejected = slices.Delete(s.rejected, 0, n-maxRejected)
+	}
+}
+
+// repeats tells whether a refusal is another's, but for the time and the port.
+func (r Rejected) repeats(o Rejected) bool {
+	host, _, _ := net.SplitHostPort(r.Peer)
+	other, _, _ := net.SplitHostPort(o.Peer)
+	return host == other && r.Identity == o.Identity && r.Workload == o.Workload && r.Reason == o.Reason
 }
 
 // maxRejected is how many refused streams status remembers.
