@@ -35,4 +35,7 @@ var identityCodes = []Entry{
 	same(Warning, "MSH3011", "a source is outside the mesh",
 		"Every known workload of the account is outside the mesh, so none of them has a mesh certificate. The grant gives them nothing. Put them into the mesh, or open the port for plaintext if it must be.",
 		"# the client's pods carry meshc.dev/inject: disabled\nsources: [{kind: ServiceAccount, name: legacy, namespace: legacy}]", "# take the label away"),
+	same(Warning, "MSH3012", "a binding selects every pod of its namespace",
+		"A podLabelSelector without a label selects all pods, so the binding stands for every account of the namespace: those of today, and those that come later. Often a template lost its labels.",
+		"podLabelSelector: {matchLabels: {}}", "podLabelSelector: {matchLabels: {app: buyer}}"),
 }

@@ -68,3 +68,9 @@ func TestRow26BindingAsDestination(t *testing.T) {
 		tcpRoute("[80]") + "apiVersion: access.smi-spec.io/v1alpha4\nkind: IdentityBinding\nmetadata: {name: b, namespace: shop}\nspec: {schemes: {serviceAccount: web}}\n"
 	expectGrants(t, story{policy: policy}.resolve(t), granted)
 }
+
+// A template that lost its labels must not grant to a whole namespace in silence.
+func TestRow26SelectorWithoutLabelsIsTold(t *testing.T) {
+	m := story{policy: bound("    podLabelSelector: {matchLabels: {}}  # want MSH3012={matchLabels: {}}\n")}.resolve(t)
+	expectGrants(t, m, granted)
+}

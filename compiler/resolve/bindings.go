@@ -119,6 +119,11 @@ func (r *resolver) boundPods(o *syntax.Object, selector map[string]string) []ir.
 			WithHelp("mend the labels, add the workloads to the sources, or name the account: facts of a lock have no labels"))
 		return nil
 	}
+	if len(selector) == 0 {
+		r.report(bindingFinding(o, "MSH3012", "IdentityBinding %q selects every pod of namespace %q", o.Name, o.Namespace).in("podLabelSelector").
+			WithEffect("it stands for %s, and for whoever comes to the namespace later", accountList(out)).
+			WithHelp("write the labels of the pods that are meant under `matchLabels`, or name the account with `serviceAccount`"))
+	}
 	for _, w := range r.workloads {
 		sel, shared := chosen[w.identity]
 		if !shared || !w.meshed || selected(w.spec.PodLabels, selector) {
@@ -132,6 +137,21 @@ func (r *resolver) boundPods(o *syntax.Object, selector map[string]string) []ir.
 		out = slices.DeleteFunc(out, func(id ir.Identity) bool { return id == w.identity })
 	}
 	return out
+}
+
+// accountList names accounts in words, at most three of them.
+func accountList(ids []ir.Identity) string {
+	const most = 3
+	sorted := slices.Sorted(slices.Values(ids))
+	var names []string
+	for _, id := range sorted[:min(len(sorted), most)] {
+		names = append(names, id.Short())
+	}
+	list := strings.Join(names, ", ")
+	if more := len(ids) - most; more > 0 {
+		list += " and " + itoa(int64(more)) + " more"
+	}
+	return list
 }
 
 // bindingFinding starts a finding about a scheme of a binding.
