@@ -215,9 +215,12 @@ func TestServersAgreeOnAProxy(t *testing.T) {
 	}
 	mesh := []string{"shop/a-0"}
 	r.pass(10 * time.Second)
-	r.report(r.a, mesh, undone("shop/a-0"), undone("shop/b at 10.0.0.9"))
+	r.report(r.a, mesh, undone("shop/a-0"))
 	r.report(other, mesh, done("shop/a-0")...)
 	r.want(ca.StepTrust, "one server says that it is not finished")
+	r.report(r.a, mesh, append(done("shop/a-0"), undone("shop/b at 10.0.0.9"))...)
+	r.report(other, mesh)
+	r.want(ca.StepTrust, "one server has a stranger who is not finished")
 	r.pass(time.Minute)
 	r.report(other, mesh, done("shop/a-0")...)
 	r.want(ca.StepIssue, "the first server is gone, and so is the stranger that it saw")

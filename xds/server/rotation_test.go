@@ -229,6 +229,47 @@ func TestRotationFindsUnnamedProxies(t *testing.T) {
 	r.ended()
 }
 
+// Of two streams of one proxy the one that lags counts: it may be the living one.
+func TestRotationWaitsForEveryStream(t *testing.T) {
+	r := newRotating(t)
+	r.server.Set(shop(t, nil, "shop/a"), snapshot(nil, buyer))
+	var all []*client
+	for range 4 {
+		p, _ := r.secrets("shop/buyer", "shop/buyer-0")
+		all = append(all, p)
+	}
+	r.rotate(ca.RotateOptions{})
+	for i, p := range all {
+		roots := p.next(link.Secret)
+		r.waits(ca.StepTrust, "shop/buyer-0"+noRoots)
+		if i < len(all)-1 {
+			p.ack(roots)
+		}
+	}
+	all[0].quiet()
+	r.waits(ca.StepTrust, "shop/buyer-0"+noRoots)
+	all[len(all)-1].close()
+	leafOf(t, all[0].next(link.Secret))
+}
+
+// A proxy that has everything and uses no certificates holds nothing up, but only
+// when it has had the time to ask for them.
+func TestRotationPassesProxiesWithoutCertificates(t *testing.T) {
+	t.Parallel()
+	r := newRotating(t)
+	s := spec{services: []svc{{name: "shop/a"}}, calls: map[string][]string{"shop/buyer": {}}}
+	r.server.Set(s.build(t), snapshot(nil, buyer))
+	p := r.connect("shop/buyer", "shop/buyer-0")
+	for _, typ := range []link.Type{link.Cluster, link.Listener} {
+		p.subscribe(typ)
+		p.ack(p.next(typ))
+	}
+	must(t, r.server.WaitAcked(within(t), "shop/buyer-0"))
+	r.rotate(ca.RotateOptions{})
+	r.waits(ca.StepTrust, "shop/buyer-0"+unsettled)
+	r.ended()
+}
+
 // On real Envoys: a proxy is away from the control plane while the root is
 // replaced, and still answers; nobody's request fails, each with a new handshake.
 // Then all come back with the old root pinned, and a new one with the new root.

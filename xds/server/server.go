@@ -60,6 +60,7 @@ type Server struct {
 	grpc    *grpc.Server
 	ctx     context.Context
 	stop    context.CancelFunc
+	idle    chan struct{} // closed when recheck has ended
 
 	setting sync.Mutex // one Set after the other
 
@@ -89,7 +90,7 @@ func New(opts Options) (*Server, error) {
 		opts.Recheck = 2 * time.Second
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{opts: opts, cache: cache.New(), ctx: ctx, stop: stop, streams: map[*stream]struct{}{}, degraded: map[string]Degraded{}}
+	s := &Server{opts: opts, cache: cache.New(), ctx: ctx, stop: stop, idle: make(chan struct{}), streams: map[*stream]struct{}{}, degraded: map[string]Degraded{}}
 	s.metrics = newMetrics()
 	s.roots = rootsSecret(opts.Authority.Roots())
 	s.grpc = grpc.NewServer(
@@ -137,6 +138,7 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) Close() {
 	s.stop()
 	s.grpc.Stop()
+	<-s.idle
 }
 
 // Registry holds the server's metrics.
@@ -148,6 +150,7 @@ func (s *Server) World() *link.World { return s.cache.World() }
 // recheck closes streams whose credential was revoked or has expired, and
 // carries changed roots to all, until the server is closed.
 func (s *Server) recheck() {
+	defer close(s.idle)
 	tick := time.NewTicker(s.opts.Recheck)
 	defer tick.Stop()
 	for {
