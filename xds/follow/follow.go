@@ -140,6 +140,9 @@ func invalid(err error) diag.List {
 
 func (f *Follower) degrade(what, reason string, findings diag.List) {
 	if reason == "" {
+		if _, was := f.degraded[what]; was {
+			f.opts.Log.Info("what is served is the newest again", "what", what)
+		}
 		delete(f.degraded, what)
 		return
 	}

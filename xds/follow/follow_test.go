@@ -1,7 +1,9 @@
 package follow_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -240,5 +242,27 @@ func TestBurstIsCoalesced(t *testing.T) {
 	defer r.mu.Unlock()
 	if r.sets > 10 {
 		t.Errorf("51 changes in a burst were served in %d steps", r.sets)
+	}
+}
+
+// Whoever reads the log alone sees that a fault is over: a mended bundle often is
+// the one that was served all along, and then nothing else is logged.
+func TestLogSaysThatAFaultIsOver(t *testing.T) {
+	o := place(t)
+	var log bytes.Buffer // written by the follower's goroutine, read after its end
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	must(t, bundle.Write(o.Bundle, mesh(t, "one", "cluster.local")))
+	write(t, o.Catalog, catalogOf("a-0"))
+	r, _, stop := start(t, o)
+	manifest := filepath.Join(o.Bundle, "manifest.json")
+	good, err := os.ReadFile(manifest)
+	must(t, err)
+	write(t, manifest, "{")
+	r.until(t, "degraded bundle", func(r *recorder) bool { return r.degraded["bundle"] != "" })
+	write(t, manifest, string(good))
+	r.until(t, "mended bundle", func(r *recorder) bool { return r.degraded["bundle"] == "" })
+	stop()
+	if !strings.Contains(log.String(), `msg="what is served is the newest again" what=bundle`) {
+		t.Errorf("the log ends with the fault:\n%s", log.String())
 	}
 }
