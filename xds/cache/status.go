@@ -73,29 +73,6 @@ func (k *kind) status(t link.Type) Kind {
 	return out
 }
 
-// Versions are the versions that the client has or is being sent of a type.
-func (s *Session) Versions(t link.Type) map[string]string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := map[string]string{}
-	for name := range s.kinds[t].held {
-		out[name] = s.kinds[t].has(name)
-	}
-	return out
-}
-
-// Acknowledged is the version of a resource that the client last acknowledged or
-// reported, and whether it is subscribed to it.
-func (s *Session) Acknowledged(t link.Type, name string) (version string, asked bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.kinds[t]
-	if e := k.held[name]; e != nil && e.good != nil {
-		version = e.good.Version
-	}
-	return version, k.open && k.wants(name)
-}
-
 // inSync tells whether the client acknowledged all it is to have, including the
 // routes and filters that its listeners are yet to ask for.
 func (s *Session) inSync() bool {
