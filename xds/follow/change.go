@@ -59,24 +59,32 @@ func (f *Follower) catalogAgain(s Server) {
 	if f.provider == nil {
 		p, err := file.OpenWith(f.opts.Catalog, file.Options{Log: f.opts.Log})
 		if err != nil {
+			f.catalogFault(s, err, "the last good one is served")
 			return
 		}
 		f.provider = p
 	}
 	snap, err := f.provider.Snapshot(), f.provider.Err()
-	_, was := f.degraded["catalog"]
-	switch {
-	case err != nil && !was:
-		refused := invalid(err)
-		f.degrade("catalog", whyNot("catalog", f.opts.Catalog, refused, err)+": what was served stays served", refused)
-		f.show(s)
-	case err == nil && was:
+	if err != nil {
+		f.catalogFault(s, err, "what was served stays served")
+	} else if _, was := f.degraded["catalog"]; was {
 		f.degrade("catalog", "", nil)
 		f.show(s)
 	}
 	if snap != f.snapshot {
 		f.snapshot = snap
 		f.Supply(s)
+	}
+}
+
+// catalogFault shows why the catalog is not taken, unless that is known already:
+// who mends one fault and makes another must see the new one.
+func (f *Follower) catalogFault(s Server, err error, instead string) {
+	refused := invalid(err)
+	reason := whyNot("catalog", f.opts.Catalog, refused, err) + ": " + instead
+	if f.degraded["catalog"].reason != reason {
+		f.degrade("catalog", reason, refused)
+		f.show(s)
 	}
 }
 

@@ -266,3 +266,25 @@ func TestLogSaysThatAFaultIsOver(t *testing.T) {
 		t.Errorf("the log ends with the fault:\n%s", log.String())
 	}
 }
+
+// Who mends one fault of a catalog and makes another sees the new one, while a
+// server runs and while it waits for its first catalog.
+func TestNewestCatalogFaultIsShown(t *testing.T) {
+	o := place(t)
+	must(t, bundle.Write(o.Bundle, mesh(t, "one", "cluster.local")))
+	write(t, o.Catalog, catalogOf("a-0"))
+	shows := func(r *recorder, text string) {
+		t.Helper()
+		r.until(t, "word of "+text, func(r *recorder) bool { return strings.Contains(r.degraded["catalog"], text) })
+	}
+	r, _, stop := start(t, o)
+	for _, wrong := range []string{"wrongs", "mistaken"} {
+		write(t, o.Catalog, catalogOf("b-0")+"\n"+wrong+": 1\n")
+		shows(r, wrong)
+	}
+	stop()
+	r, _, _ = start(t, o)
+	shows(r, "mistaken")
+	write(t, o.Catalog, catalogOf("b-0")+"\nawry: 1\n")
+	shows(r, "awry")
+}
