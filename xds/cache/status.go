@@ -73,6 +73,18 @@ func (k *kind) status(t link.Type) Kind {
 	return out
 }
 
+// Acknowledged is the version of a resource that the client last acknowledged or
+// reported, and whether it is subscribed to it.
+func (s *Session) Acknowledged(t link.Type, name string) (version string, asked bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.kinds[t]
+	if e := k.held[name]; e != nil && e.good != nil {
+		version = e.good.Version
+	}
+	return version, k.open && k.wants(name)
+}
+
 // inSync tells whether the client acknowledged all it is to have, including the
 // routes and filters that its listeners are yet to ask for.
 func (s *Session) inSync() bool {
