@@ -62,7 +62,7 @@ func TestProxyWithoutIPv6IsSentNone(t *testing.T) {
 func TestNarrowViewsAreShared(t *testing.T) {
 	w, _ := link.New(pack(t, shop()), running())
 	v := view(t, w, "shop/buyer", "")
-	if v.IPv4() != v.IPv4() {
+	if first, second := v.IPv4(), v.IPv4(); first != second {
 		t.Error("each proxy gets a copy of its own")
 	}
 	if v.IPv4().Get(link.Listener, "outbound/shop/db:5432@10.1.0.5") != v.Get(link.Listener, "outbound/shop/db:5432@10.1.0.5") {
