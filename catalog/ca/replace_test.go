@@ -398,3 +398,53 @@ func TestFolderThatVanishes(t *testing.T) {
 		t.Error("a step that cannot be written down is taken")
 	}
 }
+
+// A decided rotation whose new root is lost is damage: the old root is kept.
+func TestLostNewRoot(t *testing.T) {
+	r := begun(t, ca.RotateOptions{})
+	at := filepath.Join(r.dir, "ca")
+	decided, err := os.ReadFile(filepath.Join(at, "rotation.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decided = bytes.Replace(decided, []byte(`"trust"`), []byte(`"drop"`), 1)
+	if err := os.WriteFile(filepath.Join(at, "rotation.json"), decided, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(at, "next-root.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ca.Open(r.dir, ca.Options{Now: r.c.now}); err == nil {
+		t.Error("it opened without the root that was decided on")
+	}
+	if _, err := os.Stat(filepath.Join(at, "root.pem")); err != nil {
+		t.Errorf("the old root is lost too: %v", err)
+	}
+	if !bytes.HasPrefix(r.a.Roots(), r.old) || !r.trusts(r.old) {
+		t.Error("a server that runs stopped to issue")
+	}
+}
+
+// A cross certificate is shown while it counts, and then no more.
+func TestCrossCertificateEnds(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	r := &replacing{t: t, dir: t.TempDir(), c: &clock{t: start}}
+	r.a = open(t, r.dir, r.c)
+	r.c.set(start.Add(5 * year))
+	r.rotate(ca.RotateOptions{})
+	for range 2 {
+		r.pass(time.Minute)
+		r.report(r.a, nil)
+	}
+	r.want("", "nobody to wait for")
+	for at, want := range map[time.Time]int{start.Add(10*year - time.Hour): 3, start.Add(10*year + time.Hour): 2} {
+		r.c.set(at)
+		cert, err := open(t, r.dir, r.c).ServerCertificate([]string{"localhost"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(cert.Certificate); got != want {
+			t.Errorf("at %s the control plane shows %d certificates, want %d", at, got, want)
+		}
+	}
+}
