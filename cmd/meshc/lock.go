@@ -103,7 +103,7 @@ func readExport(from string, now time.Time) (ir.Known, diag.List, error) {
 		}
 	}
 	return ir.Known{
-		Facts:  resolve.FactsOf(result.Mesh),
+		Facts:  resolve.FactsOf(result.Mesh, result.Inventory),
 		Header: ir.LockHeader{From: "manifests " + filepath.ToSlash(from), By: whoami(), At: now.Format(time.RFC3339)},
 	}, nil, nil
 }

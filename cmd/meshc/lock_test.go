@@ -89,6 +89,10 @@ func TestLockFromManifests(t *testing.T) {
 	policy, apps := t.TempDir(), t.TempDir()
 	writeFiles(t, policy, map[string]string{"policy.yaml": policyManifests})
 	writeFiles(t, apps, map[string]string{"apps.yaml": `apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
 kind: ServiceAccount
 metadata: {name: front, namespace: shop}
 ---
@@ -103,6 +107,10 @@ metadata: {name: web, namespace: shop, labels: {app: web}}
 spec: {serviceAccountName: web, containers: [{name: app, image: echo}]}
 `})
 	wants(t, exitClean, "lock", policy, "--from", apps)
+	text, err := os.ReadFile(filepath.Join(policy, lockName))
+	if err != nil || !strings.Contains(string(text), "\nnamespace shop\n") || strings.Contains(string(text), "absent namespace shop") {
+		t.Errorf("the lock denies a namespace that the folder has (%v):\n%s", err, text)
+	}
 	wants(t, exitClean, "build", policy, "-o", filepath.Join(t.TempDir(), "b"), "--locked")
 	writeFiles(t, apps, map[string]string{"bad.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {prots: []}\n"})
 	wants(t, exitInput, "lock", policy, "--update", "--from", apps)

@@ -6,8 +6,16 @@ import "net/netip"
 // workloads of manifests, and `catalog export`. It is not policy: no digest
 // depends on it.
 type Inventory struct {
-	Services  []InventoryService
-	Workloads []InventoryWorkload
+	Namespaces []InventoryNamespace
+	Services   []InventoryService
+	Workloads  []InventoryWorkload
+}
+
+// InventoryNamespace is a namespace that the tree shows: by its manifest, or by
+// an object that lies in it.
+type InventoryNamespace struct {
+	Name   string
+	Labels map[string]string // as written in its manifest
 }
 
 // InventoryService is a Service of the tree.

@@ -13,7 +13,8 @@ type account struct {
 	id        ir.Identity
 	at        diag.Span
 	workloads []*workload
-	listed    bool // belongs to Mesh.Identities
+	fact      *ir.Fact // that shows it, where the tree does not
+	listed    bool     // belongs to Mesh.Identities
 }
 
 // readAccounts finds the accounts that the tree shows: of pods, and ServiceAccount objects.
@@ -66,7 +67,7 @@ func (r *resolver) knownAccount(ns, name string) (*account, bool) {
 		return nil, false
 	}
 	a := r.account(id)
-	a.at = f.At
+	a.at, a.fact = f.At, f
 	r.factOrigin("ServiceAccount/"+id.Short(), "ServiceAccount", f)
 	return a, true
 }
@@ -128,7 +129,7 @@ func (r *resolver) accountNamespaces(account string) []string {
 // outside tells that every known workload of the account is outside the mesh.
 func (a *account) outside() bool {
 	if len(a.workloads) == 0 {
-		return false
+		return a.fact != nil && a.fact.Kind == factAccount && !meshed(a.fact)
 	}
 	return !slices.ContainsFunc(a.workloads, func(w *workload) bool { return w.meshed })
 }

@@ -131,11 +131,11 @@ func parseFactPort(s string) (ir.FactPort, error) {
 	return p, nil
 }
 
-// FactsOf is what a mesh shows as facts, sorted: what a tree of applications can
-// give to the lock of a tree of policy. Services with ports and accounts, accounts
-// and roles.
-func FactsOf(mesh *ir.Mesh) []ir.Fact {
-	var out []ir.Fact
+// FactsOf is what a tree shows as facts, sorted: what a tree of applications can
+// give to the lock of a tree of policy. Services with ports and accounts,
+// accounts, roles, and namespaces with their labels of the mesh.
+func FactsOf(mesh *ir.Mesh, inventory *ir.Inventory) []ir.Fact {
+	out := append(namespaceFacts(inventory), accountFacts(mesh, inventory)...)
 	for _, s := range mesh.Services {
 		f := ir.Fact{Kind: factService, Namespace: s.ID.Namespace, Name: s.ID.Name, Headless: s.Headless}
 		for _, id := range s.Accounts {
@@ -150,11 +150,6 @@ func FactsOf(mesh *ir.Mesh) []ir.Fact {
 		}
 		out = append(out, f)
 	}
-	for _, id := range mesh.Identities {
-		if _, ns, name, ok := id.Split(); ok {
-			out = append(out, ir.Fact{Kind: factAccount, Namespace: ns, Name: name})
-		}
-	}
 	for _, ro := range mesh.Roles {
 		_, ns, name, ok := ro.Identity.Split()
 		if !ok || len(ro.Services) == 0 {
@@ -167,6 +162,53 @@ func FactsOf(mesh *ir.Mesh) []ir.Fact {
 		out = append(out, f)
 	}
 	slices.SortFunc(out, compareFacts)
+	return out
+}
+
+func namespaceFacts(inventory *ir.Inventory) []ir.Fact {
+	var out []ir.Fact
+	for _, n := range inventory.Namespaces {
+		f := ir.Fact{Kind: factNamespace, Name: n.Name}
+		for _, label := range []string{labelMesh, labelInject} {
+			if v := n.Labels[label]; v != "" {
+				if f.Labels == nil {
+					f.Labels = map[string]string{}
+				}
+				f.Labels[label] = v
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// accountFacts are the accounts of the mesh, those whose workloads are all outside
+// of it, and the one that Kubernetes makes in every namespace.
+func accountFacts(mesh *ir.Mesh, inventory *ir.Inventory) []ir.Fact {
+	ids := map[ir.Identity]bool{}
+	for _, id := range mesh.Identities {
+		ids[id] = true
+	}
+	for _, n := range inventory.Namespaces {
+		ids[ir.NewIdentity(mesh.Settings.TrustDomain, n.Name, "default")] = true
+	}
+	inside := map[ir.Identity]bool{}
+	for _, w := range inventory.Workloads {
+		ids[w.Identity] = true
+		inside[w.Identity] = inside[w.Identity] || w.Meshed
+	}
+	var out []ir.Fact
+	for id := range ids { // FactsOf sorts
+		_, ns, name, ok := id.Split()
+		if !ok {
+			continue
+		}
+		f := ir.Fact{Kind: factAccount, Namespace: ns, Name: name}
+		if in, runs := inside[id]; runs && !in {
+			f.Meshed = &in
+		}
+		out = append(out, f)
+	}
 	return out
 }
 

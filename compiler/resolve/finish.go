@@ -61,6 +61,13 @@ func (r *resolver) sortedRoles() []*role {
 // inventory is what the tree says of running things.
 func (r *resolver) inventory() *ir.Inventory {
 	inv := &ir.Inventory{}
+	for _, name := range r.namespacesInTree() {
+		n := ir.InventoryNamespace{Name: name}
+		if o := r.namespaces[name].obj; o != nil {
+			n.Labels = o.Labels
+		}
+		inv.Namespaces = append(inv.Namespaces, n)
+	}
 	for _, s := range r.sortedServices() {
 		if s.obj == nil {
 			continue

@@ -77,8 +77,8 @@ func TestLockSaysTwoThingsOfOne(t *testing.T) {
 func TestFactsOfATreeStandForIt(t *testing.T) {
 	policy := target(useGroup) + group("  - {name: read, methods: [GET]}\n") + split("  - {service: v2, weight: 1}") // of stores
 	whole, _, _, _ := story{shop: stores, policy: policy}.run(t)
-	m, _, _, _ := story{shop: stores}.run(t)
-	text := resolve.PrintLock(ir.Known{Facts: resolve.FactsOf(m)})
+	m, inv, _, _ := story{shop: stores}.run(t)
+	text := resolve.PrintLock(ir.Known{Facts: resolve.FactsOf(m, inv)})
 	known := lock(t, string(text))
 	apart, _, _, found := story{shop: "# nothing\n", policy: policy, known: known}.run(t)
 	for _, f := range found {
@@ -92,4 +92,20 @@ func TestFactsOfATreeStandForIt(t *testing.T) {
 	if strings.Contains(string(text), "10.") {
 		t.Error("addresses do not belong into a lock")
 	}
+}
+
+// A source outside the mesh gets its warning when only the lock shows it, too,
+// and namespaces that the applications' repository has are not said to be absent.
+func TestFactsTellOfNamespacesAndOfWhoIsOutside(t *testing.T) {
+	shop := strings.NewReplacer("{labels: {app: client}}", "{labels: {app: client, meshc.dev/inject: disabled}}",
+		"metadata: {name: shop}", "metadata: {name: shop, labels: {team: blue, meshc.dev/inject: enabled}}").Replace(apps)
+	m, inv, _, _ := story{shop: shop}.run(t)
+	text := string(resolve.PrintLock(ir.Known{Facts: resolve.FactsOf(m, inv)}))
+	for _, line := range []string{"account client/client outside", "account client/default", "account shop/web", "namespace client", "namespace shop label=meshc.dev/inject:enabled"} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("the lock lacks %q:\n%s", line, text)
+		}
+	}
+	policy := strings.Replace(target(useTCP), "namespace: client}]", "namespace: client}]  # want MSH3011=client", 1) + tcpRoute("[80]")
+	story{shop: "# nothing\n", policy: policy, known: lock(t, text)}.resolve(t)
 }

@@ -81,9 +81,13 @@ func (r *resolver) accountSubject(s subject) []ir.Identity {
 	}
 	a.listed = true
 	if s.role == "source" && a.outside() {
+		shown, says := a.at, "it is known to be outside the mesh"
+		if len(a.workloads) > 0 {
+			shown, says = namePosition(a.workloads[0].obj), "its workload is outside the mesh"
+		}
 		r.report(s.find("MSH3011", "name", "no workload of the service account %s is in the mesh", a.id.Short()).
 			WithEffect("it has no mesh certificate, so it gets nothing from this grant").
-			WithRelated(namePosition(a.workloads[0].obj), "its workload is outside the mesh").
+			WithRelated(shown, says).
 			WithHelp("take the label `%s: disabled` away, or open the port with `%s` for clients without a certificate", labelInject, annotationPlaintext))
 	}
 	return []ir.Identity{a.id}
