@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,16 +22,41 @@ import (
 // end as soon as everybody has acknowledged them.
 type rotating struct {
 	*control
-	dir string
+	dir    string
+	counts *counting
+}
+
+// counting is an authority that counts what it is told.
+type counting struct {
+	*ca.Authority
+	reports atomic.Int64
+}
+
+func (c *counting) Report(of ca.Rotation, expected []string, seen []ca.Seen) error {
+	defer c.reports.Add(1)
+	return c.Authority.Report(of, expected, seen)
+}
+
+// looks waits until the server has looked at all proxies some more times.
+func (r *rotating) looks(n int64) {
+	r.t.Helper()
+	goal := r.counts.reports.Load() + n
+	eventually(r.t, "the server's looks", func() error {
+		if got := r.counts.reports.Load(); got < goal {
+			return fmt.Errorf("%d of %d", got, goal)
+		}
+		return nil
+	})
 }
 
 func newRotating(t *testing.T) *rotating {
 	t.Helper()
 	dir := t.TempDir()
 	a := authorityAt(t, dir)
-	c := newControl(t, func(o *server.Options) { o.Authority, o.Certificate = a, a.GetCertificate([]string{"127.0.0.1"}) })
+	counts := &counting{Authority: a}
+	c := newControl(t, func(o *server.Options) { o.Authority, o.Certificate = counts, a.GetCertificate([]string{"127.0.0.1"}) })
 	c.ca = a
-	return &rotating{c, dir}
+	return &rotating{c, dir, counts}
 }
 
 func authorityAt(t *testing.T, dir string) *ca.Authority {
@@ -246,8 +272,9 @@ func TestRotationWaitsForEveryStream(t *testing.T) {
 			p.ack(roots)
 		}
 	}
-	all[0].quiet()
+	r.looks(30)
 	r.waits(ca.StepTrust, "shop/buyer-0"+noRoots)
+	all[0].quiet()
 	all[len(all)-1].close()
 	leafOf(t, all[0].next(link.Secret))
 }
