@@ -1,20 +1,22 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// headerGrants hints at granted matches of which only a header narrows the path:
-// the client chooses its headers (row 21).
+// headerGrants hints at granted matches that rest on a header, once for each
+// match: the client chooses its headers (row 21).
 func headerGrants(j judge) diag.List {
 	var found diag.List
 	said := map[string]bool{}
 	for _, g := range j.mesh.Grants {
 		for _, m := range g.HTTP {
-			if m.Path != "" || len(m.Headers) == 0 || said[m.Name] {
+			if len(m.Headers) == 0 || said[m.Name] {
 				continue
 			}
 			said[m.Name] = true
@@ -23,21 +25,48 @@ func headerGrants(j judge) diag.List {
 			if o == nil || o.HTTPRouteGroup == nil {
 				continue
 			}
-			for i, w := range o.HTTPRouteGroup.Matches {
-				if w.Name == match {
-					target, rule := j.rule(g)
-					f := finding(o, "MSH1019", []any{"spec", "matches", i, "headers"}, "match %q allows every path to whoever sends the header %s", match, m.Headers[0].Name).
-						WithEffect("clients choose their headers: among the sources it keeps nobody out").
-						WithHelp("narrow the path, or the sources: identities cannot be forged")
-					if target != nil {
-						f = f.WithRelated(target.AtUnion(rule...), "granted here")
-					}
-					found.Add(f)
-				}
+			i := slices.IndexFunc(o.HTTPRouteGroup.Matches, func(w syntax.HTTPMatch) bool { return w.Name == match })
+			if i < 0 {
+				continue
 			}
+			f := headerGrant(o, i, m)
+			if target, rule := j.rule(g); target != nil {
+				f = f.WithRelated(target.AtUnion(rule...), "granted here")
+			}
+			found.Add(f)
 		}
 	}
 	return found
+}
+
+// headerGrant is the hint about one match; one that narrows nothing but headers
+// keeps nobody out.
+func headerGrant(o *syntax.Object, i int, m ir.Match) diag.Finding {
+	headers := "the header " + headerName(m.Headers[0])
+	if len(m.Headers) > 1 {
+		var names []string
+		for _, h := range m.Headers {
+			names = append(names, headerName(h))
+		}
+		headers = "the headers " + strings.Join(names, ", ")
+	}
+	name, path := o.HTTPRouteGroup.Matches[i].Name, []any{"spec", "matches", i, "headers"}
+	if m.Path == "" {
+		return finding(o, "MSH1019", path, "match %q allows every path to whoever sends %s", name, headers).
+			WithEffect("clients choose their headers: among the sources it keeps nobody out").
+			WithHelp("narrow the path, or the sources: identities cannot be forged")
+	}
+	return finding(o, "MSH1019", path, "match %q rests on %s, which the client chooses", name, headers).
+		WithEffect("among the sources it keeps nobody from the paths it allows").
+		WithHelp("narrow the sources where it matters: identities cannot be forged")
+}
+
+// headerName is a header as SMI writes it.
+func headerName(h ir.HeaderMatch) string {
+	if h.Name == ":authority" {
+		return "host"
+	}
+	return h.Name
 }
 
 // udpGrants finds grants that sidecars do not carry (row 30).

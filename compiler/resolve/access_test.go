@@ -243,14 +243,18 @@ func TestRow20BadPathsLetNothingThrough(t *testing.T) {
 }
 
 func TestRow21HeadersAreSearchedAndNamesFolded(t *testing.T) {
-	headers := "  - name: m\n    pathRegex: /a$\n    headers:\n    - X-Team: blue\n    - Host: \"^shop$\"\n"
+	headers := "  - name: m\n    pathRegex: /a$\n    headers:  # want MSH1019\n    - X-Team: blue\n    - Host: \"^shop$\"\n"
 	want := "TrafficTarget/shop/t#rule0: client/client -> shop/web [shop/web:80] /a$ :authority:"
 	expectGrants(t, story{policy: target(useGroup) + group(headers)}.resolve(t), want+"^shop$ x-team:blue")
 	expectGrants(t, story{config: "  compat: osm\n", policy: target(useGroup) + group(headers)}.resolve(t), want+"^^shop$ x-team:^blue")
 }
 
-func TestRow21GrantOnAHeaderAloneGetsAHint(t *testing.T) {
-	story{policy: target(useGroup) + group("  - name: m\n    headers: [{x-team: blue}]  # want MSH1019=[{x-team: blue}]\n")}.resolve(t)
+func TestRow21GrantThatRestsOnAHeaderGetsAHint(t *testing.T) {
+	hint := "    headers: [{x-team: blue}]  # want MSH1019=[{x-team: blue}]\n"
+	story{policy: target(useGroup) + group("  - name: m\n" + hint)}.resolve(t)
+	story{policy: target(useGroup) + group("  - name: m\n    pathRegex: /a$\n    methods: [GET]\n" + hint)}.resolve(t)
+	again := strings.Replace(target(useGroup), "name: t,", "name: again,", 1) // once for each match, however often it is granted
+	story{policy: target(useGroup) + again + group("  - name: m\n    pathRegex: /a$\n" + hint)}.resolve(t)
 }
 
 func TestRow21BadHeaderExpressionStandsAtItsValue(t *testing.T) {
