@@ -12,9 +12,9 @@ import (
 	"github.com/meshc/meshc/lab/caller"
 )
 
-// Client is the pod that calls as an identity; no identity is a pod without a
-// proxy. It is made if there is none.
-func (l *Lab) Client(id ir.Identity) (*Pod, error) { return l.client(ir.Request{From: id}) }
+// Client is the pod that a request is sent from; without an identity one without
+// a proxy. It is made if there is none.
+func (l *Lab) Client(r ir.Request) (*Pod, error) { return l.client(r) }
 
 // Errand is requests to send from one pod.
 type Errand struct {

@@ -9,8 +9,10 @@ import (
 	originaldstv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/original_dst/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -144,13 +146,18 @@ func (l *lowering) tcpChains(in inboundPort) []ir.Ref {
 }
 
 func (l *lowering) tcpChain(in inboundPort, client string, sans []*tlsv3.SubjectAltNameMatcher, match *listenerv3.FilterChainMatch, log []logField) ir.Ref {
+	p := l.tcpProxy(inbound, in.port.String(), log)
+	p.ClusterSpecifier = &tcpv3.TcpProxy_Cluster{Cluster: clusterInbound}
+	// The application is to hear of nobody whose certificate is not accepted yet.
+	p.UpstreamConnectMode = tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE
+	p.MaxEarlyDataBytes = wrapperspb.UInt32(0)
 	return l.chain(&listenerv3.FilterChain{
 		Name:             inboundName(in.port) + "/" + client,
 		FilterChainMatch: match,
 		TransportSocket:  l.serverTLS(tlsContext(sans)),
 		Filters: []*listenerv3.Filter{
 			discoveredFilter(rbacName(in.port), typeURLNetRBAC),
-			l.tcpTo(inbound, in.port.String(), clusterInbound, log),
+			l.networkFilter(filterTCP, p),
 		},
 	})
 }

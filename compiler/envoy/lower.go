@@ -91,7 +91,7 @@ func (l *lowering) share() {
 		outbound: l.outboundFilters(),
 		codec:    l.sameCodec(),
 		sayWho:   l.sayWho(),
-		httpTLS:  l.serverTLS(tlsContext(nil, "h2", "http/1.1")),
+		httpTLS:  l.serverTLS(tlsContext(member(l.mesh.Settings.TrustDomain), "h2", "http/1.1")),
 		ranged:   ir.NoRef,
 	}
 	l.shared.listener = l.inboundListener()

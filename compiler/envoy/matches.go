@@ -77,6 +77,9 @@ func routeMatch(m ir.Match) *routev3.RouteMatch {
 // permission allows the requests of a match at the server. url_path is the
 // normalised path without its query.
 func permission(m ir.Match) *rbacv3.Permission {
+	if slices.ContainsFunc(m.Headers, func(h ir.HeaderMatch) bool { return h.Name == ir.ClientCertHeader }) {
+		return noPermission // a policy would see what the proxy itself has just written there
+	}
 	var all []*rbacv3.Permission
 	if m.Path != "" {
 		all = append(all, &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: &matcherv3.PathMatcher{
@@ -95,7 +98,10 @@ func permission(m ir.Match) *rbacv3.Permission {
 	return &rbacv3.Permission{Rule: &rbacv3.Permission_AndRules{AndRules: &rbacv3.Permission_Set{Rules: all}}}
 }
 
-var anyPermission = &rbacv3.Permission{Rule: &rbacv3.Permission_Any{Any: true}}
+var (
+	anyPermission = &rbacv3.Permission{Rule: &rbacv3.Permission_Any{Any: true}}
+	noPermission  = &rbacv3.Permission{Rule: &rbacv3.Permission_NotRule{NotRule: anyPermission}}
+)
 
 // permissions are the requests a grant allows, ORed.
 func permissions(matches []ir.Match) []*rbacv3.Permission {

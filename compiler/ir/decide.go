@@ -61,6 +61,11 @@ func (m *Mesh) stranger(id Identity) Verdict {
 	return unknown("no account %s is known, so nothing was compiled for it", id.Short())
 }
 
+// member tells whether a name is of the mesh's trust domain.
+func (m *Mesh) member(id Identity) bool {
+	return strings.HasPrefix(string(id), "spiffe://"+m.Settings.TrustDomain+"/")
+}
+
 // destination finds what is called, or the verdict that it cannot be judged.
 func (d *decision) destination() (*Service, *Port, *Verdict) {
 	to := d.r.To
@@ -145,8 +150,14 @@ func (d *decision) past(svc *Service, port *Port) Verdict {
 		return unknown("neither the client nor %s is in the mesh", svc.ID)
 	}
 	own := share{service: svc.ID, port: port.Number, weight: 1}
-	if len(svc.Accounts) == 0 {
-		reason := fmt.Sprintf("no workload is known behind %s", svc.ID)
+	reason := ""
+	switch {
+	case len(svc.Accounts) == 0:
+		reason = fmt.Sprintf("no workload is known behind %s", svc.ID)
+	case d.r.From != "" && !d.m.member(d.r.From):
+		reason = fmt.Sprintf("%s is no name of trust domain %s", d.r.From, d.m.Settings.TrustDomain)
+	}
+	if reason != "" {
 		return Verdict{Outcome: Deny, Reason: reason, Leaves: []Leaf{{Service: svc.ID, Weight: 1, Outcome: Deny, Reason: reason}}}
 	}
 	return Sum(d.leaves([]share{own}, port))
@@ -187,7 +198,7 @@ func (d *decision) normalise() (status int, reason string) {
 	}
 	next := HTTPRequest{Method: d.seen.Method, Path: path}
 	for _, h := range d.seen.Headers {
-		if !strings.HasPrefix(strings.ToLower(h.Name), "x-envoy-") {
+		if name := strings.ToLower(h.Name); !strings.HasPrefix(name, "x-envoy-") && name != ClientCertHeader {
 			next.Headers = append(next.Headers, h)
 		}
 	}

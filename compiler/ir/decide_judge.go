@@ -130,7 +130,7 @@ func (g *Grant) opens(leaf Leaf, port uint16) bool {
 // byGrants is the one place where a request is let in or refused.
 func (d *decision) byGrants(leaf Leaf, port *Port, passing []string) Leaf {
 	mode := d.m.Namespace(leaf.Service.Namespace).Mode
-	member := strings.HasPrefix(string(d.r.From), "spiffe://"+d.m.Settings.TrustDomain+"/")
+	member := d.m.member(d.r.From)
 	id := PortID{Service: leaf.Service, Port: port.Number}
 	switch {
 	case mode == Permissive && member:

@@ -135,7 +135,8 @@ func (s states) handle(_ *Proxy, r *request, by []string) (*answer, []string, er
 type tcp struct{ shares []share }
 
 func newTCP(m *tcpv3.TcpProxy) (filter, error) {
-	if err := only(m, "stat_prefix", "cluster", "weighted_clusters", "idle_timeout", "access_log", "max_connect_attempts", "access_log_options"); err != nil {
+	if err := only(m, "stat_prefix", "cluster", "weighted_clusters", "idle_timeout", "access_log", "max_connect_attempts", "access_log_options",
+		"upstream_connect_mode", "max_early_data_bytes"); err != nil {
 		return nil, err
 	}
 	if name := m.GetCluster(); name != "" {

@@ -50,6 +50,12 @@ func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
 	if out.drops, err = dropped(m.EarlyHeaderMutationExtensions); err != nil {
 		return nil, err
 	}
+	switch m.ForwardClientCertDetails {
+	case hcmv3.HttpConnectionManager_SANITIZE, hcmv3.HttpConnectionManager_SANITIZE_SET:
+		out.drops = append(out.drops, func(name string) bool { return name == ir.ClientCertHeader })
+	default:
+		return nil, fmt.Errorf("a client that names itself (%s) is not understood", m.ForwardClientCertDetails)
+	}
 	if c := m.GetRouteConfig(); c != nil {
 		if out.routes, err = newRoutes(c); err != nil {
 			return nil, err
