@@ -133,6 +133,6 @@ var inputCodes = []Entry{
 	same(Error, "MSH0119", "an environment is not known",
 		"`--env` names no entry of `environments` in meshc.yaml.", "meshc build --env production   # environments: {prod: ...}", "meshc build --env prod"),
 	same(Warning, "MSH0121", "a field that narrows has no value",
-		"A field that narrows what a policy grants (a path, methods, headers, matches, ports) is written without a value. Kubernetes and SMI read that as if it were left out, so every path, method or port is meant. Often a template lost its value.",
+		"A field that narrows what a policy grants (a path, methods, headers, matches, ports) is written without a value, or methods or headers are an empty list. Kubernetes and SMI read that as if it were left out, so every path, method or port is meant. Often a template lost its value.",
 		"methods:                  # {{ .Values.methods }} was empty", "methods: [GET]"),
 }

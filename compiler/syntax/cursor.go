@@ -159,12 +159,25 @@ func (r *record) narrow(name string) *cursor {
 		return c
 	}
 	if _, v := source.Step(r.c.n, name); v != nil {
-		path := append(r.c.path(), name)
-		r.c.d.fault(diag.New("MSH0121", r.c.d.obj.AtKey(path...), "%q has no value, which narrows nothing", pathText(path)).
-			WithEffect("as if it were left out: everything it could have named is meant").
-			WithHelp("give it a value, or delete the line"), path)
+		r.lostValue(name, "has no value")
 	}
 	return nil
+}
+
+// narrowList is narrow for a list or map that narrows nothing when it is empty.
+func (r *record) narrowList(name string) *cursor {
+	c := r.narrow(name)
+	if c != nil && c.n.Kind != yaml.ScalarNode && len(c.n.Content) == 0 {
+		r.lostValue(name, "is empty")
+	}
+	return c
+}
+
+func (r *record) lostValue(name, how string) {
+	path := append(r.c.path(), name)
+	r.c.d.fault(diag.New("MSH0121", r.c.d.obj.AtKey(path...), "%q %s, which narrows nothing", pathText(path), how).
+		WithEffect("as if it were left out: everything it could have named is meant").
+		WithHelp("give it a value, or delete the line"), path)
 }
 
 // need is get for a field that must be there and not be empty.

@@ -47,11 +47,11 @@ func httpMatch(c *cursor, version string) HTTPMatch {
 			*f = f.WithHelp("use printable characters, at most 253")
 		}
 	}
-	for _, item := range r.narrow("methods").items() {
+	for _, item := range r.narrowList("methods").items() {
 		m.Methods = append(m.Methods, httpMethod(item))
 	}
 	if version != "v1alpha1" {
-		m.Headers = httpHeaders(r.narrow("headers"))
+		m.Headers = httpHeaders(r.narrowList("headers"))
 	}
 	r.done()
 	return m
