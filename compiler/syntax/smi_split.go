@@ -34,6 +34,9 @@ func decodeSplit(d *decoder, root *record) {
 		if lost && field == "weight" {
 			return "`weight` belongs to an entry of `backends`: indent it by two more spaces, under `service`"
 		}
+		if field == "matches" {
+			return "TrafficSplit has `matches` from v1alpha3 on: write `apiVersion: split.smi-spec.io/v1alpha4`"
+		}
 		return ""
 	}
 	body.done()
