@@ -118,8 +118,12 @@ func (c *cleaner) lineEnds(data []byte) []byte {
 	}
 	line := 1 + bytes.Count(data[:i], []byte{'\n'})
 	col := 1 + utf8.RuneCount(data[bytes.LastIndexByte(data[:i], '\n')+1:i])
-	c.report(diag.New("MSH0033", c.at(line, col, 1), "%q has Windows line ends (CRLF)", c.file).
-		WithHelp("it is read all the same; to keep diffs quiet, convert it once: `sed -i 's/\\r$//' %s`, and add `*.yaml text eol=lf` to .gitattributes", c.file))
+	ends, convert := "Windows line ends (CRLF)", `sed -i 's/\r$//' `+c.file
+	if bytes.Count(data, []byte{'\r'}) > bytes.Count(data, []byte("\r\n")) {
+		ends, convert = "line ends of old Macs (CR)", `sed -i 's/\r$//; s/\r/\n/g' `+c.file
+	}
+	c.report(diag.New("MSH0033", c.at(line, col, 1), "%q has %s", c.file, ends).
+		WithHelp("it is read all the same; to keep diffs quiet, convert it once: `%s`, and add `*.yaml text eol=lf` to .gitattributes", convert))
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	return bytes.ReplaceAll(data, []byte("\r"), []byte("\n"))
 }
