@@ -176,7 +176,7 @@ func (a *Authority) Expires() (root, intermediate time.Time) {
 }
 
 // Issue makes a key and a certificate of client and server use whose only name
-// is the id. ttl 0 is Options.Leaf, longer ones are refused.
+// is the id. ttl 0 is Options.Leaf, longer ones are shortened to it.
 func (a *Authority) Issue(id ir.Identity, ttl time.Duration) (Leaf, error) {
 	if err := a.may(id); err != nil {
 		return Leaf{}, err
@@ -203,11 +203,11 @@ func (a *Authority) may(id ir.Identity) error {
 
 // leaf signs a template that says what the certificate is for.
 func (a *Authority) leaf(t *x509.Certificate, ttl time.Duration, pick func() *line) (Leaf, error) {
-	if ttl == 0 {
+	if ttl == 0 || ttl > a.opts.Leaf {
 		ttl = a.opts.Leaf
 	}
-	if ttl < 0 || ttl > a.opts.Leaf {
-		return Leaf{}, fmt.Errorf("certificate: a life of %s is not between nothing and the authority's %s", ttl, a.opts.Leaf)
+	if ttl < 0 {
+		return Leaf{}, fmt.Errorf("certificate: a life of %s is over before it begins", ttl)
 	}
 	now := a.opts.Now()
 	by, err := a.signer(now, pick)

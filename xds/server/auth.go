@@ -44,6 +44,26 @@ func (c credential) void(now time.Time) string {
 	return ""
 }
 
+// byCertificateKind is the kind of a stream that its client certificate opened.
+const byCertificateKind = "certificate"
+
+// life is how long a leaf for this credential may live, at most ttl (0: the
+// issuer's own). What a certificate opened gives no leaf that outlives it: who
+// copied a leaf could otherwise live on it for ever, and revoking the token it
+// was issued for would revoke nothing.
+func (c credential) life(ttl time.Duration) time.Duration {
+	left := time.Until(c.expires)
+	if c.kind == byCertificateKind && (ttl == 0 || left < ttl) {
+		return left
+	}
+	return ttl
+}
+
+// last tells whether no leaf can follow one that ends then.
+func (c credential) last(ends time.Time) bool {
+	return c.kind == byCertificateKind && !ends.Before(c.expires.Add(-time.Second))
+}
+
 // tlsConfig takes client certificates of our own roots, and clients without one,
 // who then need a token.
 func (s *Server) tlsConfig() *tls.Config {
@@ -112,7 +132,7 @@ func byCertificate(leaf *x509.Certificate) (credential, error) {
 	if err != nil {
 		return credential{}, err
 	}
-	return credential{proxy: cache.Proxy{Identity: id}, kind: "certificate", expires: leaf.NotAfter}, nil
+	return credential{proxy: cache.Proxy{Identity: id}, kind: byCertificateKind, expires: leaf.NotAfter}, nil
 }
 
 func refusal(reason string) error { return &link.Refusal{Reason: reason} }

@@ -42,7 +42,8 @@ func (k *leafKeeper) get(reported string) *link.Resource {
 		return &link.Resource{Type: link.Secret, Name: cache.Identity, Version: reported}
 	}
 	s := k.stream.server
-	leaf, err := s.opts.Authority.Issue(k.stream.credential.proxy.Identity, s.opts.Leaf)
+	credential := k.stream.credential
+	leaf, err := s.opts.Authority.Issue(credential.proxy.Identity, credential.life(s.opts.Leaf))
 	if err != nil {
 		s.metrics.leafFailures.Inc()
 		k.stream.log.Error("no certificate could be issued", "error", err)
@@ -50,7 +51,11 @@ func (k *leafKeeper) get(reported string) *link.Resource {
 		return nil
 	}
 	s.metrics.leaves.Inc()
-	k.plan(leaf.Version(), leaf.NotAfter, time.Until(leaf.RenewAt))
+	in := time.Until(leaf.RenewAt)
+	if credential.last(leaf.NotAfter) {
+		in = time.Until(credential.expires) // the stream ends with it
+	}
+	k.plan(leaf.Version(), leaf.NotAfter, in)
 	return identitySecret(leaf)
 }
 

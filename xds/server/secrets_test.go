@@ -130,3 +130,18 @@ func TestIssuerThatFailsIsAskedAgain(t *testing.T) {
 	p.quiet()
 	leafOf(t, p.next(link.Secret))
 }
+
+// Who copied a leaf may open streams with it for as long as it lives, but must
+// not get one that lives longer: else a revoked token's machine goes on for ever.
+func TestCertificateStreamGivesNoLeafThatOutlivesItsCertificate(t *testing.T) {
+	c := served(t)
+	opened, err := c.ca.Issue(id("shop/buyer"), time.Hour)
+	must(t, err)
+	cert, err := opened.TLS()
+	must(t, err)
+	p := c.open(c.dial(&cert), "")
+	p.subscribe(link.Secret, "identity")
+	if got := leafOf(t, p.next(link.Secret)).NotAfter; got.After(opened.NotAfter) {
+		t.Errorf("the stream's certificate ends at %s, the leaf it was given at %s", opened.NotAfter, got)
+	}
+}
