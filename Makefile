@@ -37,6 +37,10 @@ test: check envoy ## everything in check, and all the tests (live ones on real E
 race: envoy ## the tests of the concurrent rooms under the race detector
 	go test -race -short -timeout 20m ./compiler/... ./catalog/... ./xds/... ./cmd/...
 
+N ?= 20000
+oracle: envoy ## ask real Envoys N hostile requests (make oracle N=100000) and hold their answers against the compiler's
+	go test ./test/oracle -run TestOracle -v -count=1 -timeout 24h -args -requests $(N)
+
 golden: ## rewrite goldens and generated documents
 	go test ./test/golden -run Golden -update
 	go test ./compiler/syntax -run Stories -update
@@ -45,4 +49,4 @@ golden: ## rewrite goldens and generated documents
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy demo check test race golden clean
+.PHONY: help build envoy demo check test race oracle golden clean
