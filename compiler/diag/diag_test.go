@@ -92,6 +92,28 @@ func TestTextSurvivesSpansThatPointNowhere(t *testing.T) {
 	}
 }
 
+// A minified manifest is one line: the frame shows what is around the span.
+func TestTextClipsLongLines(t *testing.T) {
+	filler := strings.Repeat("x", 5000)
+	for _, c := range []struct{ line, want string }{
+		{"wrong" + filler, "| wrong"},
+		{filler + "wrong" + filler, "xwrongx"},
+		{filler + "wrong", "xwrong\n"},
+		{filler + strings.Repeat("wrong", 1000), "xwrongwrong"},
+	} {
+		f, col := sample(), strings.Index(c.line, "wrong")+1
+		f.Locations, f.Related = []Location{{Span: Span{"long.yaml", 1, col, 1, col + strings.Count(c.line, "wrong")*5}}}, nil
+		got := render(t, "text", Report{Findings: List{f}, Sources: func(string) ([]byte, bool) { return []byte(c.line + "\n"), true }})
+		lines := strings.Split(got, "\n")
+		if !strings.Contains(got, c.want) || len(lines[3]) > 420 || len(lines[4]) > 520 {
+			t.Fatalf("the line is not clipped around its span:\n%s", got)
+		}
+		if mark := strings.Index(lines[4], "^"); !strings.HasPrefix(lines[3][mark:], "wrong") {
+			t.Errorf("the caret is not below the span:\n%s", got)
+		}
+	}
+}
+
 func TestJSONHasWhatTextHas(t *testing.T) {
 	var out struct {
 		Findings []map[string]any

@@ -141,6 +141,7 @@ func (p *painter) frame(gutter int, arrow string, s Span, object, label string, 
 		}
 		return
 	}
+	text, s = clip(text, s)
 	bar := p.paint(blue, "|")
 	p.line(pad + " " + bar)
 	p.line(p.paint(blue, fmt.Sprintf("%*d", gutter, s.Line)) + " " + bar + " " + text)
@@ -174,6 +175,32 @@ func printable(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
+}
+
+// longLine is how much of a line a frame shows at most, in characters: minified
+// manifests are one line, and the caret would stand screens away from its text.
+const longLine = 400
+
+// clip cuts a long line to what is around the span, and moves the span along.
+func clip(text string, s Span) (string, Span) {
+	line := []rune(text)
+	if len(line) <= longLine {
+		return text, s
+	}
+	const before, dots = longLine / 4, "..."
+	from := max(0, min(max(s.Col, 1)-1-before, len(line)-longLine))
+	to := min(from+longLine, len(line))
+	cut := string(line[from:to])
+	if to < len(line) {
+		cut += dots
+	}
+	if from > 0 {
+		cut = dots + cut
+		from -= len(dots)
+	}
+	s.Col = max(s.Col, 1) - from
+	s.EndCol = min(s.EndCol-from, utf8.RuneCountInString(cut)+1)
+	return cut, s
 }
 
 func underline(text string, s Span) string {
