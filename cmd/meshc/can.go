@@ -62,7 +62,7 @@ type asked struct {
 func (f *canFlags) parse(args []string) (asked, error) {
 	q := asked{from: args[0], to: args[1]}
 	rest := args[2:]
-	if len(rest) > 0 && isMethod(rest[0]) {
+	if len(rest) > 0 && isMethod(rest) {
 		if len(rest) < 2 {
 			return q, fmt.Errorf("%s needs a path, such as %s %s %s /", rest[0], q.from, q.to, rest[0])
 		}
@@ -94,8 +94,14 @@ func (f *canFlags) parse(args []string) (asked, error) {
 }
 
 // isMethod tells a method from a source: it is a word of HTTP, in any case, so
-// that a lower-case one is named as the mistake.
-func isMethod(s string) bool { return slices.Contains(verdict.Methods, strings.ToUpper(s)) }
+// that a lower-case one is named as the mistake; or capitals before a path, so that
+// PURGE /x is not taken for two folders.
+func isMethod(rest []string) bool {
+	if slices.Contains(verdict.Methods, strings.ToUpper(rest[0])) {
+		return true
+	}
+	return len(rest) > 1 && strings.HasPrefix(rest[1], "/") && strings.Trim(rest[0], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
 
 func (f *canFlags) run(s streams, args []string) error {
 	q, err := f.parse(args)
@@ -163,6 +169,9 @@ func (q asked) request(mesh *ir.Mesh) (ir.Request, error) {
 		to = only.String()
 	}
 	if r.To, r.External, err = verdict.Destination(to); err != nil {
+		if ports := portsOf(mesh, to); len(ports) > 0 {
+			err = fmt.Errorf("%q has %d ports: write one of %s", to, len(ports), strings.Join(ports, ", "))
+		}
 		return r, fmt.Errorf("TO %w", err)
 	}
 	if svc, ok := mesh.Service(r.To.Service); ok && r.HTTP == nil {
@@ -175,10 +184,30 @@ func (q asked) request(mesh *ir.Mesh) (ir.Request, error) {
 
 // onlyPort is the port of NAMESPACE/SERVICE where the service has but one.
 func onlyPort(mesh *ir.Mesh, to string) (ir.PortID, bool) {
-	namespace, name, ok := strings.Cut(to, "/")
-	svc, known := mesh.Service(ir.ServiceID{Namespace: namespace, Name: name})
-	if !ok || !known || len(svc.Ports) != 1 {
+	svc, ok := serviceNamed(mesh, to)
+	if !ok || len(svc.Ports) != 1 {
 		return ir.PortID{}, false
 	}
 	return ir.PortID{Service: svc.ID, Port: svc.Ports[0].Number}, true
+}
+
+// portsOf are the ports of NAMESPACE/SERVICE, as TO names them.
+func portsOf(mesh *ir.Mesh, to string) []string {
+	svc, ok := serviceNamed(mesh, to)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, p := range svc.Ports {
+		out = append(out, ir.PortID{Service: svc.ID, Port: p.Number}.String())
+	}
+	return out
+}
+
+func serviceNamed(mesh *ir.Mesh, name string) (*ir.Service, bool) {
+	namespace, service, ok := strings.Cut(name, "/")
+	if !ok {
+		return nil, false
+	}
+	return mesh.Service(ir.ServiceID{Namespace: namespace, Name: service})
 }

@@ -34,6 +34,7 @@ func TestCan(t *testing.T) {
 		{"no port at all", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore"}, ""},
 		{"a method in lower case", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "get", "/"}, ""},
 		{"a method without a path", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "GET"}, ""},
+		{"a method that SMI does not have", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "PURGE", "/"}, "\"PURGE\" is none of GET, HEAD"},
 		{"a header without a value", exitUsage, []string{"bookbuyer/bookbuyer", "bookstore/bookstore:14001", "GET", "/", "-H", "x"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -41,11 +42,30 @@ func TestCan(t *testing.T) {
 			if c.code != exitUsage || !strings.Contains(c.name, "without a path") {
 				args = append(args, bookstore)
 			}
-			out, _ := wants(t, c.code, args...)
-			if !strings.Contains(out, c.says) {
+			out, err := wants(t, c.code, args...)
+			if !strings.Contains(out+err, c.says) {
 				t.Errorf("it does not say %q:\n%s", c.says, out)
 			}
 		})
+	}
+}
+
+// Who does not know the ports of a service is told them.
+func TestCanListsThePortsToChooseFrom(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"apps.yaml": `apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{name: http, port: 80}, {name: tcp-admin, port: 9000}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {serviceAccountName: web, containers: [{name: app, image: echo}]}
+`})
+	_, err := wants(t, exitUsage, "can", "shop/web", "shop/web", dir)
+	if !strings.Contains(err, "shop/web:80, shop/web:9000") {
+		t.Errorf("the ports are not told:\n%s", err)
 	}
 }
 
