@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verdict"
@@ -34,7 +35,8 @@ it, and with --live of real Envoys in a lab on this machine; all must agree.
 
 A table is a file of kind VerdictTable beside a meshc.yaml or in a folder, or the
 one that --table names. The exit code is 0 when every case holds, 1 when one does
-not, 4 when there is no case.`,
+not, 4 when there is no case or when nobody can tell, as of an account that is
+not known.`,
 		Example: `  meshc test examples/01-bookstore
   meshc test -v --table examples/02-canary/verdicts.yaml examples/02-canary
   meshc test --live examples/03-tcp-and-databases`,
@@ -135,14 +137,24 @@ func (f *testFlags) results(s streams, cases []verdict.Case) error {
 	if err := render(); err != nil {
 		return err
 	}
-	code := exitClean
-	for i := range cases {
-		if cases[i].Failed() {
-			code = exitFindings
-		}
-	}
-	if code != exitClean {
+	if code := codeOf(cases); code != exitClean {
 		return failed(code)
 	}
 	return nil
+}
+
+// codeOf is 1 where a case failed; 4 where the only cases that do not hold are
+// those of which nobody can tell.
+func codeOf(cases []verdict.Case) int {
+	code := exitClean
+	for i := range cases {
+		switch {
+		case !cases[i].Failed():
+		case cases[i].Mesh.Outcome != ir.Unknown:
+			return exitFindings
+		default:
+			code = exitEngine
+		}
+	}
+	return code
 }

@@ -60,6 +60,17 @@ func TestTestWithoutCases(t *testing.T) {
 	wants(t, exitUsage, "test", "-o", "yaml", bookstore)
 }
 
+// A case of which nobody can tell neither holds nor fails; a failed one beside it counts.
+func TestTestOfWhatNobodyKnows(t *testing.T) {
+	unknown := strings.NewReplacer("%EXPECT%", "deny", "bookthief/bookthief", "bookthief/nobody").Replace(thiefTable)
+	out, _ := wants(t, exitEngine, "test", "--table", writeTable(t, unknown), bookstore)
+	if !strings.Contains(out, "no account bookthief/nobody is known") {
+		t.Errorf("it does not say why:\n%s", out)
+	}
+	failing := strings.ReplaceAll(thiefTable[strings.Index(thiefTable, "  - name"):], "%EXPECT%", "allow")
+	wants(t, exitFindings, "test", "--table", writeTable(t, unknown+strings.Replace(failing, "thief buys", "other", 1)), bookstore)
+}
+
 func TestTestShowsFaultsOfTables(t *testing.T) {
 	file := writeTable(t, strings.NewReplacer("%EXPECT%", "deny", "bookthief/bookthief", "bookthief").Replace(thiefTable))
 	_, err := wants(t, exitFindings, "test", "--table", file, bookstore)
