@@ -136,6 +136,7 @@ func TestBuildOfARearrangedExampleHasTheSameDigest(t *testing.T) {
 	}
 }
 
+// Row 14b: a build of an object with an error makes no bundle.
 func TestBuildWithErrorsLeavesTheOldBundle(t *testing.T) {
 	src, dir := t.TempDir(), filepath.Join(t.TempDir(), "bundle")
 	writeFiles(t, src, map[string]string{"apps.yaml": appsManifests, "policy.yaml": policyManifests})

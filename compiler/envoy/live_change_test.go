@@ -30,7 +30,9 @@ func database(clients ...string) *ir.Mesh {
 	return m
 }
 
-func TestTCPGrantsChangeWithoutCuttingOthers(t *testing.T) {
+// Row 31 for TCP: a new grant touches nothing, a removed one closes the connections
+// of its client and nobody else's.
+func TestRow31TCPGrantsChangeWithoutCuttingOthers(t *testing.T) {
 	w := newWorld(t, database("shop/a", "shop/b"))
 	db := w.serve("db/mysql", tcpApp(t, "mysql", ""))
 	a, b := w.client("shop/a"), w.client("shop/b")
@@ -63,7 +65,8 @@ func TestTCPGrantsChangeWithoutCuttingOthers(t *testing.T) {
 	}
 }
 
-func TestHTTPGrantsChangeFromTheNextRequest(t *testing.T) {
+// Row 31 for HTTP: a change holds from the next request, and no listener drains.
+func TestRow31HTTPGrantsChangeFromTheNextRequest(t *testing.T) {
 	w := newWorld(t, shop())
 	books := w.serve("shop/books", httpApp(t, "books"))
 	buyer := w.client("shop/buyer")
