@@ -251,10 +251,10 @@ func TestRow21HeadersAreSearchedAndNamesFolded(t *testing.T) {
 
 func TestRow21GrantThatRestsOnAHeaderGetsAHint(t *testing.T) {
 	hint := "    headers: [{x-team: blue}]  # want MSH1019=[{x-team: blue}]\n"
-	story{policy: target(useGroup) + group("  - name: m\n" + hint)}.resolve(t)
-	story{policy: target(useGroup) + group("  - name: m\n    pathRegex: /a$\n    methods: [GET]\n" + hint)}.resolve(t)
+	story{policy: target(useGroup) + group("  - name: m\n"+hint)}.resolve(t)
+	story{policy: target(useGroup) + group("  - name: m\n    pathRegex: /a$\n    methods: [GET]\n"+hint)}.resolve(t)
 	again := strings.Replace(target(useGroup), "name: t,", "name: again,", 1) // once for each match, however often it is granted
-	story{policy: target(useGroup) + again + group("  - name: m\n    pathRegex: /a$\n" + hint)}.resolve(t)
+	story{policy: target(useGroup) + again + group("  - name: m\n    pathRegex: /a$\n"+hint)}.resolve(t)
 }
 
 func TestRow21BadHeaderExpressionStandsAtItsValue(t *testing.T) {
