@@ -73,7 +73,7 @@ func TestWatchAppliesWhatIsSaved(t *testing.T) {
 	}()
 	u := next("the widened grant", func(u Update) bool { return len(u.Differences) > 0 })
 	close(saved)
-	if text := u.Differences[len(u.Differences)-1].String(); !strings.HasPrefix(text, "+ shop/client may GET, PUT /read.* at shop/web") {
+	if text := u.Differences[len(u.Differences)-1].String(); !strings.HasPrefix(text, "+ shop/client may GET, PUT ^/read.*$ at shop/web") {
 		t.Errorf("the change is told as %q", text)
 	}
 	if got := sendOne(t, l, "shop/client", caller.Request{Address: "web:80", Method: "PUT", Path: "/read/1"}); got.Status != 200 {
