@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ type manager struct {
 	routes     *routes // the routes themselves
 	guards     []guard // RBAC filters in order
 	replies    []mapper
+	class      string
 }
 
 type guard struct {
@@ -67,10 +69,14 @@ func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
 		return nil, err
 	}
 	for _, u := range m.UpgradeConfigs {
-		if strings.EqualFold(u.GetUpgradeType(), "CONNECT") {
-			return nil, errors.New("CONNECT that is carried is not understood")
+		if err := only(u, "upgrade_type"); err != nil {
+			return nil, err
+		}
+		if !strings.EqualFold(u.GetUpgradeType(), "websocket") {
+			return nil, fmt.Errorf("an upgrade to %s that is carried is not understood", u.GetUpgradeType())
 		}
 	}
+	out.class = managerClass(m, out.guards)
 	out.replies, err = newMappers(m.LocalReplyConfig)
 	return out, err
 }
@@ -181,7 +187,11 @@ func (m *manager) handle(p *Proxy, r *request, by []string) (*answer, []string, 
 }
 
 // routes is a route table; only the virtual host for every authority is understood.
-type routes struct{ routes []*route }
+type routes struct {
+	routes []*route
+	class  string
+	says   mentions
+}
 
 type route struct {
 	name    string
@@ -212,5 +222,16 @@ func newRoutes(m *routev3.RouteConfiguration) (*routes, error) {
 		return nil, inside(err, "routes %s", m.Name)
 	}
 	list, err := each(host.Routes, newRoute)
-	return &routes{list}, inside(err, "routes %s", m.Name)
+	if err != nil {
+		return nil, inside(err, "routes %s", m.Name)
+	}
+	out := &routes{routes: list}
+	for i, to := range list {
+		out.class += routeClass(host.Routes[i], to)
+		out.says.add(mentionsOf(host.Routes[i].Match))
+		for _, name := range slices.Sorted(maps.Keys(to.guards)) {
+			out.says.add(to.guards[name].says)
+		}
+	}
+	return out, nil
 }

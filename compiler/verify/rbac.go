@@ -18,6 +18,8 @@ import (
 type rbac struct {
 	rules, shadow *rules
 	prefix        string // of the enforced rules' metadata
+	class         string
+	says          mentions
 }
 
 // rules are policies in order of name, as Envoy tries them.
@@ -83,7 +85,11 @@ func newRBAC(enforced, observed *rbacv3.RBAC, prefix string) (*rbac, error) {
 		return nil, err
 	}
 	shadow, err := newRules(observed)
-	return &rbac{rules: r, shadow: shadow, prefix: prefix}, inside(err, "shadow")
+	return &rbac{
+		rules: r, shadow: shadow, prefix: prefix,
+		class: rulesClass(enforced) + " shadow " + rulesClass(observed),
+		says:  mentionsOf(enforced, observed),
+	}, inside(err, "shadow")
 }
 
 func newRules(m *rbacv3.RBAC) (*rules, error) {

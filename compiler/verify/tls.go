@@ -14,7 +14,9 @@ import (
 type tlsContext struct {
 	// accepts judges the URI SAN of the peer's certificate; the certificate is
 	// always checked against the roots too.
-	accepts  test
+	accepts test
+	// names are the expressions behind accepts; none: any certificate.
+	names    []string
 	required bool // the server demands a certificate
 	presents bool // it has a certificate of its own
 	alpn     []string
@@ -80,6 +82,9 @@ func commonTLS(m *tlsv3.CommonTlsContext) (*tlsContext, error) {
 	}
 	var err error
 	t.accepts, err = subjectAltNames(combined.DefaultValidationContext)
+	for _, n := range combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames() {
+		t.names = append(t.names, expression(n.GetMatcher()))
+	}
 	return t, err
 }
 
