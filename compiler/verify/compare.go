@@ -82,7 +82,8 @@ func newComparison(mesh *ir.Mesh, compiled *Mesh) *comparison {
 type portQuestions struct {
 	id     ir.PortID
 	port   *ir.Port
-	around *ir.Mesh // what a call to it can meet
+	around *ir.Mesh       // what a call to it can meet
+	behind []inboundParts // what the roles hold that a call to it may come to
 	class  string
 	full   bool // it is the first of its class
 	hits   []ir.HTTPRequest

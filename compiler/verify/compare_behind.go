@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/meshc/meshc/compiler/ir"
 )
 
@@ -14,7 +16,8 @@ type inboundParts struct {
 	chains []*chain
 	routes *routes
 	filter filter
-	says   mentions
+	names  people
+	from   []proto.Message // what tells requests apart
 }
 
 // behind is what the roles hold that a call to the port may come to.
@@ -43,7 +46,8 @@ func (c *comparison) inbound(p *ir.InboundPlan) inboundParts {
 			out.chains = append(out.chains, ch)
 			for _, f := range ch.filters {
 				if m, ok := f.(*manager); ok && m.routes != nil {
-					out.says.add(m.routes.says)
+					out.names = append(out.names, m.routes.names...)
+					out.from = append(out.from, m.routes.from...)
 				}
 			}
 		}
@@ -51,14 +55,16 @@ func (c *comparison) inbound(p *ir.InboundPlan) inboundParts {
 	if p.Route != ir.NoRef {
 		if t, err := c.compiled.parts.routes[p.Route](); err == nil {
 			out.routes = t
-			out.says.add(t.says)
+			out.names = append(out.names, t.names...)
+			out.from = append(out.from, t.from...)
 		}
 	}
 	if p.Extension != ir.NoRef {
 		if e, err := c.compiled.parts.extensions[p.Extension](); err == nil {
 			out.filter = e.filter
 			if r, ok := e.filter.(*rbac); ok {
-				out.says.add(r.says)
+				out.names = append(out.names, r.names...)
+				out.from = append(out.from, r.from...)
 			}
 		}
 	}
@@ -93,7 +99,7 @@ func (c *comparison) planWords(q *portQuestions) string {
 	if t != nil {
 		b.WriteString(t.class)
 	}
-	for _, p := range c.behind(q) {
+	for _, p := range q.behind {
 		b.WriteString("\nrole")
 		chainWords(&b, p.chains)
 		if p.routes != nil {
@@ -125,12 +131,12 @@ func chainWords(b *strings.Builder, chains []*chain) {
 
 // said is all that the configuration tells requests to a port apart by.
 func (c *comparison) said(q *portQuestions) mentions {
-	var out mentions
+	var from []proto.Message
 	if _, t := c.outbound(q); t != nil {
-		out.add(t.says)
+		from = append(from, t.from...)
 	}
-	for _, p := range c.behind(q) {
-		out.add(p.says)
+	for _, p := range q.behind {
+		from = append(from, p.from...)
 	}
-	return out
+	return mentionsOf(from...)
 }

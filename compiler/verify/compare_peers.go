@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/meshc/meshc/compiler/ir"
-	"github.com/meshc/meshc/compiler/verify/probe"
 )
 
 func hostPort(a netip.Addr, port uint16) string { return netip.AddrPortFrom(a, port).String() }
@@ -68,11 +67,7 @@ func takes(cl *cluster, svc *ir.Service) string {
 		}
 		servers = append(servers, id+"x")
 	}
-	for _, e := range cl.tls.names {
-		for _, s := range probe.Examples(e) {
-			servers = append(servers, ir.Identity(s))
-		}
-	}
+	servers = append(servers, cl.tls.names...)
 	for _, id := range servers {
 		if cl.tls.accepts(string(id)) && !slices.Contains(svc.Accounts, id) && id != nobody {
 			return fmt.Sprintf("cluster %s takes a server of %s for one of the service", cl.name, id)
@@ -169,10 +164,8 @@ func (c *comparison) claimants(ch *chain, p *ir.InboundPlan) []ir.Identity {
 	}
 	td := c.mesh.Settings.TrustDomain
 	out = append(out, ir.NewIdentity(td, "meshc-nowhere", "nobody"), ir.NewIdentity(td+"x", "meshc-nowhere", "nobody"))
-	for _, e := range ch.tls.names {
-		for _, s := range probe.Examples(e) {
-			out = append(out, ir.Identity(s), ir.Identity(s+"x"))
-		}
+	for _, id := range ch.tls.names {
+		out = append(out, id, id+"x")
 	}
 	return out
 }

@@ -25,6 +25,7 @@ func (c *comparison) classify(q *portQuestions) {
 		q.hits = []ir.HTTPRequest{{Method: "GET", Path: "/"}}
 	}
 	q.hits = distinctRequests(q.hits)
+	q.behind = c.behind(q)
 	q.class = meshWords(q) + "\n" + c.planWords(q)
 }
 
@@ -108,44 +109,62 @@ func (c *comparison) askWhat(q *portQuestions) {
 	for _, id := range who {
 		for i := range requests {
 			c.ask(q, ir.Request{From: id, To: q.id, HTTP: &requests[i]})
-			if id != "" {
-				c.ask(q, ir.Request{From: id, To: q.id, HTTP: &requests[i], Direct: true})
-			}
 		}
 	}
 }
 
 func (c *comparison) boundaries(q *portQuestions) []ir.HTTPRequest {
 	out := probe.Anywhere()
-	paths := map[string]bool{}
+	known := map[string]bool{}
 	for _, g := range q.around.Grants {
 		for _, m := range g.HTTP {
-			paths[m.Path] = true
+			know(known, m)
 			out = append(out, probe.Around(m)...)
 		}
 	}
 	for _, s := range q.around.Splits {
 		for _, m := range s.Matches {
-			paths[m.Path] = true
+			know(known, m)
 			out = append(out, probe.Around(m)...)
 			out = append(out, joined(q.hits, m)...)
 		}
 	}
+	return distinctRequests(append(out, c.strange(q, known)...))
+}
+
+// know marks the expressions of a match in the forms in which configuration may
+// say them: they have no boundaries that the match has not.
+func know(known map[string]bool, m ir.Match) {
+	known["path "+m.Path] = true
+	for _, h := range m.Headers {
+		known["header "+h.Name+" "+h.Regex] = true
+		known["header "+h.Name+" .*(?:"+h.Regex+").*"] = true
+	}
+	known["method "+strings.Join(m.Methods, "|")] = true
+}
+
+// strange are requests at the boundaries that only the configuration has.
+func (c *comparison) strange(q *portQuestions, known map[string]bool) []ir.HTTPRequest {
+	var out []ir.HTTPRequest
 	says := c.said(q)
 	for _, hit := range q.hits {
 		for _, e := range says.paths {
-			if !paths[e] {
+			if !known["path "+e] {
 				out = append(out, probe.WithPaths(hit, probe.Paths(e))...)
 			}
 		}
 		for _, e := range says.methods {
-			out = append(out, probe.WithMethods(hit, probe.Examples(e))...)
+			if !known["method "+e] {
+				out = append(out, probe.WithMethods(hit, probe.Examples(e))...)
+			}
 		}
 		for _, h := range says.headers {
-			out = append(out, probe.Headers(hit, h)...)
+			if !known["header "+h.Name+" "+h.Regex] {
+				out = append(out, probe.Headers(hit, h)...)
+			}
 		}
 	}
-	return distinctRequests(out)
+	return out
 }
 
 // joined are the hits of grants that are hits of a split's match too.

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/verify/probe"
@@ -128,33 +127,25 @@ func namedBy(around *ir.Mesh) []ir.Identity {
 
 // mentioned are identities that the configuration behind a port names.
 func (c *comparison) mentioned(q *portQuestions) []ir.Identity {
-	var expressions []string
-	for _, p := range c.behind(q) {
+	var out people
+	for _, p := range q.behind {
 		for _, ch := range p.chains {
-			expressions = append(expressions, ch.identities()...)
+			out = append(out, ch.people()...)
 		}
-		expressions = append(expressions, p.says.identities...)
+		out = append(out, p.names...)
 	}
-	slices.Sort(expressions)
-	var out []ir.Identity
-	for _, e := range slices.Compact(expressions) {
-		for _, s := range probe.Examples(e) {
-			if strings.HasPrefix(s, "spiffe://") {
-				out = append(out, ir.Identity(s))
-			}
-		}
-	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
-func (c *chain) identities() []string {
-	var out []string
+func (c *chain) people() people {
+	var out people
 	if c.tls != nil {
 		out = append(out, c.tls.names...)
 	}
 	for _, f := range c.filters {
 		if r, ok := f.(*rbac); ok {
-			out = append(out, r.says.identities...)
+			out = append(out, r.names...)
 		}
 	}
 	return out

@@ -13,6 +13,7 @@ import (
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -190,7 +191,8 @@ func (m *manager) handle(p *Proxy, r *request, by []string) (*answer, []string, 
 type routes struct {
 	routes []*route
 	class  string
-	says   mentions
+	names  people
+	from   []proto.Message // what tells requests apart
 }
 
 type route struct {
@@ -228,9 +230,10 @@ func newRoutes(m *routev3.RouteConfiguration) (*routes, error) {
 	out := &routes{routes: list}
 	for i, to := range list {
 		out.class += routeClass(host.Routes[i], to)
-		out.says.add(mentionsOf(host.Routes[i].Match))
+		out.from = append(out.from, host.Routes[i].Match)
 		for _, name := range slices.Sorted(maps.Keys(to.guards)) {
-			out.says.add(to.guards[name].says)
+			out.names = append(out.names, to.guards[name].names...)
+			out.from = append(out.from, to.guards[name].from...)
 		}
 	}
 	return out, nil

@@ -1,7 +1,10 @@
 package verify
 
 import (
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -10,14 +13,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/verify/probe"
 )
 
 // mentions are the strings that configuration tells requests apart by, each as
 // an expression that must match in full. Requests made of them find what the
 // configuration says and the mesh does not.
 type mentions struct {
-	identities, paths, methods []string
-	headers                    []ir.HeaderMatch
+	paths, methods []string
+	headers        []ir.HeaderMatch
 }
 
 func mentionsOf(messages ...proto.Message) mentions {
@@ -26,13 +30,6 @@ func mentionsOf(messages ...proto.Message) mentions {
 		out.read(m.ProtoReflect())
 	}
 	return out
-}
-
-func (s *mentions) add(o mentions) {
-	s.identities = append(s.identities, o.identities...)
-	s.paths = append(s.paths, o.paths...)
-	s.methods = append(s.methods, o.methods...)
-	s.headers = append(s.headers, o.headers...)
 }
 
 func (s *mentions) read(m protoreflect.Message) {
@@ -45,9 +42,6 @@ func (s *mentions) read(m protoreflect.Message) {
 		return
 	case *matcherv3.PathMatcher:
 		s.paths = append(s.paths, expression(v.GetPath()))
-		return
-	case *rbacv3.Principal_Authenticated:
-		s.identities = append(s.identities, expression(v.GetPrincipalName()))
 		return
 	case *routev3.RouteMatch:
 		s.route(v)
@@ -90,6 +84,44 @@ func (s *mentions) route(m *routev3.RouteMatch) {
 		s.paths = append(s.paths, regexp.QuoteMeta(p.Path))
 	case *routev3.RouteMatch_SafeRegex:
 		s.paths = append(s.paths, p.SafeRegex.GetRegex())
+	}
+}
+
+// people are the identities that configuration names: by themselves, or as one
+// that a vaguer matcher takes.
+type people []ir.Identity
+
+func (p *people) add(m *matcherv3.StringMatcher) {
+	if id := m.GetExact(); id != "" {
+		*p = append(*p, ir.Identity(id))
+		return
+	}
+	for _, s := range probe.Examples(expression(m)) {
+		if strings.HasPrefix(s, "spiffe://") {
+			*p = append(*p, ir.Identity(s))
+		}
+	}
+}
+
+func peopleOf(all ...*rbacv3.RBAC) people {
+	var out people
+	for _, rules := range all {
+		for _, name := range slices.Sorted(maps.Keys(rules.GetPolicies())) {
+			for _, p := range rules.Policies[name].GetPrincipals() {
+				out.principal(p)
+			}
+		}
+	}
+	return out
+}
+
+func (p *people) principal(m *rbacv3.Principal) {
+	p.add(m.GetAuthenticated().GetPrincipalName())
+	for _, sub := range slices.Concat(m.GetAndIds().GetIds(), m.GetOrIds().GetIds()) {
+		p.principal(sub)
+	}
+	if not := m.GetNotId(); not != nil {
+		p.principal(not)
 	}
 }
 

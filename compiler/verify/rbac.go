@@ -10,6 +10,7 @@ import (
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -19,7 +20,8 @@ type rbac struct {
 	rules, shadow *rules
 	prefix        string // of the enforced rules' metadata
 	class         string
-	says          mentions
+	names         people
+	from          []proto.Message // what it was read of
 }
 
 // rules are policies in order of name, as Envoy tries them.
@@ -88,7 +90,7 @@ func newRBAC(enforced, observed *rbacv3.RBAC, prefix string) (*rbac, error) {
 	return &rbac{
 		rules: r, shadow: shadow, prefix: prefix,
 		class: rulesClass(enforced) + " shadow " + rulesClass(observed),
-		says:  mentionsOf(enforced, observed),
+		names: peopleOf(enforced, observed), from: []proto.Message{enforced, observed},
 	}, inside(err, "shadow")
 }
 
