@@ -320,7 +320,7 @@ var bugs = map[string]func(*ir.Plan){
 			m.UpgradeConfigs = append(m.UpgradeConfigs, &hcmv3.HttpConnectionManager_UpgradeConfig{UpgradeType: "CONNECT-UDP"})
 		})
 	},
-	"envoy headers are believed": func(p *ir.Plan) {
+	"the server has no RBAC filter": func(p *ir.Plan) {
 		inManager(p, "inbound/a/server:80", func(m *hcmv3.HttpConnectionManager) { m.HttpFilters = m.HttpFilters[1:] })
 	},
 	"the default chain of the server passes": func(p *ir.Plan) {
