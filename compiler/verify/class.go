@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -23,7 +24,7 @@ func same(m proto.Message) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%d:%s", len(b), b)
+	return strconv.Itoa(len(b)) + ":" + string(b)
 }
 
 func rulesClass(m *rbacv3.RBAC) string {

@@ -57,9 +57,9 @@ type comparison struct {
 	plan     *ir.Plan
 	compiled *Mesh
 	assessor *ir.Assessor
-	lists    map[ir.PortID][]int // the scopes that list a service port
-	members  [][]ir.Identity     // of each scope
-	hits     sync.Map            // a match in words to its hit
+	lists    map[ir.PortID][]int       // the scopes that list a service port
+	members  [][]ir.Identity           // of each scope
+	hits     map[string]ir.HTTPRequest // of each grant, by its name
 }
 
 func newComparison(mesh *ir.Mesh, compiled *Mesh) *comparison {
@@ -75,6 +75,7 @@ func newComparison(mesh *ir.Mesh, compiled *Mesh) *comparison {
 	for _, p := range c.plan.Identities {
 		c.members[p.Scope] = append(c.members[p.Scope], p.Identity)
 	}
+	c.hits = hitsOf(mesh)
 	return c
 }
 

@@ -14,7 +14,7 @@ import (
 func (c *comparison) classify(q *portQuestions) {
 	q.around = c.assessor.Around(q.id)
 	for i := range q.around.Grants {
-		q.hits = append(q.hits, c.hit(&q.around.Grants[i]))
+		q.hits = append(q.hits, c.hits[q.around.Grants[i].Name])
 	}
 	for _, s := range q.around.Splits {
 		if len(s.Matches) > 0 {
@@ -187,6 +187,9 @@ func joined(hits []ir.HTTPRequest, m ir.Match) []ir.HTTPRequest {
 }
 
 func distinctRequests(in []ir.HTTPRequest) []ir.HTTPRequest {
+	if len(in) < 2 {
+		return in
+	}
 	seen := map[string]bool{}
 	var out []ir.HTTPRequest
 	for _, r := range in {

@@ -69,24 +69,28 @@ func (c *comparison) hitsOf(q *portQuestions, id ir.Identity) []ir.HTTPRequest {
 	var out []ir.HTTPRequest
 	for i := range q.around.Grants {
 		if g := &q.around.Grants[i]; slices.Contains(g.Sources, id) {
-			out = append(out, c.hit(g))
+			out = append(out, c.hits[g.Name])
 		}
 	}
 	return distinctRequests(out)
 }
 
-// hit is a request that a grant allows.
-func (c *comparison) hit(g *ir.Grant) ir.HTTPRequest {
-	if len(g.HTTP) == 0 {
-		return ir.HTTPRequest{Method: "GET", Path: "/"}
+// hitsOf are requests that the grants allow, by the names of these.
+func hitsOf(m *ir.Mesh) map[string]ir.HTTPRequest {
+	out := make(map[string]ir.HTTPRequest, len(m.Grants))
+	known := map[string]ir.HTTPRequest{} // by the match in words
+	for _, g := range m.Grants {
+		if len(g.HTTP) == 0 {
+			out[g.Name] = ir.HTTPRequest{Method: "GET", Path: "/"}
+			continue
+		}
+		words := matchWords(g.HTTP[0])
+		if _, ok := known[words]; !ok {
+			known[words] = probe.Hit(g.HTTP[0])
+		}
+		out[g.Name] = known[words]
 	}
-	key := matchWords(g.HTTP[0])
-	if known, ok := c.hits.Load(key); ok {
-		return known.(ir.HTTPRequest)
-	}
-	r := probe.Hit(g.HTTP[0])
-	c.hits.Store(key, r)
-	return r
+	return out
 }
 
 func (c *comparison) callers(q *portQuestions) callers {
