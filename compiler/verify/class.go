@@ -49,7 +49,7 @@ func rulesClass(m *rbacv3.RBAC) string {
 
 func managerClass(m *hcmv3.HttpConnectionManager, guards []guard) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "manager %v %v %v", m.NormalizePath.GetValue(), m.MergeSlashes, m.PathWithEscapedSlashesAction)
+	fmt.Fprintf(&b, "manager %v %v %v %v", m.NormalizePath.GetValue(), m.MergeSlashes, m.PathWithEscapedSlashesAction, m.ForwardClientCertDetails)
 	for _, e := range m.EarlyHeaderMutationExtensions {
 		b.WriteString(same(e))
 	}

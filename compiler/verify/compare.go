@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -116,11 +117,18 @@ func (c *comparison) ask(q *portQuestions, r ir.Request) {
 	switch diff := ""; {
 	case err != nil:
 		q.differ(r, "the mesh says "+string(want.Outcome)+", and the configuration cannot be judged: "+err.Error(), want.By)
+	case want.Outcome == ir.Deny && got.Outcome == ir.Deny && want.Status == got.Status && !c.member(r.From):
+		// Whom the mesh refuses before a request is refused by every account alike.
 	default:
 		if diff = want.Disagreement(got); diff != "" {
 			q.differ(r, "the mesh against the configuration: "+diff, want.By, got.By)
 		}
 	}
+}
+
+// member tells whether a client is of the mesh's trust domain, or in plain.
+func (c *comparison) member(id ir.Identity) bool {
+	return id == "" || strings.HasPrefix(string(id), "spiffe://"+c.mesh.Settings.TrustDomain+"/")
 }
 
 // differ keeps a disagreement, about the given names and those around the port.
