@@ -22,6 +22,9 @@ type Options struct {
 	Now time.Time
 	// NoPlan stops before lowering: for who wants findings or the mesh only.
 	NoPlan bool
+	// NoVerify leaves out the comparison of the plan with the mesh. A build never
+	// sets it; tests and benchmarks of the other stages do.
+	NoVerify bool
 }
 
 // Result is what a tree means. All but Plan is there even when there are errors.
@@ -60,6 +63,12 @@ func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.Lis
 			WithEffect("there is no bundle; what was served before stays served").
 			WithHelp("this is a defect of meshc: please report it with the manifests that show it"))
 		return result, files.WithBases(findings).Sorted()
+	}
+	if !opts.NoVerify {
+		if wrong := verified(mesh, plan); len(wrong) > 0 {
+			findings.Add(wrong...)
+			return result, files.WithBases(findings).Sorted()
+		}
 	}
 	result.Plan = plan
 	return result, files.WithBases(findings).Sorted()

@@ -17,6 +17,7 @@ type buildFlags struct {
 	allEnvs bool
 	lockedFlags
 	revision string
+	envoy    string
 }
 
 func newBuildCmd(s streams) *cobra.Command {
@@ -36,7 +37,12 @@ takes its place in one step.
 Equal policy has an equal policy digest, whatever the names and the order of its
 files. The bundle digest also covers positions, inputs, revision and the day of
 the judgement; SOURCE_DATE_EPOCH stands for the clock where builds must be equal
-byte for byte.`,
+byte for byte.
+
+Every build compares the configuration with what the mesh means, request by
+request. With --envoy, an Envoy judges it too, in its validation mode, once for
+each distinct configuration of a proxy; what it took is remembered in the user's
+cache folder.`,
 		Example: `  meshc build examples/01-bookstore -o ./bundle
   meshc build examples/04-kustomize-overlays --all-envs -o ./bundles
   helm template shop | meshc build - -o ./bundle`,
@@ -47,6 +53,7 @@ byte for byte.`,
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "folder `DIR` to write the bundle to")
 	cmd.Flags().BoolVar(&f.allEnvs, "all-envs", false, "build every environment of meshc.yaml, each to DIR/NAME")
 	cmd.Flags().StringVar(&f.revision, "revision", "", "`REVISION` of the sources, written into the manifest")
+	cmd.Flags().StringVar(&f.envoy, "envoy", "", "let the Envoy `BINARY` validate the configuration of every proxy")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		switch {
 		case f.output == "":
@@ -83,6 +90,9 @@ func (f *buildFlags) build(s streams, report *reportFlags, paths []string, env, 
 		return err
 	}
 	c.Findings.Add(f.check(c)...)
+	if err := f.validate(c); err != nil {
+		return err
+	}
 	if err := c.report(s, report); err != nil {
 		return err
 	}
@@ -101,6 +111,32 @@ func (f *buildFlags) build(s streams, report *reportFlags, paths []string, env, 
 	m := b.Manifest
 	fmt.Fprintf(s.Out, "%s: mesh %q, %s, %s, %s\npolicy digest %s\n", dir, m.Mesh,
 		plural(len(b.Mesh.Services), "service"), plural(len(b.Mesh.Grants), "grant"), plural(len(b.Plan.Resources), "resource"), m.PolicyDigest)
+	return nil
+}
+
+// validate shows the configuration of every proxy to an Envoy, and adds what it
+// has against them to the findings.
+func (f *buildFlags) validate(c *compilation) error {
+	if f.envoy == "" || c.Plan == nil {
+		return nil
+	}
+	v, err := newValidator(f.envoy)
+	if err != nil {
+		return usage(fmt.Errorf("--envoy: %w", err))
+	}
+	b, err := c.pack(f.revision)
+	if err != nil {
+		return engine(err)
+	}
+	configs, err := proxyConfigs(b)
+	if err != nil {
+		return engine(err)
+	}
+	refused, err := v.judge(configs)
+	if err != nil {
+		return engine(err)
+	}
+	c.Findings.Add(refused...)
 	return nil
 }
 

@@ -82,7 +82,7 @@ func (c *compilation) report(s streams, report *reportFlags) error {
 		return engine(fmt.Errorf("nothing was compiled: no document of a kind that a mesh reads was found (%s of other kinds)", plural(c.Passed, "document")))
 	}
 	for _, f := range c.Findings {
-		if f.Code == compiler.CodeInternal && err != nil && exitCode(err) == exitFindings {
+		if (f.Code == compiler.CodeInternal || f.Code == compiler.CodeUnfaithful) && err != nil && exitCode(err) == exitFindings {
 			return failed(exitEngine)
 		}
 	}

@@ -37,6 +37,16 @@ Do not serve it. Build the bundle again from its sources.`,
 
 Look at what is in the folder: it is hardly a bundle. If your mesh is really that large, split it.`,
 		"# resources.pack of 5 GiB", "# resources.pack of 60 MiB"),
+	same(Error, "MSH0497", "Envoy refuses the configuration",
+		`With --envoy, meshc build shows the configuration of every proxy to an Envoy in its validation mode. This one refuses it, with the reason that the finding quotes. Nothing is written.
+
+Most often the binary is older than 1.40, the version meshc compiles for: compare it with what your proxies run. If it is not, this is a defect of meshc: please report it with the smallest manifests that show it.`,
+		"meshc build ./manifests -o ./bundle --envoy /opt/envoy-1.20/envoy", "meshc build ./manifests -o ./bundle --envoy /opt/envoy-1.40/envoy"),
+	same(Error, "MSH0498", "the configuration does otherwise than the mesh says",
+		`Every build checks itself: it asks the mesh, and the Envoy configuration made of it, the same requests at the boundaries of every policy (paths that just match and just do not, each header present, absent and doubled, each method and one outside, clients with a grant, without one, without a certificate). The finding shows the smallest request on which the two differ. Nothing of the configuration is written or served.
+
+Nothing is wrong with your manifests. Please report it with the request it shows and the smallest manifests that show it. The exit code is 4.`,
+		"meshc build ./manifests -o ./bundle   # ends with this finding", "meshc version   # say this in the report"),
 	same(Error, "MSH0499", "meshc has a defect",
 		`The manifests were accepted, and what was generated from them failed meshc's own checks: a reference that leads nowhere, or a message that Envoy would refuse. Nothing of it is written or served.
 

@@ -11,6 +11,9 @@ import (
 // deciding names, leaves with their shares. Words do not count. It is empty when
 // they agree.
 func (v Verdict) Disagreement(o Verdict) string {
+	if v.equals(o) {
+		return ""
+	}
 	a, b := v.summary(), o.summary()
 	for i := range max(len(a), len(b)) {
 		switch {
@@ -23,6 +26,16 @@ func (v Verdict) Disagreement(o Verdict) string {
 		}
 	}
 	return ""
+}
+
+// equals is a quick look: true means that the verdicts agree.
+func (v Verdict) equals(o Verdict) bool {
+	return v.Outcome == o.Outcome && v.Status == o.Status && slices.Equal(v.By, o.By) && slices.EqualFunc(v.Leaves, o.Leaves, Leaf.equals)
+}
+
+func (l Leaf) equals(o Leaf) bool {
+	return l.Service == o.Service && l.Account == o.Account && l.Weight == o.Weight &&
+		l.Outcome == o.Outcome && l.Status == o.Status && slices.Equal(l.By, o.By)
 }
 
 // summary is a verdict in comparable lines.

@@ -16,7 +16,12 @@ import (
 // client may call, and picks a leaf) and the server's (which judges it). What a
 // proxy cannot judge for lack of a fact is Unknown, never Allow.
 func Decide(m *Mesh, r Request) Verdict {
-	d := decision{m: m, r: r, seen: r.HTTP}
+	d := decision{m: m, r: r, seen: r.HTTP, near: true}
+	return d.decide()
+}
+
+func (d *decision) decide() Verdict {
+	r := d.r
 	if r.External != "" {
 		return d.external()
 	}
@@ -24,8 +29,8 @@ func Decide(m *Mesh, r Request) Verdict {
 	if v != nil {
 		return *v
 	}
-	if r.From != "" && !m.knows(r.From) {
-		return m.stranger(r.From)
+	if r.From != "" && !d.m.knows(r.From) {
+		return d.m.stranger(r.From)
 	}
 	if r.From == "" || r.Direct {
 		return d.past(svc, port)
@@ -42,6 +47,10 @@ type decision struct {
 	seen *HTTPRequest
 	// bytes: the proxy that holds the request reads no HTTP, and answers none.
 	bytes bool
+	// near: sentences on grants that came close are wanted.
+	near bool
+	// expressions are kept from request to request; nil keeps none.
+	expressions *expressions
 }
 
 // knows tells whether the mesh names an identity anywhere.

@@ -2,7 +2,6 @@ package ir
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -159,7 +158,7 @@ func (d *decision) matches(m Match) string {
 	if len(m.Methods) > 0 && !slices.Contains(m.Methods, "*") && !slices.Contains(m.Methods, d.seen.Method) {
 		return fmt.Sprintf("method %s is none of %s", d.seen.Method, strings.Join(m.Methods, ", "))
 	}
-	if path := WithoutQuery(d.seen.Path); m.Path != "" && !found(`\A(?:`+m.Path+`)\z`, path) {
+	if path := WithoutQuery(d.seen.Path); m.Path != "" && !d.expressions.found(`\A(?:`+m.Path+`)\z`, path) {
 		return fmt.Sprintf("path %s does not match %s", path, written(m.Path))
 	}
 	for _, h := range m.Headers {
@@ -178,7 +177,7 @@ func (d *decision) headerMatches(h HeaderMatch) string {
 	seen := d.r
 	seen.HTTP = d.seen
 	lines := seen.Lines(h.Name)
-	if slices.ContainsFunc(lines, func(line string) bool { return found(expr, line) }) {
+	if slices.ContainsFunc(lines, func(line string) bool { return d.expressions.found(expr, line) }) {
 		return ""
 	}
 	name := h.Name
@@ -189,10 +188,4 @@ func (d *decision) headerMatches(h HeaderMatch) string {
 		return fmt.Sprintf("header %s is missing (it must match %s)", name, h.Regex)
 	}
 	return fmt.Sprintf("header %s is %s, which does not match %s", name, strings.Join(lines, " and "), h.Regex)
-}
-
-// found searches; an expression that does not compile matches nothing.
-func found(expr, s string) bool {
-	re, err := regexp.Compile(expr)
-	return err == nil && re.MatchString(s)
 }

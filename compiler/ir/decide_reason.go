@@ -28,6 +28,9 @@ func (d *decision) ungranted(svc *Service, port *Port, branches []branch) string
 
 // nearMisses are the grants that come close on any leaf.
 func (d *decision) nearMisses(svc *Service, port *Port, branches []branch) []string {
+	if !d.near {
+		return nil
+	}
 	var out []string
 	for _, b := range branches {
 		for _, sh := range b.shares {
@@ -63,6 +66,9 @@ func (d *decision) hasOwnGrant(leaf Leaf, port *Port) bool {
 // nearLeaf are sentences on the grants that almost let the request in, the
 // nearest first: other requests of this client, other ports, other clients.
 func (d *decision) nearLeaf(leaf Leaf, port *Port) []string {
+	if !d.near {
+		return nil
+	}
 	var requests, ports, clients []string
 	for i := range d.m.Grants {
 		g := &d.m.Grants[i]

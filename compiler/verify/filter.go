@@ -126,7 +126,10 @@ type states []state
 
 func (s states) handle(_ *Proxy, r *request, by []string) (*answer, []string, error) {
 	for _, v := range s {
-		r.state[v.key] = r.env[v.variable]
+		if r.state == nil {
+			r.state = map[string]string{}
+		}
+		r.state[v.key] = r.variable(v.variable)
 	}
 	return nil, by, nil
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -24,6 +26,7 @@ type manager struct {
 	routes     *routes // the routes themselves
 	guards     []guard // RBAC filters in order
 	replies    []mapper
+	class      string
 }
 
 type guard struct {
@@ -67,10 +70,14 @@ func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
 		return nil, err
 	}
 	for _, u := range m.UpgradeConfigs {
-		if strings.EqualFold(u.GetUpgradeType(), "CONNECT") {
-			return nil, errors.New("CONNECT that is carried is not understood")
+		if err := only(u, "upgrade_type"); err != nil {
+			return nil, err
+		}
+		if !strings.EqualFold(u.GetUpgradeType(), "websocket") {
+			return nil, fmt.Errorf("an upgrade to %s that is carried is not understood", u.GetUpgradeType())
 		}
 	}
+	out.class = managerClass(m, out.guards)
 	out.replies, err = newMappers(m.LocalReplyConfig)
 	return out, err
 }
@@ -181,7 +188,12 @@ func (m *manager) handle(p *Proxy, r *request, by []string) (*answer, []string, 
 }
 
 // routes is a route table; only the virtual host for every authority is understood.
-type routes struct{ routes []*route }
+type routes struct {
+	routes []*route
+	class  string
+	names  people
+	from   []proto.Message // what tells requests apart
+}
 
 type route struct {
 	name    string
@@ -212,5 +224,17 @@ func newRoutes(m *routev3.RouteConfiguration) (*routes, error) {
 		return nil, inside(err, "routes %s", m.Name)
 	}
 	list, err := each(host.Routes, newRoute)
-	return &routes{list}, inside(err, "routes %s", m.Name)
+	if err != nil {
+		return nil, inside(err, "routes %s", m.Name)
+	}
+	out := &routes{routes: list}
+	for i, to := range list {
+		out.class += routeClass(host.Routes[i], to)
+		out.from = append(out.from, host.Routes[i].Match)
+		for _, name := range slices.Sorted(maps.Keys(to.guards)) {
+			out.names = append(out.names, to.guards[name].names...)
+			out.from = append(out.from, to.guards[name].from...)
+		}
+	}
+	return out, nil
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -16,6 +17,7 @@ type Mesh struct {
 	plan   *ir.Plan
 	ranges []netip.Prefix
 	at     map[string]int           // name of a cluster to its index in plan.Clusters
+	backs  map[ir.Identity][]int    // indices of the identity's roles
 	scopes []func() (*scope, error) // by index
 	roles  []func() (*Workload, error)
 	parts  parts
@@ -28,7 +30,10 @@ func New(plan *ir.Plan, ranges ...netip.Prefix) (*Mesh, error) {
 	if err := checkRefs(plan); err != nil {
 		return nil, err
 	}
-	m := &Mesh{plan: plan, ranges: append([]netip.Prefix{meshRange}, ranges...), at: map[string]int{}, parts: newParts(plan)}
+	m := &Mesh{plan: plan, ranges: append([]netip.Prefix{meshRange}, ranges...), at: map[string]int{}, backs: map[ir.Identity][]int{}, parts: newParts(plan)}
+	for i := range plan.Roles {
+		m.backs[plan.Roles[i].Identity] = append(m.backs[plan.Roles[i].Identity], i)
+	}
 	for i, c := range plan.Clusters {
 		m.at[plan.Resources[c.Resource].Name] = i
 	}
@@ -152,21 +157,21 @@ func (m *Mesh) past(cluster int, r ir.Request) (ir.Verdict, error) {
 
 // client is the proxy of an identity, or why there is none.
 func (m *Mesh) client(id ir.Identity) (*Proxy, *scope, *ir.Verdict, error) {
-	i, ok := slices.BinarySearchFunc(m.plan.Identities, id, func(p ir.IdentityPlan, id ir.Identity) int {
-		switch {
-		case p.Identity < id:
-			return -1
-		case p.Identity > id:
-			return 1
-		}
-		return 0
-	})
+	own, ok := m.identity(id)
 	if !ok {
 		return nil, nil, &ir.Verdict{Outcome: ir.Unknown, Reason: fmt.Sprintf("the plan has nothing for %q", id.Short())}, nil
 	}
-	sc, err := m.scopes[m.plan.Identities[i].Scope]()
+	sc, err := m.scopes[own.Scope]()
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	return &Proxy{identity: id, listeners: []*listener{sc.virtual}, sent: sc}, sc, nil, nil
+}
+
+func (m *Mesh) identity(id ir.Identity) (ir.IdentityPlan, bool) {
+	i, ok := slices.BinarySearchFunc(m.plan.Identities, id, func(p ir.IdentityPlan, id ir.Identity) int { return cmp.Compare(p.Identity, id) })
+	if !ok {
+		return ir.IdentityPlan{}, false
+	}
+	return m.plan.Identities[i], true
 }

@@ -75,12 +75,8 @@ func (m *Mesh) workload(addr netip.Addr) (*Workload, error) {
 func (m *Mesh) endpoints(cluster int) []netip.AddrPort {
 	c := &m.plan.Clusters[cluster]
 	var out []netip.AddrPort
-	for i := range m.plan.Roles {
-		role := &m.plan.Roles[i]
-		if !slices.Contains(c.Accounts, role.Identity) {
-			continue
-		}
-		for j, p := range role.Ports {
+	for _, i := range m.backing(c) {
+		for j, p := range m.plan.Roles[i].Ports {
 			if slices.Contains(p.Services, c.Port) {
 				out = append(out, netip.AddrPortFrom(placeholder(baseRole, i), targetPort(p, j)))
 			}
@@ -92,6 +88,16 @@ func (m *Mesh) endpoints(cluster int) []netip.AddrPort {
 		}
 	}
 	return out
+}
+
+// backing are the roles of a cluster's accounts, in order.
+func (m *Mesh) backing(c *ir.Cluster) []int {
+	var out []int
+	for _, id := range c.Accounts {
+		out = append(out, m.backs[id]...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func targetPort(p ir.InboundPlan, index int) uint16 {

@@ -31,9 +31,7 @@ func Call(client *Proxy, net Network, to netip.AddrPort, ask ir.Request) (ir.Ver
 	if err != nil {
 		return ir.Verdict{}, err
 	}
-	r := &request{to: to, ask: ask, http: ask.HTTP, env: map[string]string{
-		"MESHC_SNI": client.identity.SNI(), "MESHC_IDENTITY": client.identity.Short(),
-	}}
+	r := &request{to: to, ask: ask, http: ask.HTTP, from: client.identity}
 	c, err := l.pick(r)
 	if err != nil {
 		return ir.Verdict{}, err

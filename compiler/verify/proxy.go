@@ -99,7 +99,7 @@ func (p *Proxy) bound(port uint16) *listener {
 
 // run leads a request through a chain's filters.
 func (c *chain) run(p *Proxy, r *request) (*answer, error) {
-	r.state = map[string]string{}
+	r.state = nil
 	var by []string
 	for _, f := range c.filters {
 		a, names, err := f.handle(p, r, by)

@@ -10,6 +10,7 @@ import (
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -18,6 +19,9 @@ import (
 type rbac struct {
 	rules, shadow *rules
 	prefix        string // of the enforced rules' metadata
+	class         string
+	names         people
+	from          []proto.Message // what it was read of
 }
 
 // rules are policies in order of name, as Envoy tries them.
@@ -83,7 +87,11 @@ func newRBAC(enforced, observed *rbacv3.RBAC, prefix string) (*rbac, error) {
 		return nil, err
 	}
 	shadow, err := newRules(observed)
-	return &rbac{rules: r, shadow: shadow, prefix: prefix}, inside(err, "shadow")
+	return &rbac{
+		rules: r, shadow: shadow, prefix: prefix,
+		class: rulesClass(enforced) + " shadow " + rulesClass(observed),
+		names: peopleOf(enforced, observed), from: []proto.Message{enforced, observed},
+	}, inside(err, "shadow")
 }
 
 func newRules(m *rbacv3.RBAC) (*rules, error) {

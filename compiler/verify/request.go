@@ -16,7 +16,7 @@ type request struct {
 	peer ir.Identity    // of the certificate that the chain has accepted
 	ask  ir.Request     // as the client sends it
 	http *ir.HTTPRequest
-	env  map[string]string // of the proxy's process
+	from ir.Identity // of the proxy, where it is the client's
 	// state is what filters said for the upstream connection.
 	state map[string]string
 }
@@ -74,3 +74,16 @@ type share struct {
 }
 
 func closed(reason string) *answer { return &answer{reason: reason} }
+
+// variable is what the proxy's process has in its environment.
+func (r *request) variable(name string) string {
+	switch {
+	case r.from == "":
+		return ""
+	case name == "MESHC_SNI":
+		return r.from.SNI()
+	case name == "MESHC_IDENTITY":
+		return r.from.Short()
+	}
+	return ""
+}

@@ -148,8 +148,8 @@ func (m *Mesh) newWorkload(role *ir.RolePlan) (*Workload, error) {
 		m.name(s.routes, p.Route)
 		m.name(s.extensions, p.Extension)
 	}
-	for _, sc := range m.plan.Scopes {
-		m.name(s.clusters, sc.Extra...)
+	if of, ok := m.identity(role.Identity); ok {
+		m.name(s.clusters, m.plan.Scopes[of.Scope].Extra...)
 	}
 	return &Workload{Identity: role.Identity, Proxy: &Proxy{identity: role.Identity, listeners: []*listener{&l}, sent: s}}, nil
 }

@@ -20,12 +20,16 @@ func fullRegex(m *matcherv3.RegexMatcher) (test, error) {
 	if err := only(m, "regex", "google_re2"); err != nil {
 		return nil, err
 	}
-	re, err := regexp.Compile(`\A(?:` + m.Regex + `)\z`)
-	if err != nil {
-		return nil, err
-	}
-	return re.MatchString, nil
+	return readRegexes.get(m.Regex, func() (test, error) {
+		re, err := regexp.Compile(`\A(?:` + m.Regex + `)\z`)
+		if err != nil {
+			return nil, err
+		}
+		return re.MatchString, nil
+	})
 }
+
+var readRegexes memo[test]
 
 func stringMatcher(m *matcherv3.StringMatcher) (test, error) {
 	if m == nil {

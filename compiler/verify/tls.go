@@ -6,6 +6,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -14,7 +15,9 @@ import (
 type tlsContext struct {
 	// accepts judges the URI SAN of the peer's certificate; the certificate is
 	// always checked against the roots too.
-	accepts  test
+	accepts test
+	// names are what accepts names; none: any certificate.
+	names    people
 	required bool // the server demands a certificate
 	presents bool // it has a certificate of its own
 	alpn     []string
@@ -29,7 +32,14 @@ func newTLS(m *corev3.TransportSocket) (*tlsContext, error) {
 	if err := only(m, "name", "typed_config"); err != nil {
 		return nil, err
 	}
-	config, err := unpack(m.GetTypedConfig())
+	a := m.GetTypedConfig()
+	return readContexts.get(a.GetTypeUrl()+string(a.GetValue()), func() (*tlsContext, error) { return newContext(a) })
+}
+
+var readContexts memo[*tlsContext]
+
+func newContext(a *anypb.Any) (*tlsContext, error) {
+	config, err := unpack(a)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +90,9 @@ func commonTLS(m *tlsv3.CommonTlsContext) (*tlsContext, error) {
 	}
 	var err error
 	t.accepts, err = subjectAltNames(combined.DefaultValidationContext)
+	for _, n := range combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames() {
+		t.names.add(n.GetMatcher())
+	}
 	return t, err
 }
 

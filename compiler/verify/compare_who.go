@@ -1,0 +1,156 @@
+package verify
+
+import (
+	"slices"
+
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/verify/probe"
+)
+
+// callers are who is asked about at a service port.
+type callers struct {
+	named []ir.Identity // by a grant around it
+	// others of the mesh: those that only the configuration names, those whose
+	// listing differs, and one of each kind of the rest.
+	others []ir.Identity
+	// strangers have certificates and no account; they dial past the proxy.
+	strangers []ir.Identity
+}
+
+// askWho asks for every client that the port's policy or its configuration
+// tells apart whether it may call, with a request that each grant allows.
+func (c *comparison) askWho(q *portQuestions) {
+	who := c.callers(q)
+	q.others = who.others
+	q.around.Identities = slices.Concat(who.named, who.others, who.strangers)
+	slices.Sort(q.around.Identities)
+	q.around.Identities = slices.Compact(q.around.Identities)
+	for i, id := range who.named {
+		for _, http := range q.requests(c.hitsOf(q, id), i == 0) {
+			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http})
+		}
+	}
+	for _, id := range who.others {
+		for _, http := range q.requests(q.hits, false) {
+			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http})
+			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http, Direct: true})
+		}
+	}
+	for _, id := range who.strangers {
+		for _, http := range q.requests(q.hits, false) {
+			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http, Direct: true})
+		}
+	}
+	for _, http := range q.requests(q.hits, true) {
+		c.ask(q, ir.Request{To: q.id, HTTP: http})
+	}
+}
+
+// requests are the hits on an HTTP port, and raw bytes on any other; the wrong
+// kind for the port is asked once.
+func (q *portQuestions) requests(hits []ir.HTTPRequest, wrong bool) []*ir.HTTPRequest {
+	var out []*ir.HTTPRequest
+	if q.port.Protocol.IsHTTP() {
+		for i := range hits {
+			out = append(out, &hits[i])
+		}
+	}
+	if wrong || !q.port.Protocol.IsHTTP() {
+		out = append(out, nil)
+	}
+	if wrong && !q.port.Protocol.IsHTTP() {
+		out = append(out, &ir.HTTPRequest{Method: "GET", Path: "/"})
+	}
+	return out
+}
+
+// hitsOf are the hits of the grants that name a client.
+func (c *comparison) hitsOf(q *portQuestions, id ir.Identity) []ir.HTTPRequest {
+	var out []ir.HTTPRequest
+	for i := range q.around.Grants {
+		if g := &q.around.Grants[i]; slices.Contains(g.Sources, id) {
+			out = append(out, c.hits[g.Name])
+		}
+	}
+	return distinctRequests(out)
+}
+
+// hitsOf are requests that the grants allow, by the names of these.
+func hitsOf(m *ir.Mesh) map[string]ir.HTTPRequest {
+	out := make(map[string]ir.HTTPRequest, len(m.Grants))
+	known := map[string]ir.HTTPRequest{} // by the match in words
+	for _, g := range m.Grants {
+		if len(g.HTTP) == 0 {
+			out[g.Name] = ir.HTTPRequest{Method: "GET", Path: "/"}
+			continue
+		}
+		words := matchWords(g.HTTP[0])
+		if _, ok := known[words]; !ok {
+			known[words] = probe.Hit(g.HTTP[0])
+		}
+		out[g.Name] = known[words]
+	}
+	return out
+}
+
+func (c *comparison) callers(q *portQuestions) callers {
+	out := callers{named: namedBy(q.around)}
+	seen := map[ir.Identity]bool{}
+	for _, id := range out.named {
+		seen[id] = true
+	}
+	td := q.around.Settings.TrustDomain
+	out.strangers = []ir.Identity{ir.NewIdentity(td, "meshc-nowhere", "nobody"), ir.NewIdentity(td+"x", "meshc-nowhere", "nobody")}
+	if len(out.named) > 0 {
+		out.strangers = append(out.strangers, out.named[0]+"x")
+	}
+	for _, id := range c.mentioned(q) {
+		if !seen[id] {
+			seen[id] = true
+			out.strangers = append(out.strangers, id)
+		}
+	}
+	for _, id := range append(c.listing(q, seen), c.kinds(q, seen)...) {
+		if !seen[id] {
+			seen[id] = true
+			out.others = append(out.others, id)
+		}
+	}
+	return out
+}
+
+// namedBy are the sources of the grants around a port, sorted.
+func namedBy(around *ir.Mesh) []ir.Identity {
+	var out []ir.Identity
+	for _, g := range around.Grants {
+		out = append(out, g.Sources...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// mentioned are identities that the configuration behind a port names.
+func (c *comparison) mentioned(q *portQuestions) []ir.Identity {
+	var out people
+	for _, p := range q.behind {
+		for _, ch := range p.chains {
+			out = append(out, ch.people()...)
+		}
+		out = append(out, p.names...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (c *chain) people() people {
+	var out people
+	if c.tls != nil {
+		out = append(out, c.tls.names...)
+	}
+	for _, f := range c.filters {
+		if r, ok := f.(*rbac); ok {
+			out = append(out, r.names...)
+		}
+	}
+	return out
+}
