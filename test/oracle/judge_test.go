@@ -50,7 +50,9 @@ func reached(e lab.Entry) bool {
 	if e.Kind == "tcp" {
 		return e.Upstream != "" && (e.BytesIn > 0 || e.BytesOut > 0)
 	}
-	return e.Details == "via_upstream"
+	// A workload that resets what it cannot read has been reached too: Go's servers
+	// do so with "/%".
+	return e.Details == "via_upstream" || strings.HasPrefix(e.Details, "upstream_reset_before_response_started{protocol_error")
 }
 
 // cause is the object that the proxy names.
@@ -123,6 +125,9 @@ func (c *court) seen(q question, s sight) seen {
 	if len(s.answers) > 0 {
 		out.status = s.answers[0].status
 		c.answered(&out, s.answers[0].workload)
+	}
+	if to, ok := c.mesh.Service(out.leaf); ok && to.Outside && reached(*s.client) {
+		out.reached, out.by = true, ir.ByEgress
 	}
 	for _, e := range s.servers {
 		out.account = c.accountOf(e.Pod)
