@@ -36,7 +36,10 @@ func newProxyBootstrapCmd(s streams) *cobra.Command {
 envoy.json (its bootstrap), secrets.json (where its credential is) and envoy.env
 (the environment it needs). Start it with
 
-    env $(cat DIR/envoy.env) envoy --config-path DIR/envoy.json
+    env $(cat DIR/envoy.env) envoy --config-path DIR/envoy.json --drain-time-s 10
+
+where 10 is the mesh's tcpDrain in seconds: how long connections of a TCP grant that
+was removed live on.
 
 The control plane's authority is pinned by --ca; a token is never sent to anybody
 else. The token file may be replaced by rename at any time, as meshc token renew does.`,
@@ -114,6 +117,6 @@ func (f *proxyFlags) write(s streams, dir string, o bootstrap.Options) error {
 			return input(err)
 		}
 	}
-	fmt.Fprintf(s.Err, "start it with: env $(cat %s) envoy --config-path %s\n", filepath.Join(dir, "envoy.env"), filepath.Join(dir, "envoy.json"))
+	fmt.Fprintf(s.Err, "start it with: env $(cat %s) envoy --config-path %s --drain-time-s 10\n", filepath.Join(dir, "envoy.env"), filepath.Join(dir, "envoy.json"))
 	return nil
 }
