@@ -8,6 +8,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -194,4 +195,27 @@ func TestWholeStateThatIsRefusedIsNotRepeated(t *testing.T) {
 	w.ask(link.Cluster, back)
 	w.ask(link.Endpoint, nil, "shop/a:18080")
 	w.next(link.Endpoint) // and not one more response of clusters
+}
+
+// Two subscriptions in a row, the second before the first was answered, as Envoy
+// sends them for the two secrets of a cluster: both are answered. A lost answer
+// leaves the cluster warming, and everything behind it, for ever.
+func TestHastySubscriptionsAreAllAnswered(t *testing.T) {
+	c := served(t)
+	for range 20 {
+		w := c.connectWhole("shop/buyer", "shop/buyer-0")
+		w.ask(link.Secret, nil, "roots")
+		w.ask(link.Secret, nil, "roots", "identity")
+		got := map[string]bool{}
+		for len(got) < 2 {
+			r := w.next(link.Secret)
+			for _, a := range r.GetResources() {
+				var s tlsv3.Secret
+				must(t, a.UnmarshalTo(&s))
+				got[s.GetName()] = true
+			}
+			w.ask(link.Secret, r, "roots", "identity")
+		}
+		must(t, w.stream.CloseSend())
+	}
 }

@@ -45,10 +45,28 @@ func (w *wholeStream) send(p cache.Push) bool {
 	for _, r := range p.Resources {
 		resp.Resources = append(resp.Resources, r.Any)
 	}
-	watch.responses <- &gcp.PassthroughResponse{Request: watch.request, DiscoveryResponse: resp, ReturnedResources: map[string]string{}}
-	delete(w.watches, p.Type)
 	w.pushes[resp] = p
+	w.hand(p.Type, watch, resp)
 	return true
+}
+
+// hand gives a watch its one response. The caller holds the lock.
+func (w *wholeStream) hand(t link.Type, watch *wholeWatch, resp *discovery.DiscoveryResponse) {
+	watch.responses <- &gcp.PassthroughResponse{Request: watch.request, DiscoveryResponse: resp, ReturnedResources: map[string]string{}}
+	delete(w.watches, t)
+}
+
+// handAgain gives a new watch what its predecessor was handed and lost: the
+// server closes a watch at the next request, be its response taken or not. It
+// runs where responses are taken, so one that is still noted was not. The caller
+// holds the lock.
+func (w *wholeStream) handAgain(t link.Type, watch *wholeWatch) {
+	for resp, p := range w.pushes {
+		if p.Type == t {
+			w.hand(t, watch, resp)
+			return // a watch takes one response, so there is one at most
+		}
+	}
 }
 
 // CreateWatch is called after every request that is not stale.
@@ -61,6 +79,7 @@ func (w *wholeStream) CreateWatch(req *gcp.Request, _ gcp.Subscription, ch chan 
 	w.mu.Lock()
 	w.watches[t] = watch
 	again := w.again[t]
+	w.handAgain(t, watch)
 	w.mu.Unlock()
 	have := ""
 	if req.GetResponseNonce() == "" {
