@@ -47,6 +47,7 @@ type Request struct {
 type Result struct {
 	ID       string
 	Local    string // the client's own address and port
+	Remote   string // the address and port that was dialled
 	Status   int    // of HTTP kinds
 	Headers  map[string][]string
 	Body     string // at most 64 KiB; of TCP kinds what the server sent

@@ -26,7 +26,7 @@ func (w *worker) sendHTTP1(ctx context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Local: c.LocalAddr().String()}
+	result := Result{Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String()}
 	if _, err := io.WriteString(c, http1Text(r)); err != nil {
 		c.Close()
 		return result, err

@@ -57,7 +57,7 @@ func recordingDial(r Request, result *Result) func(context.Context, string, stri
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		c, err := dial(ctx, r)
 		if err == nil {
-			result.Local = c.LocalAddr().String()
+			result.Local, result.Remote = c.LocalAddr().String(), c.RemoteAddr().String()
 		}
 		return c, err
 	}

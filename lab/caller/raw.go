@@ -29,7 +29,7 @@ func sendRaw(ctx context.Context, r Request) (Result, error) {
 		return Result{}, err
 	}
 	defer c.Close()
-	result := Result{Local: c.LocalAddr().String()}
+	result := Result{Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String()}
 	if _, err := c.Write(r.Bytes); err != nil {
 		return result, err
 	}
@@ -57,7 +57,7 @@ func sendFrames(ctx context.Context, r Request) (Result, error) {
 		return Result{}, err
 	}
 	defer c.Close()
-	result := Result{Local: c.LocalAddr().String(), Headers: map[string][]string{}}
+	result := Result{Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String(), Headers: map[string][]string{}}
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
 		return result, err
 	}

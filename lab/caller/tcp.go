@@ -21,7 +21,7 @@ func sendTCP(ctx context.Context, r Request) (Result, error) {
 		return Result{}, err
 	}
 	defer c.Close()
-	result := Result{Local: c.LocalAddr().String()}
+	result := Result{Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String()}
 	if r.Kind == TCP {
 		body := r.Body
 		if body == "" {

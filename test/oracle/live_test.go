@@ -99,10 +99,13 @@ func (c *court) ask(questions []question) ([]sight, []lab.Entry, error) {
 	return sights, entries, nil
 }
 
+// idPrefix begins the id of every question.
+const idPrefix = "oracle-"
+
 // address completes a question: an id, where it is dialled, its certificate.
 func (c *court) address(q *question) (*lab.Pod, error) {
 	c.asked++
-	q.ID = fmt.Sprintf("oracle-%d-", c.asked)
+	q.ID = fmt.Sprintf("%s%d-", idPrefix, c.asked)
 	wire := &q.Wire
 	wire.ID = q.ID
 	wire.Bytes = bytes.ReplaceAll(wire.Bytes, []byte(marker), []byte(q.ID))
@@ -142,14 +145,13 @@ func look(from *lab.Pod, q question, r caller.Result, entries []lab.Entry) sight
 	ids := []string{q.ID}
 	for _, e := range entries {
 		// Where the request's own id is not read its proxy has made one.
-		if e.Side == "outbound" && e.Pod == from.ID() && e.From == r.Local && q.Wire.Kind != caller.HTTP1 && e.RequestID != "" {
+		if e.Side == "outbound" && e.Pod == from.ID() && q.carriedBy(e, r) && e.RequestID != "" {
 			ids = append(ids, e.RequestID)
 		}
 	}
 	for i, e := range entries {
 		named := slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(e.RequestID, id) })
-		// A connection that serves one question only is as good as its name.
-		same := e.From == r.Local && q.Wire.Kind != caller.HTTP1
+		same := q.carriedBy(e, r)
 		switch {
 		case e.Side == "outbound" && e.Pod == from.ID() && (named || same):
 			s.client = &entries[i]
@@ -160,6 +162,17 @@ func look(from *lab.Pod, q question, r caller.Result, entries []lab.Entry) sight
 		}
 	}
 	return s
+}
+
+// carriedBy tells whether an entry is of the connection that the question was sent
+// on, where a connection serves one question only. Both of its ends count: a kernel
+// gives one local port to connections to two places at a time. And an entry that
+// names another question is that one's, whatever its connection was.
+func (q question) carriedBy(e lab.Entry, r caller.Result) bool {
+	if q.Wire.Kind == caller.HTTP1 || e.From != r.Local || e.Local != r.Remote {
+		return false
+	}
+	return !strings.HasPrefix(e.RequestID, idPrefix) || strings.HasPrefix(e.RequestID, q.ID)
 }
 
 // answers reads the HTTP answers of a result, those on the way (1xx) left out.
