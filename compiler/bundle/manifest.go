@@ -44,6 +44,7 @@ type Manifest struct {
 
 	Environment string        `json:"environment,omitempty"`
 	Revision    string        `json:"revision,omitempty"` // of the sources, as the builder names it
+	Epoch       int64         `json:"epoch,omitempty"`    // grows from bundle to bundle of a mesh; 0: unordered
 	Judged      string        `json:"judged,omitempty"`   // the day of the judgement, YYYY-MM-DD
 	Lock        ir.LockHeader `json:"lock,omitzero"`
 	Inputs      []File        `json:"inputs,omitempty"` // by path

@@ -26,6 +26,9 @@ func limit(name string) int64 {
 	case PackFile:
 		return maxPack
 	}
+	if _, ok := signatureName(name); ok {
+		return maxSignature
+	}
 	return maxFile
 }
 
@@ -91,6 +94,13 @@ func readFiles(root *os.Root) (map[string][]byte, diag.List, error) {
 			files[name] = content
 		}
 	}
+	finding, err := readSignatures(root, files)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case finding != nil:
+		return nil, diag.List{*finding}, nil
+	}
 	return files, nil, nil
 }
 
@@ -113,8 +123,7 @@ func readFile(root *os.Root, name string) ([]byte, *diag.Finding, error) {
 		return nil, &f, nil
 	}
 	if info.Size() > limit(name) {
-		f := diag.New("MSH0407", diag.Span{File: name}, "%q has %d bytes; at most %d are read", name, info.Size(), limit(name)).
-			WithEffect("the bundle is not loaded; what was served before stays served")
+		f := tooLarge(name, info.Size(), limit(name))
 		return nil, &f, nil
 	}
 	file, err := root.Open(name)

@@ -23,6 +23,7 @@ type Input struct {
 	Findings    diag.List
 	Environment string
 	Revision    string
+	Epoch       int64  // of the sources; 0: unordered
 	Judged      string // YYYY-MM-DD
 	Lock        ir.LockHeader
 	Inputs      []File
@@ -55,7 +56,7 @@ func Pack(in Input) (*Bundle, error) {
 	}
 	b.Manifest = Manifest{
 		Format: Current, Requires: slices.Sorted(slices.Values(features)), Mesh: in.Mesh.Settings.Name,
-		Environment: in.Environment, Revision: in.Revision, Judged: in.Judged, Lock: in.Lock,
+		Environment: in.Environment, Revision: in.Revision, Epoch: in.Epoch, Judged: in.Judged, Lock: in.Lock,
 		Inputs: slices.SortedFunc(slices.Values(in.Inputs), compareFiles),
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.files)) {

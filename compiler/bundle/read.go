@@ -28,6 +28,9 @@ func FromFiles(files map[string][]byte) (*Bundle, diag.List) {
 	if f := b.readContent(files, mesh); f != nil {
 		return nil, diag.List{*f}
 	}
+	if f := b.takeSignatures(files); f != nil {
+		return nil, diag.List{*f}
+	}
 	return b, nil
 }
 
@@ -57,6 +60,9 @@ func (b *Bundle) readManifest(files map[string][]byte) diag.List {
 	}
 	if !sealed(raw, m.BundleDigest) {
 		return diag.List{damaged(ManifestFile, 0, "does not have the bundle digest it names")}
+	}
+	if m.Epoch < 0 {
+		return diag.List{*malformed(ManifestFile, 0, fmt.Sprintf("epoch %d is below 0", m.Epoch))}
 	}
 	b.files[ManifestFile] = raw
 	return nil

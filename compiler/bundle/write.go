@@ -86,8 +86,19 @@ func fill(dir string, b *Bundle) error {
 	if err := os.Chmod(dir, 0o755); err != nil { // MkdirTemp's is for its owner only
 		return err
 	}
+	signatures := filepath.Join(dir, SignaturesDir)
+	if len(b.Signatures()) > 0 {
+		if err := os.Mkdir(signatures, 0o755); err != nil {
+			return err
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(b.files)) {
 		if err := writeSynced(filepath.Join(dir, name), b.files[name]); err != nil {
+			return err
+		}
+	}
+	if len(b.Signatures()) > 0 {
+		if err := syncFolder(signatures); err != nil {
 			return err
 		}
 	}

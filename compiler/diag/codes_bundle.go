@@ -37,6 +37,46 @@ Do not serve it. Build the bundle again from its sources.`,
 
 Look at what is in the folder: it is hardly a bundle. If your mesh is really that large, split it.`,
 		"# resources.pack of 5 GiB", "# resources.pack of 60 MiB"),
+	same(Error, "MSH0408", "the bundle is not signed",
+		`The server was started with --trust, or "meshc verify" with --key, and the folder "signatures" of the bundle is empty or missing. Anybody could have made such a bundle, so nothing of it is taken, and what was served stays served.
+
+Sign the bundle where it is built: "meshc build --sign KEY". A copy must take the folder "signatures" along.`,
+		"meshc build ./manifests -o ./bundle", "meshc build ./manifests -o ./bundle --sign mesh.key"),
+	same(Error, "MSH0409", "the bundle is signed by nobody who is trusted",
+		`The bundle has signatures, and none is by a key that was named with --trust or --key. The finding names the keys on both sides by the first digits of their ID, which is the SHA-256 of the public key (PKIX, DER).
+
+Sign with a key that is trusted. If the key that signed should be trusted, add its public half to the file or folder of --trust; the server looks again by itself.`,
+		"meshc verify ./bundle --key old.pub", "meshc verify ./bundle --key mesh.pub"),
+	same(Error, "MSH0410", "a signature of the bundle does not fit",
+		`A signature is by a trusted key, by its name at least, but not for this bundle: it was altered, or made for another bundle and copied here, or it signs something else than a bundle. A file in "signatures" that is no DSSE envelope is told the same way.
+
+If the bundle was copied in parts, copy it whole. Otherwise somebody tampered with it: build and sign it again, and find out who could write to where it lay.`,
+		"cp old/signatures/* new/signatures/", "meshc build ./manifests -o ./new --sign mesh.key"),
+	same(Error, "MSH0411", "a public key cannot be used",
+		`Trusted keys are PEM files with "PUBLIC KEY" blocks (PKIX): ed25519, or ECDSA on the curve P-256. This file holds something else, or a block of it is damaged. While one of the files is wrong, no bundle is taken at all: a set of keys that was broken must not pass for a smaller one.
+
+Write the public half of the signing key there; hidden files and folders in the folder are passed over.`,
+		"cp mesh.key keys/   # a private key", "openssl pkey -in mesh.key -pubout -out keys/mesh.pub"),
+	same(Error, "MSH0412", "the bundle is older than what is served",
+		`A bundle has an epoch that only grows: the time of the commit it was built from, or what "meshc build --epoch" says. This one's is smaller than that of the bundle that is served, so it is an old one that came back: by a mistake of a pipeline, or by somebody who wants an old hole open again. An epoch of 0 is of no order and counts as the oldest. The server remembers over restarts.
+
+If you do mean to go back, start the server with "--rollback DIGEST", the policy digest of the older bundle. Otherwise build it again from the newest commit, or with a larger --epoch.`,
+		"meshc build ./manifests -o ./bundle --epoch 41   # after 42 was served", "meshc build ./manifests -o ./bundle --epoch 43"),
+	same(Error, "MSH0413", "going back would open access again",
+		`The older bundle that --rollback names allows what the served one does not. The finding lists it. Policy is often narrowed to close a hole, and going back would open it again, so it takes a second word.
+
+If that is meant, start the server with --allow-widen too. If not, roll forward: revert the one change that was wrong, and build a new bundle.`,
+		"meshc serve --rollback sha256:1f0c...   # allows more than what is served", "meshc serve --rollback sha256:1f0c... --allow-widen"),
+	same(Error, "MSH0414", "the archive cannot be unpacked as a bundle",
+		`A bundle in a registry is one layer: a tar archive, compressed by gzip, with the files of the bundle's folder. This one holds what no such archive does: a name that leads out of the folder, a link or a device, a file twice, more files or bytes than are read, or a stream that is cut short. Nothing of it was written.
+
+Push the bundle with "meshc push". An archive made by hand must hold regular files with relative names only.`,
+		"tar -czPf layer.tar.gz /srv/bundle", "meshc push ./bundle oci://registry.example/mesh:v1"),
+	same(Error, "MSH0415", "the artifact in the registry is no bundle",
+		`The reference leads to something in the registry, but not to what "meshc push" or "flux push artifact" write: an image manifest with one layer of the type application/vnd.cncf.flux.content.v1.tar+gzip (or the like of it), whose digest and size are what the manifest says.
+
+Check the reference, tag and digest. A container image is no bundle.`,
+		"meshc pull oci://docker.io/library/nginx:latest -o ./bundle", "meshc pull oci://registry.example/mesh:v1 -o ./bundle"),
 	same(Error, "MSH0497", "Envoy refuses the configuration",
 		`With --envoy, meshc build shows the configuration of every proxy to an Envoy in its validation mode. This one refuses it, with the reason that the finding quotes. Nothing is written.
 
