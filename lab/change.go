@@ -126,7 +126,10 @@ func (l *Lab) settle(fresh []*Pod) error {
 	if err := l.ground.balance(l.ctx, all.nat()); err != nil {
 		return err
 	}
-	findings := l.plane.set(packed, all.snapshot(l.ground.box.IPv6))
+	findings, err := l.plane.Set(packed, all.snapshot(l.ground.box.IPv6))
+	if err != nil {
+		return err
+	}
 	l.mu.Lock()
 	l.state.findings = append(slices.Clone(l.state.bundle.Findings), findings...)
 	l.mu.Unlock()
@@ -153,7 +156,7 @@ func (l *Lab) converge(fresh, all []*Pod) error {
 	// never ready.
 	ctx, cancel := context.WithTimeout(l.ctx, readyTimeout)
 	defer cancel()
-	if err := l.plane.awaitAcks(ctx, meshed); err != nil {
+	if err := l.plane.AwaitAcks(ctx, meshed); err != nil {
 		return err
 	}
 	return each(fresh, l.awaitReady)

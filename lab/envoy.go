@@ -57,12 +57,12 @@ func (l *Lab) startEnvoy(p *Pod) error {
 }
 
 func (l *Lab) envoyFiles(p *Pod) (map[string][]byte, error) {
-	raw, _, err := l.plane.tokens.Create(p.Identity, p.ID(), tokenLife)
+	raw, err := l.plane.Token(p.Identity, p.ID())
 	if err != nil {
 		return nil, err
 	}
 	opts := bootstrap.Options{
-		Identity: p.Identity, Workload: p.ID(), ControlPlane: l.plane.address, CA: l.plane.authority.Roots(),
+		Identity: p.Identity, Workload: p.ID(), ControlPlane: l.site("").Address.String(), CA: l.plane.Roots(),
 		TokenFile: path.Join(pod.EnvoyDir, tokenFile), SecretsFile: path.Join(pod.EnvoyDir, secretsFile),
 		IPv4Only: !l.ground.box.IPv6,
 	}

@@ -43,6 +43,8 @@ type Options struct {
 	Progress func(string)
 	// Log takes the control plane's log; nil: a file among the lab's logs.
 	Log *slog.Logger
+	// Plane makes the control plane; nil: the lab runs its own in this process.
+	Plane func(Site) (Plane, error)
 }
 
 // Refused says that a tree has errors and was not run.
@@ -57,7 +59,7 @@ type Lab struct {
 	rootless bool
 	claim    *claim
 	ground   *ground
-	plane    *plane
+	plane    Plane
 	pools    *pools
 	journal  *journal
 	logs     *os.File
@@ -149,12 +151,24 @@ func (l *Lab) lay(first *state) (err error) {
 		return err
 	}
 	l.pools = newPools(l.ground.box.IPv6)
+	return l.startPlane(l.site(settings.TrustDomain), first.result.Config)
+}
+
+func (l *Lab) startPlane(site Site, config *syntax.Config) (err error) {
+	if l.opts.Plane != nil {
+		l.plane, err = l.opts.Plane(site)
+		return err
+	}
 	log := l.opts.Log
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(l.logs, nil))
 	}
-	l.plane, err = newPlane(filepath.Join(l.claim.dir, "state"), first.result.Config, settings.TrustDomain, l.ground.box, log)
-	return err
+	own, err := newPlane(site, config, log)
+	if err != nil {
+		return err
+	}
+	l.plane = own
+	return nil
 }
 
 // compile makes what is to run of a tree.

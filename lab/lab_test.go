@@ -109,6 +109,7 @@ func TestMeshLive(t *testing.T) {
 		}
 	})
 	t.Run("exec", func(t *testing.T) { testExec(t, l) })
+	t.Run("Envoy killed", func(t *testing.T) { testKill(t, l) })
 	t.Run("policy changed live", func(t *testing.T) { testChange(t, l) })
 	t.Run("matrix", func(t *testing.T) {
 		compiled, live, err := l.Matrix(context.Background())

@@ -56,6 +56,11 @@ func (r *Remote) Exec(workload string, args []string, stdin, stdout, stderr *os.
 	if err := r.ask(opExec, execArgs{workload}, &at); err != nil {
 		return 0, err
 	}
+	return at.run(args, stdin, stdout, stderr)
+}
+
+// run runs a program in the pod behind a socket.
+func (at execResult) run(args []string, stdin, stdout, stderr *os.File) (int, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return 0, err

@@ -33,7 +33,14 @@ const EnvoyDir = privateDir + "/envoy"
 // one that lies in somebody's home.
 const envoyBinary = privateDir + "/envoy-binary"
 
-func startEnvoy(c *wire.Call) (any, error) {
+// proxy is a started Envoy.
+type proxy struct {
+	pid   int
+	ended chan struct{} // closed when the process has ended
+	code  int           // its exit code, then
+}
+
+func (a *agent) startEnvoy(c *wire.Call) (any, error) {
 	var args Envoy
 	if err := c.Decode(&args); err != nil {
 		return nil, err
@@ -64,16 +71,44 @@ func startEnvoy(c *wire.Call) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start Envoy: %w", err)
 	}
-	return nil, notAtOnce(exit)
+	e := &proxy{pid: cmd.Process.Pid, ended: make(chan struct{})}
+	go func() {
+		e.code = <-exit
+		close(e.ended)
+	}()
+	a.mu.Lock()
+	a.envoy = e
+	a.mu.Unlock()
+	return nil, e.notAtOnce()
+}
+
+// killEnvoy ends the pod's Envoy without a warning and returns when it is gone.
+func (a *agent) killEnvoy(*wire.Call) (any, error) {
+	a.mu.Lock()
+	e := a.envoy
+	a.mu.Unlock()
+	if e == nil {
+		return nil, errors.New("no Envoy was started")
+	}
+	select {
+	case <-e.ended:
+		return nil, fmt.Errorf("Envoy had ended already, with exit code %d", e.code)
+	default:
+	}
+	if err := syscall.Kill(e.pid, syscall.SIGKILL); err != nil {
+		return nil, err
+	}
+	<-e.ended
+	return nil, nil
 }
 
 // notAtOnce tells of an Envoy that has ended before it answered on its admin port.
-func notAtOnce(exit <-chan int) error {
+func (e *proxy) notAtOnce() error {
 	deadline := time.After(30 * time.Second)
 	for {
 		select {
-		case code := <-exit:
-			return fmt.Errorf("Envoy ended with exit code %d before it listened", code)
+		case <-e.ended:
+			return fmt.Errorf("Envoy ended with exit code %d before it listened", e.code)
 		case <-deadline:
 			return errors.New("Envoy did not open its admin port in 30 seconds")
 		case <-time.After(5 * time.Millisecond):
@@ -88,6 +123,11 @@ func notAtOnce(exit <-chan int) error {
 const AdminAddress = "127.0.0.1:15000"
 
 func mountBinary(path string) error {
+	if wanted, err := os.Stat(path); err == nil {
+		if there, err := os.Stat(envoyBinary); err == nil && os.SameFile(wanted, there) {
+			return nil // mounted for an Envoy that has ended since
+		}
+	}
 	f, err := os.OpenFile(envoyBinary, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ const (
 	OpNAT       = "nat"
 	OpEcho      = "echo"
 	OpEnvoy     = "envoy"
+	OpKillEnvoy = "kill-envoy"
 	OpRun       = "run"
 	OpRequest   = "request"
 	OpReady     = "ready"
@@ -49,8 +50,9 @@ type Echo struct {
 
 // agent is the state of the first process.
 type agent struct {
-	mu   sync.Mutex
-	echo *echo.Server
+	mu    sync.Mutex
+	echo  *echo.Server
+	envoy *proxy // the last that was started
 }
 
 // Main is the first process. It ends when it is killed: its namespaces go with it.
@@ -63,7 +65,7 @@ func Main(args []string) int {
 	a := &agent{}
 	wire.Serve(l.(*net.UnixListener), map[string]wire.Handler{
 		OpSetup: setup, OpIntercept: intercept, OpNAT: nat, OpEcho: a.serveEcho,
-		OpEnvoy: startEnvoy, OpRun: run, OpRequest: request, OpReady: ready,
+		OpEnvoy: a.startEnvoy, OpKillEnvoy: a.killEnvoy, OpRun: run, OpRequest: request, OpReady: ready,
 	})
 	return 0
 }
