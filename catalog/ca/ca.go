@@ -224,6 +224,9 @@ func (a *Authority) signLeaf(t *x509.Certificate, by line, ttl time.Duration, no
 	}
 	t.Subject = pkix.Name{Organization: []string{"meshc"}}
 	t.KeyUsage = x509.KeyUsageDigitalSignature
+	// As old as what signs it: where our clock is ahead, peers whose clocks are
+	// right would else refuse every new leaf as not valid yet.
+	t.NotBefore = by.intermediate.cert.NotBefore
 	cert, err := a.sign(t, now, earliest(now.Add(ttl), by.intermediate.cert.NotAfter), &key.PublicKey, by.intermediate)
 	if err != nil {
 		return Leaf{}, err
@@ -231,14 +234,18 @@ func (a *Authority) signLeaf(t *x509.Certificate, by line, ttl time.Duration, no
 	return newLeaf(cert, by.above(), key, now, by.issuer())
 }
 
-// sign completes a template and signs it. Times are whole seconds: X.509 has no others.
+// sign completes a template and signs it. It is valid from a little before now,
+// or from the template's start where that is earlier. Times are whole seconds:
+// X.509 has no others.
 func (a *Authority) sign(t *x509.Certificate, now, end time.Time, pub crypto.PublicKey, by pair) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
 	t.SerialNumber = serial.Add(serial, big.NewInt(1))
-	t.NotBefore = now.Add(-a.opts.Backdate).Truncate(time.Second).UTC()
+	if start := now.Add(-a.opts.Backdate).Truncate(time.Second).UTC(); t.NotBefore.IsZero() || start.Before(t.NotBefore) {
+		t.NotBefore = start
+	}
 	t.NotAfter = end.Truncate(time.Second).UTC()
 	t.BasicConstraintsValid = true
 	parent := by.cert

@@ -88,6 +88,20 @@ func verify(t *testing.T, roots []byte, certs []*x509.Certificate, at time.Time)
 	return err
 }
 
+// A control plane whose clock is ahead, by more than the life of a leaf even, must
+// not take the mesh down: peers whose clocks are right accept what it issues.
+func TestLeafOfAClockThatIsAhead(t *testing.T) {
+	c := &clock{t: start}
+	a := open(t, t.TempDir(), c)
+	for _, ahead := range []time.Duration{10 * time.Minute, 30 * time.Hour} {
+		c.t = start.Add(ahead)
+		_, certs := issue(t, a)
+		if err := verify(t, a.Roots(), certs, start); err != nil {
+			t.Errorf("%s ahead: %v", ahead, err)
+		}
+	}
+}
+
 func TestLeafHasOneNameAndBothUses(t *testing.T) {
 	c := &clock{t: start}
 	a := open(t, t.TempDir(), c)

@@ -32,6 +32,7 @@ type serveFlags struct {
 	leaf         time.Duration
 	intermediate time.Duration
 	profiles     bool
+	clock        string
 	logFormat    string
 	logLevel     string
 	report       *reportFlags
@@ -72,6 +73,8 @@ keep what they have.`,
 	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn, error")
+	flags.StringVar(&f.clock, "test-clock", "", "`FILE` with how far this server's clock is off, for tests of meshc itself")
+	_ = flags.MarkHidden("test-clock") // it fails only for a flag that is not there
 	for _, name := range []string{"bundle", "catalog"} {
 		_ = cmd.MarkFlagRequired(name) // it fails only for a flag that is not there
 	}
@@ -100,6 +103,10 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	now, err := testClock(f.clock)
+	if err != nil {
+		return err
+	}
 	f.follow.Log = log
 	follower, findings, err := follow.Start(f.follow)
 	if reported := f.report.emit(s, findings, nil); err != nil {
@@ -109,16 +116,16 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 		return input(err)
 	}
 	domain := follower.Bundle().Mesh.Settings.TrustDomain
-	authority, err := ca.Open(f.follow.State, ca.Options{TrustDomain: domain, Leaf: f.leaf, Intermediate: f.intermediate})
+	authority, err := ca.Open(f.follow.State, ca.Options{TrustDomain: domain, Leaf: f.leaf, Intermediate: f.intermediate, Now: now})
 	if err != nil {
 		return input(err)
 	}
-	tokens, err := token.Open(f.follow.State, token.Options{Log: log})
+	tokens, err := token.Open(f.follow.State, token.Options{Log: log, Now: now})
 	if err != nil {
 		return input(err)
 	}
 	certificate := authority.GetCertificate(f.names())
-	srv, err := server.New(server.Options{Authority: authority, Certificate: certificate, Tokens: tokens, Log: log})
+	srv, err := server.New(server.Options{Authority: authority, Certificate: certificate, Tokens: tokens, Log: log, Now: now})
 	if err != nil {
 		return engine(err)
 	}

@@ -51,8 +51,8 @@ const byCertificateKind = "certificate"
 // issuer's own). What a certificate opened gives no leaf that outlives it: who
 // copied a leaf could otherwise live on it for ever, and revoking the token it
 // was issued for would revoke nothing.
-func (c credential) life(ttl time.Duration) time.Duration {
-	left := time.Until(c.expires)
+func (c credential) life(now time.Time, ttl time.Duration) time.Duration {
+	left := c.expires.Sub(now)
 	if c.kind == byCertificateKind && (ttl == 0 || left < ttl) {
 		return left
 	}
@@ -117,7 +117,7 @@ func (s *Server) byToken(raw []string) (credential, error) {
 		t = t[7:]
 	}
 	// Files end in a line feed, and Envoy sends a token's file as it is.
-	claims, err := s.opts.Tokens.Verify(strings.TrimSpace(t), time.Now())
+	claims, err := s.opts.Tokens.Verify(strings.TrimSpace(t), s.opts.Now())
 	if err != nil {
 		return credential{}, err
 	}

@@ -38,12 +38,12 @@ func (k *leafKeeper) get(reported string) *link.Resource {
 		if !ok {
 			return nil
 		}
-		k.plan(reported, time.Time{}, time.Until(renew))
+		k.plan(reported, time.Time{}, renew.Sub(k.stream.server.opts.Now()))
 		return &link.Resource{Type: link.Secret, Name: cache.Identity, Version: reported}
 	}
 	s := k.stream.server
 	credential := k.stream.credential
-	leaf, err := s.opts.Authority.Issue(credential.proxy.Identity, credential.life(s.opts.Leaf))
+	leaf, err := s.opts.Authority.Issue(credential.proxy.Identity, credential.life(s.opts.Now(), s.opts.Leaf))
 	if err != nil {
 		s.metrics.leafFailures.Inc()
 		k.stream.log.Error("no certificate could be issued", "error", err)
@@ -51,9 +51,9 @@ func (k *leafKeeper) get(reported string) *link.Resource {
 		return nil
 	}
 	s.metrics.leaves.Inc()
-	in := time.Until(leaf.RenewAt)
+	in := leaf.RenewAt.Sub(s.opts.Now())
 	if credential.last(leaf.NotAfter) {
-		in = time.Until(credential.expires) // the stream ends with it
+		in = credential.expires.Sub(s.opts.Now()) // the stream ends with it
 	}
 	k.plan(leaf.Version(), leaf.NotAfter, in)
 	return identitySecret(leaf)

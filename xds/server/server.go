@@ -50,6 +50,8 @@ type Options struct {
 	Recheck time.Duration
 	// Leaf is the life of the proxies' certificates; the authority's own if zero.
 	Leaf time.Duration
+	// Now is the clock that credentials and certificates are judged by; time.Now if nil.
+	Now func() time.Time
 }
 
 // Server serves one mesh. It is safe for concurrent use.
@@ -85,6 +87,9 @@ func New(opts Options) (*Server, error) {
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
 	if opts.Recheck == 0 {
 		opts.Recheck = 2 * time.Second
@@ -161,7 +166,7 @@ func (s *Server) recheck() {
 			s.checkRoots()
 			s.rotate(now)
 			for _, st := range s.open() {
-				if reason := st.credential.void(now); reason != "" {
+				if reason := st.credential.void(s.opts.Now()); reason != "" {
 					st.end(reason)
 				}
 			}

@@ -93,7 +93,7 @@ func (s *Server) handle(ctx context.Context, protocol string, opts cache.Options
 	defer st.session.Close()
 	s.attach(st)
 	defer s.detach(st)
-	expiry := time.AfterFunc(time.Until(st.credential.expires), func() { st.end(st.credential.void(time.Now())) })
+	expiry := time.AfterFunc(st.credential.expires.Sub(s.opts.Now()), func() { st.end(st.credential.void(s.opts.Now())) })
 	defer expiry.Stop()
 	stopped := context.AfterFunc(s.ctx, func() { st.end("the control plane is stopping") })
 	defer stopped()
