@@ -78,6 +78,8 @@ var ladder = []room{
 	{"compiler/check", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	{"compiler/envoy", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
 	{"compiler/verify", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
+	// diff compares two meshes; check asks it whether one expression holds another.
+	{"compiler/diff", []string{"compiler/diag", "compiler/ir"}, with(pure, neither)},
 	{"compiler/verdict", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax", "compiler/verify"}, with(pure, neither)},
 	// bundle writes folders: write, sync, rename.
 	{"compiler/bundle", []string{"compiler/diag", "compiler/ir"}, with(without(pure, "os"), neither)},
