@@ -14,6 +14,7 @@ import (
 	"github.com/meshc/meshc/compiler/resolve"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/compiler/verify"
 )
 
 // Options of a compilation; the zero value is useful.
@@ -25,6 +26,9 @@ type Options struct {
 	// NoVerify leaves out the comparison of the plan with the mesh. A build never
 	// sets it; tests and benchmarks of the other stages do.
 	NoVerify bool
+	// Memo is what earlier compilations have proved of their plans, for who compiles
+	// again and again; nil: nothing.
+	Memo *verify.Memo
 }
 
 // Result is what a tree means. All but Plan is there even when there are errors.
@@ -65,7 +69,7 @@ func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.Lis
 		return result, files.WithBases(findings).Sorted()
 	}
 	if !opts.NoVerify {
-		if wrong := verified(mesh, plan); len(wrong) > 0 {
+		if wrong := verified(mesh, plan, opts.Memo); len(wrong) > 0 {
 			findings.Add(wrong...)
 			return result, files.WithBases(findings).Sorted()
 		}

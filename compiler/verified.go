@@ -14,10 +14,11 @@ const CodeUnfaithful diag.Code = "MSH0498"
 // every service.
 const mostUnfaithful = 5
 
-// verified compares the plan with the mesh, request by request.
-func verified(mesh *ir.Mesh, plan *ir.Plan) diag.List {
+// verified compares the plan with the mesh, request by request; a memo leaves out
+// what it has proved.
+func verified(mesh *ir.Mesh, plan *ir.Plan, memo *verify.Memo) diag.List {
 	var out diag.List
-	found := verify.Compare(mesh, plan)
+	found := memo.Compare(mesh, plan)
 	for _, d := range found[:min(len(found), mostUnfaithful)] {
 		f := diag.New(CodeUnfaithful, origin(mesh, d.About), "the configuration made of the mesh does otherwise than the mesh says for %s: %s", d.Asked, d.Why).
 			WithEffect("there is no bundle; what was served before stays served").

@@ -53,7 +53,7 @@ func TestAnUnfaithfulPlanIsAFinding(t *testing.T) {
 	for i := range result.Plan.Scopes {
 		result.Plan.Scopes[i].Outbound = nil
 	}
-	found := verified(result.Mesh, result.Plan)
+	found := verified(result.Mesh, result.Plan, nil)
 	if len(found) != 1 {
 		t.Fatalf("%d findings", len(found))
 	}

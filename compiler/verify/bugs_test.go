@@ -359,13 +359,18 @@ func onPorts(p *ir.Plan, short string, change func(*ir.InboundPlan)) {
 	}
 }
 
+// suite are mistakes with the mesh on which they show.
+type suite struct {
+	mesh func() *ir.Mesh
+	bugs map[string]func(*ir.Plan)
+}
+
+func suites() []suite { return []suite{{town, bugs}, {pair, corruptions}} }
+
 // Each bug is one that a build must stop, with a request that shows it.
 func TestEveryBugIsCaught(t *testing.T) {
 	caught := 0
-	for _, suite := range []struct {
-		mesh func() *ir.Mesh
-		bugs map[string]func(*ir.Plan)
-	}{{town, bugs}, {pair, corruptions}} {
+	for _, suite := range suites() {
 		for _, name := range slices.Sorted(maps.Keys(suite.bugs)) {
 			t.Run(name, func(t *testing.T) {
 				m := suite.mesh()

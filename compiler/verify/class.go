@@ -16,7 +16,7 @@ import (
 // A class is what a piece of configuration makes of requests, in words that are
 // equal for pieces that treat all requests alike, whatever the names of their
 // policies, clusters and clients. What the interpreter reads of a request must
-// be in it; names are compared for each piece by itself.
+// be in it; names are in it as what they stand for around a service port.
 
 // same is a message in words.
 func same(m proto.Message) string {

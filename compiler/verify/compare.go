@@ -30,26 +30,48 @@ type Disagreement struct {
 // ports whose policies and configuration treat requests alike, whatever their
 // names, share the questions about requests; who may call is asked for each.
 func Compare(mesh *ir.Mesh, plan *ir.Plan) []Disagreement {
-	compiled, err := New(plan, slices.Concat(mesh.Settings.ServiceRanges, mesh.Settings.PodRanges)...)
+	found, _ := compare(mesh, plan, everything(mesh, plan), nil)
+	return found
+}
+
+// compare asks what is selected, and gives the digests of the classes it asked
+// about besides those that are proved.
+func compare(mesh *ir.Mesh, plan *ir.Plan, sel selection, proved map[classDigest]bool) ([]Disagreement, []classDigest) {
+	find := mapped(plan)
+	if sel.few {
+		find = scanned(plan)
+	}
+	compiled, err := newMesh(plan, find, slices.Concat(mesh.Settings.ServiceRanges, mesh.Settings.PodRanges))
 	if err != nil {
-		return []Disagreement{{Asked: "any request", Why: err.Error()}}
+		return []Disagreement{{Asked: "any request", Why: err.Error()}}, nil
 	}
-	c := newComparison(mesh, compiled)
-	ports := c.ports()
+	c := newComparison(sel.around(mesh), compiled)
+	ports := c.ports(sel.ports)
 	parallel(len(ports), func(i int) { c.classify(ports[i]) })
-	seen := map[string]bool{}
+	var news []classDigest
+	seen := map[classDigest]bool{}
 	for _, p := range ports {
-		p.full = !seen[p.class]
-		seen[p.class] = true
+		if p.full = !seen[p.class] && !proved[p.class]; p.full {
+			seen[p.class] = true
+			news = append(news, p.class)
+		}
 	}
-	found := make([][]Disagreement, len(ports)+len(plan.Roles))
-	parallel(len(ports), func(i int) { found[i] = c.port(ports[i]) })
-	parallel(len(plan.Roles), func(i int) { found[len(ports)+i] = c.role(i) })
-	out := append(slices.Concat(found...), c.egress()...)
-	if err := compiled.Check(); err != nil && len(out) == 0 {
+	found := make([][]Disagreement, len(ports)+len(sel.roles))
+	parallel(len(found), func(i int) {
+		if i < len(ports) {
+			found[i] = c.port(ports[i])
+		} else {
+			found[i] = c.role(sel.roles[i-len(ports)])
+		}
+	})
+	out := slices.Concat(found...)
+	if sel.egress {
+		out = append(out, c.egress()...)
+	}
+	if err := sel.check(compiled); err != nil && len(out) == 0 {
 		out = append(out, Disagreement{Asked: "a request that reaches it", Why: err.Error()})
 	}
-	return out
+	return out, news
 }
 
 // comparison is what the questions have in common.
@@ -58,44 +80,57 @@ type comparison struct {
 	plan     *ir.Plan
 	compiled *Mesh
 	assessor *ir.Assessor
-	lists    map[ir.PortID][]int       // the scopes that list a service port
-	members  [][]ir.Identity           // of each scope
-	hits     map[string]ir.HTTPRequest // of each grant, by its name
+	members  [][]ir.Identity // of each scope
+	hits     func(*ir.Grant) ir.HTTPRequest
 }
 
 func newComparison(mesh *ir.Mesh, compiled *Mesh) *comparison {
-	c := &comparison{
+	return &comparison{
 		mesh: mesh, plan: compiled.plan, compiled: compiled, assessor: ir.NewAssessor(mesh),
-		lists: map[ir.PortID][]int{}, members: make([][]ir.Identity, len(compiled.plan.Scopes)),
+		members: membersOf(compiled.plan), hits: hitsOf(),
 	}
-	for i, s := range c.plan.Scopes {
-		for _, p := range s.Outbound {
-			c.lists[p] = append(c.lists[p], i)
-		}
+}
+
+// membersOf are the identities of each scope, in order.
+func membersOf(plan *ir.Plan) [][]ir.Identity {
+	ends := make([]int, len(plan.Scopes)+1)
+	for i := range plan.Identities {
+		ends[plan.Identities[i].Scope+1]++
 	}
-	for _, p := range c.plan.Identities {
-		c.members[p.Scope] = append(c.members[p.Scope], p.Identity)
+	for i := range plan.Scopes {
+		ends[i+1] += ends[i]
 	}
-	c.hits = hitsOf(mesh)
-	return c
+	all, at := make([]ir.Identity, len(plan.Identities)), slices.Clone(ends)
+	for i := range plan.Identities {
+		p := &plan.Identities[i]
+		all[at[p.Scope]] = p.Identity
+		at[p.Scope]++
+	}
+	out := make([][]ir.Identity, len(plan.Scopes))
+	for i := range out {
+		out[i] = all[ends[i]:ends[i+1]]
+	}
+	return out
 }
 
 // portQuestions are what is asked about one service port.
 type portQuestions struct {
 	id     ir.PortID
 	port   *ir.Port
-	around *ir.Mesh       // what a call to it can meet
+	around *ir.Mesh // what a call to it can meet
+	kinds  []clientKind
 	behind []inboundParts // what the roles hold that a call to it may come to
-	class  string
+	class  classDigest
 	full   bool // it is the first of its class
 	hits   []ir.HTTPRequest
 	others []ir.Identity // whom no grant names, once they are known
 	found  []Disagreement
 }
 
-func (c *comparison) ports() []*portQuestions {
+// ports are questions about the ports of services that carry TCP, in order.
+func (c *comparison) ports(of []int) []*portQuestions {
 	var out []*portQuestions
-	for i := range c.mesh.Services {
+	for _, i := range of {
 		svc := &c.mesh.Services[i]
 		for j := range svc.Ports {
 			if p := &svc.Ports[j]; p.Protocol != ir.UDP {

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -42,7 +41,7 @@ func (c *comparison) behind(q *portQuestions) []inboundParts {
 func (c *comparison) inbound(p *ir.InboundPlan) inboundParts {
 	var out inboundParts
 	for _, ref := range p.Chains {
-		if ch, err := c.compiled.parts.chains[ref](); err == nil {
+		if ch, err := c.compiled.parts.chain(ref); err == nil {
 			out.chains = append(out.chains, ch)
 			for _, f := range ch.filters {
 				if m, ok := f.(*manager); ok && m.routes != nil {
@@ -53,14 +52,14 @@ func (c *comparison) inbound(p *ir.InboundPlan) inboundParts {
 		}
 	}
 	if p.Route != ir.NoRef {
-		if t, err := c.compiled.parts.routes[p.Route](); err == nil {
+		if t, err := c.compiled.parts.route(p.Route); err == nil {
 			out.routes = t
 			out.names = append(out.names, t.names...)
 			out.from = append(out.from, t.from...)
 		}
 	}
 	if p.Extension != ir.NoRef {
-		if e, err := c.compiled.parts.extensions[p.Extension](); err == nil {
+		if e, err := c.compiled.parts.extension(p.Extension); err == nil {
 			out.filter = e.filter
 			if r, ok := e.filter.(*rbac); ok {
 				out.names = append(out.names, r.names...)
@@ -73,16 +72,15 @@ func (c *comparison) inbound(p *ir.InboundPlan) inboundParts {
 
 // outbound is the listener and the routes that clients of a port hold.
 func (c *comparison) outbound(q *portQuestions) (*listener, *routes) {
-	i, ok := slices.BinarySearchFunc(c.plan.Outbound, q.id, func(o ir.OutboundPort, id ir.PortID) int { return o.Port.Compare(id) })
+	o, ok := c.compiled.outbound(q.id)
 	if !ok {
 		return nil, nil
 	}
-	o := &c.plan.Outbound[i]
-	l, err := c.compiled.parts.listeners[o.Listener]()
+	l, err := c.compiled.parts.listener(o.Listener)
 	if err != nil || o.Route == ir.NoRef {
 		return l, nil
 	}
-	t, err := c.compiled.parts.routes[o.Route]()
+	t, err := c.compiled.parts.route(o.Route)
 	if err != nil {
 		return l, nil
 	}
@@ -92,41 +90,26 @@ func (c *comparison) outbound(q *portQuestions) (*listener, *routes) {
 // planWords is what the configuration makes of requests to a port, without names.
 func (c *comparison) planWords(q *portQuestions) string {
 	var b strings.Builder
+	as := c.aliases(q)
 	l, t := c.outbound(q)
 	if l != nil {
-		chainWords(&b, l.chains)
+		as.chains(&b, l.chains)
 	}
 	if t != nil {
-		b.WriteString(t.class)
+		as.table(&b, t)
 	}
 	for _, p := range q.behind {
 		b.WriteString("\nrole")
-		chainWords(&b, p.chains)
+		as.chains(&b, p.chains)
 		if p.routes != nil {
-			b.WriteString(p.routes.class)
+			as.table(&b, p.routes)
 		}
 		if r, ok := p.filter.(*rbac); ok {
 			b.WriteString(r.class)
+			as.judges(&b, r)
 		}
 	}
 	return b.String()
-}
-
-func chainWords(b *strings.Builder, chains []*chain) {
-	for _, ch := range chains {
-		fmt.Fprintf(b, " chain %v %s %v", ch.tls != nil, ch.transport, ch.alpn)
-		for _, f := range ch.filters {
-			switch f := f.(type) {
-			case *manager:
-				b.WriteString(f.class)
-				if f.routes != nil {
-					b.WriteString(f.routes.class)
-				}
-			case *rbac:
-				b.WriteString(f.class)
-			}
-		}
-	}
 }
 
 // said is all that the configuration tells requests to a port apart by.

@@ -21,12 +21,11 @@ func (c *comparison) askServers(q *portQuestions) {
 	if at, ok := c.compiled.cluster(q.id); ok {
 		refs = append(refs, c.plan.Clusters[at].Resource)
 	}
-	i, ok := slices.BinarySearchFunc(c.plan.Outbound, q.id, func(o ir.OutboundPort, id ir.PortID) int { return o.Port.Compare(id) })
-	if ok && c.plan.Outbound[i].Direct != ir.NoRef {
-		refs = append(refs, c.plan.Outbound[i].Direct)
+	if o, ok := c.compiled.outbound(q.id); ok && o.Direct != ir.NoRef {
+		refs = append(refs, o.Direct)
 	}
 	for _, ref := range refs {
-		cl, err := c.compiled.parts.clusters[ref]()
+		cl, err := c.compiled.parts.cluster(ref)
 		if err != nil {
 			q.differ(ir.Request{To: q.id}, err.Error())
 			continue
@@ -83,7 +82,7 @@ const nobody ir.Identity = "spiffe://nobody.invalid/"
 // claim to be somebody, and connections at a port that it does not serve.
 func (c *comparison) role(i int) []Disagreement {
 	role := &c.plan.Roles[i]
-	w, err := c.compiled.roles[i]()
+	w, err := c.compiled.role(i)
 	if err != nil {
 		return []Disagreement{{Asked: "any request to " + role.Identity.Short(), Why: err.Error(), About: aboutRole(role)}}
 	}
@@ -133,7 +132,7 @@ func (c *comparison) unserved(w *Workload, role *ir.RolePlan) []Disagreement {
 func (c *comparison) doors(w *Workload, role *ir.RolePlan, at int) *Disagreement {
 	p := &role.Ports[at]
 	for _, ref := range p.Chains {
-		ch, err := c.compiled.parts.chains[ref]()
+		ch, err := c.compiled.parts.chain(ref)
 		if err != nil {
 			return &Disagreement{Asked: "any request to " + p.Services[0].String(), Why: err.Error(), About: aboutRole(role)}
 		}

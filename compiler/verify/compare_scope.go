@@ -29,7 +29,7 @@ func reachOf(around *ir.Mesh) reach {
 // gives it to them, or the other way round. Those that grants name are asked
 // about anyway.
 func (c *comparison) listing(q *portQuestions, named map[ir.Identity]bool) []ir.Identity {
-	to, listed := reachOf(q.around), c.lists[q.id]
+	to, listed := reachOf(q.around), c.compiled.find.lists(q.id)
 	var out []ir.Identity
 	switch {
 	case to.everybody && len(listed) < len(c.members):
@@ -73,7 +73,7 @@ func (c *comparison) withheld(listed []int) []ir.Identity {
 // it, and one whose scope does not; where a leaf is outside the mesh, one of
 // every scope that lists it.
 func (c *comparison) kinds(q *portQuestions, named map[ir.Identity]bool) []ir.Identity {
-	listed, leaving := c.lists[q.id], reachOf(q.around).leaving
+	listed, leaving := c.compiled.find.lists(q.id), reachOf(q.around).leaving
 	var out []ir.Identity
 	for _, i := range listed {
 		for _, id := range c.members[i] {
@@ -135,10 +135,9 @@ func (c *comparison) leavers() []ir.Identity {
 		may             bool
 	}
 	seen := map[kind]bool{}
-	known := map[ir.Identity]bool{}
 	var out []ir.Identity
-	for _, p := range c.plan.Identities {
-		known[p.Identity] = true
+	for i := range c.plan.Identities {
+		p := &c.plan.Identities[i]
 		s := &c.plan.Scopes[p.Scope]
 		k := kind{s.Virtual, s.Ranged, len(s.Extra), c.mesh.MayLeave(p.Identity)}
 		if !seen[k] {
@@ -147,7 +146,7 @@ func (c *comparison) leavers() []ir.Identity {
 		}
 	}
 	for _, id := range c.mesh.Identities {
-		if !known[id] {
+		if _, ok := c.compiled.identity(id); !ok {
 			out = append(out, id)
 		}
 	}

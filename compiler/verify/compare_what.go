@@ -1,20 +1,25 @@
 package verify
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/verify/probe"
 )
 
+// classDigest stands for all that tells requests to a port apart.
+type classDigest [sha256.Size]byte
+
 // classify finds what lies around a port and behind it, and puts it in words
 // that are equal where requests are judged alike.
 func (c *comparison) classify(q *portQuestions) {
 	q.around = c.assessor.Around(q.id)
 	for i := range q.around.Grants {
-		q.hits = append(q.hits, c.hits[q.around.Grants[i].Name])
+		q.hits = append(q.hits, c.hits(&q.around.Grants[i]))
 	}
 	for _, s := range q.around.Splits {
 		if len(s.Matches) > 0 {
@@ -25,8 +30,9 @@ func (c *comparison) classify(q *portQuestions) {
 		q.hits = []ir.HTTPRequest{{Method: "GET", Path: "/"}}
 	}
 	q.hits = distinctRequests(q.hits)
+	q.kinds = kindsOf(q.around)
 	q.behind = c.behind(q)
-	q.class = meshWords(q) + "\n" + c.planWords(q)
+	q.class = sha256.Sum256([]byte(meshWords(q) + "\n" + c.planWords(q)))
 }
 
 // meshWords is what the mesh says of requests to a port, without names.
@@ -51,7 +57,7 @@ func meshWords(q *portQuestions) string {
 			fmt.Fprintf(&b, " %d", leaf.Weight)
 		}
 	}
-	for _, k := range kindsOf(q.around) {
+	for _, k := range q.kinds {
 		b.WriteString(" by " + k.grants)
 	}
 	return b.String()
@@ -67,26 +73,24 @@ func matchWords(m ir.Match) string {
 
 // clientKind are the clients that the same grants name.
 type clientKind struct {
-	grants string
-	first  ir.Identity
+	grants  string
+	clients []ir.Identity
 }
 
 func kindsOf(around *ir.Mesh) []clientKind {
-	by := map[ir.Identity]*strings.Builder{}
-	for i, g := range around.Grants {
-		for _, id := range g.Sources {
-			if by[id] == nil {
-				by[id] = &strings.Builder{}
-			}
-			fmt.Fprintf(by[id], "%d,", i)
-		}
-	}
 	var out []clientKind
 	for _, id := range namedBy(around) {
-		k := clientKind{by[id].String(), id}
-		if !slices.ContainsFunc(out, func(o clientKind) bool { return o.grants == k.grants }) {
-			out = append(out, k)
+		var grants []byte
+		for i := range around.Grants {
+			if slices.Contains(around.Grants[i].Sources, id) {
+				grants = append(strconv.AppendInt(grants, int64(i), 10), ',')
+			}
 		}
+		at := slices.IndexFunc(out, func(k clientKind) bool { return k.grants == string(grants) })
+		if at < 0 {
+			at, out = len(out), append(out, clientKind{grants: string(grants)})
+		}
+		out[at].clients = append(out[at].clients, id)
 	}
 	slices.SortFunc(out, func(a, b clientKind) int { return strings.Compare(a.grants, b.grants) })
 	return out
@@ -100,8 +104,8 @@ func (c *comparison) askWhat(q *portQuestions) {
 	}
 	requests := c.boundaries(q)
 	who := []ir.Identity{""}
-	for _, k := range kindsOf(q.around) {
-		who = append(who, k.first)
+	for _, k := range q.kinds {
+		who = append(who, k.clients[0])
 	}
 	if len(who) == 1 {
 		who = append(who, q.others[:min(1, len(q.others))]...)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/verify/probe"
@@ -69,28 +70,27 @@ func (c *comparison) hitsOf(q *portQuestions, id ir.Identity) []ir.HTTPRequest {
 	var out []ir.HTTPRequest
 	for i := range q.around.Grants {
 		if g := &q.around.Grants[i]; slices.Contains(g.Sources, id) {
-			out = append(out, c.hits[g.Name])
+			out = append(out, c.hits(g))
 		}
 	}
 	return distinctRequests(out)
 }
 
-// hitsOf are requests that the grants allow, by the names of these.
-func hitsOf(m *ir.Mesh) map[string]ir.HTTPRequest {
-	out := make(map[string]ir.HTTPRequest, len(m.Grants))
-	known := map[string]ir.HTTPRequest{} // by the match in words
-	for _, g := range m.Grants {
+// hitsOf gives a request that a grant allows; it keeps them by their matches.
+func hitsOf() func(*ir.Grant) ir.HTTPRequest {
+	var known sync.Map
+	return func(g *ir.Grant) ir.HTTPRequest {
 		if len(g.HTTP) == 0 {
-			out[g.Name] = ir.HTTPRequest{Method: "GET", Path: "/"}
-			continue
+			return ir.HTTPRequest{Method: "GET", Path: "/"}
 		}
 		words := matchWords(g.HTTP[0])
-		if _, ok := known[words]; !ok {
-			known[words] = probe.Hit(g.HTTP[0])
+		if hit, ok := known.Load(words); ok {
+			return hit.(ir.HTTPRequest)
 		}
-		out[g.Name] = known[words]
+		hit := probe.Hit(g.HTTP[0])
+		known.Store(words, hit)
+		return hit
 	}
-	return out
 }
 
 func (c *comparison) callers(q *portQuestions) callers {

@@ -1,33 +1,49 @@
 package verify
 
-import "sync"
+import (
+	"sync"
 
-// memo keeps what was read of equal text: thousands of resources share their
-// expressions and TLS contexts. What it holds is never changed. It is emptied
-// when it is full, so that a process that runs for long does not grow.
-type memo[V any] struct {
-	lock  sync.RWMutex
-	known map[string]V
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// Memo is what was proved last: a mesh and the plan made of it, and the classes
+// of requests that were asked about on the way. With it a comparison asks only
+// about what differs, by content, from what was proved; equal parts that share
+// their memory cost next to nothing. The zero value has proved nothing. What was
+// given to it must not be changed afterwards. It is safe for concurrent use.
+type Memo struct {
+	mu      sync.Mutex
+	mesh    *ir.Mesh
+	plan    *ir.Plan
+	classes map[classDigest]bool
 }
 
-const memoSize = 4096
+// mostClasses bounds what a memo knows besides the last mesh and plan.
+const mostClasses = 4096
 
-func (m *memo[V]) get(key string, read func() (V, error)) (V, error) {
-	m.lock.RLock()
-	v, ok := m.known[key]
-	m.lock.RUnlock()
-	if ok {
-		return v, nil
+// Compare is verify.Compare for a mesh most of which is proved already: it finds
+// something if and only if that does, in what differs. What it finds is not
+// proved, and is asked about again the next time. A nil memo knows nothing.
+func (m *Memo) Compare(mesh *ir.Mesh, plan *ir.Plan) []Disagreement {
+	if m == nil {
+		return Compare(mesh, plan)
 	}
-	v, err := read()
-	if err != nil {
-		return v, err
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sel := everything(mesh, plan)
+	if m.plan != nil {
+		sel = since(m.mesh, m.plan, mesh, plan)
 	}
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	if m.known == nil || len(m.known) >= memoSize {
-		m.known = map[string]V{}
+	found, classes := compare(mesh, plan, sel, m.classes)
+	if len(found) > 0 {
+		return found
 	}
-	m.known[key] = v
-	return v, nil
+	m.mesh, m.plan = mesh, plan
+	if m.classes == nil || len(m.classes)+len(classes) > mostClasses {
+		m.classes = map[classDigest]bool{}
+	}
+	for _, c := range classes {
+		m.classes[c] = true
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -103,14 +102,10 @@ func (p *people) add(m *matcherv3.StringMatcher) {
 	}
 }
 
-func peopleOf(all ...*rbacv3.RBAC) people {
+func peopleOf(m *rbacv3.Policy) people {
 	var out people
-	for _, rules := range all {
-		for _, name := range slices.Sorted(maps.Keys(rules.GetPolicies())) {
-			for _, p := range rules.Policies[name].GetPrincipals() {
-				out.principal(p)
-			}
-		}
+	for _, p := range m.GetPrincipals() {
+		out.principal(p)
 	}
 	return out
 }

@@ -3,40 +3,74 @@ package verify
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// parts are a plan's resources, each read at most once.
+// parts are a plan's resources, each read at most once, when it is asked for.
 type parts struct {
-	listeners  map[ir.Ref]func() (*listener, error)
-	chains     map[ir.Ref]func() (*chain, error)
-	routes     map[ir.Ref]func() (*routes, error)
-	clusters   map[ir.Ref]func() (*cluster, error)
-	extensions map[ir.Ref]func() (extension, error)
+	plan  *ir.Plan
+	cells []atomic.Pointer[part] // as plan.Resources
 }
 
-func newParts(plan *ir.Plan) parts {
-	return parts{
-		listeners:  partsOf(plan, ir.TypeListener, readListener),
-		chains:     partsOf(plan, ir.TypeChain, readChain),
-		routes:     partsOf(plan, ir.TypeRoute, readRoutes),
-		clusters:   partsOf(plan, ir.TypeCluster, readCluster),
-		extensions: partsOf(plan, ir.TypeExtension, readExtension),
-	}
+// part is what was read of a resource.
+type part struct {
+	once sync.Once
+	read any
+	err  error
 }
 
-func partsOf[T any](plan *ir.Plan, of ir.ResourceType, read func([]byte) (T, error)) map[ir.Ref]func() (T, error) {
-	out := map[ir.Ref]func() (T, error){}
-	for i, r := range plan.Resources {
-		if r.Type == of {
-			out[ir.Ref(i)] = sync.OnceValues(func() (T, error) {
-				t, err := read(r.Body)
-				return t, inside(err, "%s %s", r.Type, r.Name)
-			})
+func newParts(plan *ir.Plan) *parts {
+	return &parts{plan: plan, cells: make([]atomic.Pointer[part], len(plan.Resources))}
+}
+
+func (p *parts) listener(ref ir.Ref) (*listener, error)  { return partOf(p, ref, readListener) }
+func (p *parts) chain(ref ir.Ref) (*chain, error)        { return partOf(p, ref, readChain) }
+func (p *parts) route(ref ir.Ref) (*routes, error)       { return partOf(p, ref, readRoutes) }
+func (p *parts) cluster(ref ir.Ref) (*cluster, error)    { return partOf(p, ref, readCluster) }
+func (p *parts) extension(ref ir.Ref) (extension, error) { return partOf(p, ref, readExtension) }
+func (p *parts) name(ref ir.Ref) string                  { return p.plan.Resources[ref].Name }
+func (p *parts) named(ref ir.Ref, name string) bool      { return ref != ir.NoRef && p.name(ref) == name }
+
+// partOf reads a resource of the type that checkRefs has made sure of.
+func partOf[T any](p *parts, ref ir.Ref, read func([]byte) (T, error)) (T, error) {
+	at := p.cells[ref].Load()
+	if at == nil {
+		if at = new(part); !p.cells[ref].CompareAndSwap(nil, at) {
+			at = p.cells[ref].Load()
 		}
 	}
-	return out
+	at.once.Do(func() {
+		r := &p.plan.Resources[ref]
+		t, err := read(r.Body)
+		at.read, at.err = t, inside(err, "%s %s", r.Type, r.Name)
+	})
+	if at.err != nil {
+		var none T
+		return none, at.err
+	}
+	return at.read.(T), nil
+}
+
+// check reads a resource for the sake of the error.
+func (p *parts) check(ref ir.Ref) error {
+	var err error
+	switch p.plan.Resources[ref].Type {
+	case ir.TypeListener:
+		_, err = p.listener(ref)
+	case ir.TypeChain:
+		_, err = p.chain(ref)
+	case ir.TypeRoute:
+		_, err = p.route(ref)
+	case ir.TypeCluster:
+		_, err = p.cluster(ref)
+	case ir.TypeExtension:
+		_, err = p.extension(ref)
+	default:
+		err = fmt.Errorf("resource %d is of a type that is not understood", ref)
+	}
+	return err
 }
 
 // Check reads everything the plan holds.
@@ -46,77 +80,34 @@ func (m *Mesh) Check() error {
 			return err
 		}
 	}
-	for _, s := range m.scopes {
-		if _, err := s(); err != nil {
+	for i := range m.plan.Scopes {
+		if err := m.checkScope(&m.plan.Scopes[i]); err != nil {
 			return err
 		}
 	}
-	for _, r := range m.roles {
-		if _, err := r(); err != nil {
+	for i := range m.plan.Roles {
+		if _, err := m.role(i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p parts) check(ref ir.Ref) error {
-	var err error
-	if read, ok := p.listeners[ref]; ok {
-		_, err = read()
-	} else if read, ok := p.chains[ref]; ok {
-		_, err = read()
-	} else if read, ok := p.routes[ref]; ok {
-		_, err = read()
-	} else if read, ok := p.clusters[ref]; ok {
-		_, err = read()
-	} else if read, ok := p.extensions[ref]; ok {
-		_, err = read()
-	} else {
-		err = fmt.Errorf("resource %d is of a type that is not understood", ref)
+// checkScope makes sure that what a scope lists is there.
+func (m *Mesh) checkScope(s *ir.Scope) error {
+	if _, err := m.virtual(s); err != nil {
+		return err
 	}
-	return err
-}
-
-// checkRefs makes sure that every reference leads to a resource of its type.
-func checkRefs(plan *ir.Plan) error {
-	var err error
-	check := func(of ir.ResourceType, optional bool, refs ...ir.Ref) {
-		for _, r := range refs {
-			switch {
-			case err != nil || r == ir.NoRef && optional:
-			case r < 0 || int(r) >= len(plan.Resources):
-				err = fmt.Errorf("the plan refers to %s %d, which it does not hold", of, r)
-			case plan.Resources[r].Type != of:
-				err = fmt.Errorf("the plan refers to %s %s as a %s", plan.Resources[r].Type, plan.Resources[r].Name, of)
+	for _, id := range s.Outbound {
+		o, ok := m.outbound(id)
+		if !ok {
+			return fmt.Errorf("a scope lists %s, which has no listener", id)
+		}
+		for _, c := range o.Clusters {
+			if _, ok := m.cluster(c); !ok {
+				return fmt.Errorf("%s sends to %s, which has no cluster", id, c)
 			}
 		}
 	}
-	for _, o := range plan.Outbound {
-		check(ir.TypeListener, false, o.Listener)
-		check(ir.TypeRoute, true, o.Route)
-		check(ir.TypeExtension, true, o.Extension)
-		check(ir.TypeCluster, true, o.Direct)
-	}
-	for _, c := range plan.Clusters {
-		check(ir.TypeCluster, false, c.Resource)
-	}
-	for _, s := range plan.Scopes {
-		check(ir.TypeListener, false, s.Virtual)
-		check(ir.TypeChain, true, s.Ranged)
-		check(ir.TypeCluster, false, s.Extra...)
-	}
-	for _, p := range plan.Identities {
-		if err == nil && (p.Scope < 0 || p.Scope >= len(plan.Scopes)) {
-			err = fmt.Errorf("the plan gives %s scope %d, which it does not hold", p.Identity, p.Scope)
-		}
-	}
-	for _, r := range plan.Roles {
-		check(ir.TypeListener, false, r.Listener)
-		for _, p := range r.Ports {
-			check(ir.TypeChain, false, p.Chains...)
-			check(ir.TypeRoute, true, p.Route)
-			check(ir.TypeExtension, true, p.Extension)
-		}
-	}
-	return err
+	return nil
 }

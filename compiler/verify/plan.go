@@ -14,45 +14,37 @@ import (
 // the control plane binds: an address for each service port and each role, a
 // target port where none is known.
 type Mesh struct {
-	plan   *ir.Plan
-	ranges []netip.Prefix
-	at     map[string]int           // name of a cluster to its index in plan.Clusters
-	backs  map[ir.Identity][]int    // indices of the identity's roles
-	scopes []func() (*scope, error) // by index
-	roles  []func() (*Workload, error)
-	parts  parts
+	plan     *ir.Plan
+	ranges   []netip.Prefix
+	find     index
+	parts    *parts
+	virtuals sync.Map // [2]ir.Ref of a scope's Virtual and Ranged to *listener
+	roles    sync.Map // index to *Workload
 }
 
 // New reads a plan. What the plan holds is read when a request comes to it;
 // Check reads everything. ranges are the mesh's own addresses that the control
 // plane is going to bind, as meshc.yaml has them.
 func New(plan *ir.Plan, ranges ...netip.Prefix) (*Mesh, error) {
+	return newMesh(plan, mapped(plan), ranges)
+}
+
+func newMesh(plan *ir.Plan, find index, ranges []netip.Prefix) (*Mesh, error) {
 	if err := checkRefs(plan); err != nil {
 		return nil, err
 	}
-	m := &Mesh{plan: plan, ranges: append([]netip.Prefix{meshRange}, ranges...), at: map[string]int{}, backs: map[ir.Identity][]int{}, parts: newParts(plan)}
-	for i := range plan.Roles {
-		m.backs[plan.Roles[i].Identity] = append(m.backs[plan.Roles[i].Identity], i)
-	}
-	for i, c := range plan.Clusters {
-		m.at[plan.Resources[c.Resource].Name] = i
-	}
-	for _, o := range plan.Outbound {
-		if i, ok := m.cluster(o.Port); ok && o.Direct != ir.NoRef {
-			m.at[plan.Resources[o.Direct].Name] = i
-		}
-	}
-	for i := range plan.Scopes {
-		m.scopes = append(m.scopes, sync.OnceValues(func() (*scope, error) { return m.newScope(&plan.Scopes[i]) }))
-	}
-	for i := range plan.Roles {
-		m.roles = append(m.roles, sync.OnceValues(func() (*Workload, error) { return m.newWorkload(&plan.Roles[i]) }))
-	}
-	return m, nil
+	return &Mesh{plan: plan, ranges: append([]netip.Prefix{meshRange}, ranges...), find: find, parts: newParts(plan)}, nil
 }
 
-func (m *Mesh) cluster(id ir.PortID) (int, bool) {
-	return slices.BinarySearchFunc(m.plan.Clusters, id, func(c ir.Cluster, id ir.PortID) int { return c.Port.Compare(id) })
+func (m *Mesh) cluster(id ir.PortID) (int, bool) { return clusterOf(m.plan, id) }
+
+// outbound is the listener with its routes that clients of a port are given.
+func (m *Mesh) outbound(id ir.PortID) (*ir.OutboundPort, bool) {
+	i, ok := slices.BinarySearchFunc(m.plan.Outbound, id, func(o ir.OutboundPort, id ir.PortID) int { return o.Port.Compare(id) })
+	if !ok {
+		return nil, false
+	}
+	return &m.plan.Outbound[i], true
 }
 
 // Decide plays a request on the plan's configuration.
@@ -67,11 +59,11 @@ func (m *Mesh) Decide(r ir.Request) (ir.Verdict, error) {
 	if r.From == "" || r.Direct {
 		return m.past(i, r)
 	}
-	client, sc, v, err := m.client(r.From)
+	client, v, err := m.client(r.From, r.To)
 	if v != nil || err != nil {
 		return deref(v), err
 	}
-	targets, err := sc.targets(m, i)
+	targets, err := m.targets(i, client.sent.(*sight).port)
 	if err != nil {
 		return ir.Verdict{}, err
 	}
@@ -90,10 +82,11 @@ func deref(v *ir.Verdict) ir.Verdict {
 func (m *Mesh) call(client *Proxy, at *targets, r ir.Request) (ir.Verdict, error) {
 	var out ir.Verdict
 	var leaves []ir.Leaf
+	if at.listener != nil {
+		client.listeners = append(client.listeners, at.listener)
+	}
 	for _, to := range at.addresses {
-		p := *client
-		p.listeners = append(p.listeners[:len(p.listeners):len(p.listeners)], at.listeners...)
-		v, err := Call(&p, m, to, r)
+		v, err := Call(client, m, to, r)
 		if err != nil {
 			return ir.Verdict{}, err
 		}
@@ -112,7 +105,7 @@ func (m *Mesh) call(client *Proxy, at *targets, r ir.Request) (ir.Verdict, error
 
 // leave plays a request to something outside the mesh.
 func (m *Mesh) leave(r ir.Request) (ir.Verdict, error) {
-	client, _, v, err := m.client(r.From)
+	client, v, err := m.client(r.From, ir.PortID{})
 	if v != nil || err != nil {
 		return deref(v), err
 	}
@@ -155,17 +148,27 @@ func (m *Mesh) past(cluster int, r ir.Request) (ir.Verdict, error) {
 	return ir.Sum(leaves), nil
 }
 
-// client is the proxy of an identity, or why there is none.
-func (m *Mesh) client(id ir.Identity) (*Proxy, *scope, *ir.Verdict, error) {
+// client is the proxy of an identity as far as it holds anything for a service
+// port, or why there is none.
+func (m *Mesh) client(id ir.Identity, to ir.PortID) (*Proxy, *ir.Verdict, error) {
 	own, ok := m.identity(id)
 	if !ok {
-		return nil, nil, &ir.Verdict{Outcome: ir.Unknown, Reason: fmt.Sprintf("the plan has nothing for %q", id.Short())}, nil
+		return nil, &ir.Verdict{Outcome: ir.Unknown, Reason: fmt.Sprintf("the plan has nothing for %q", id.Short())}, nil
 	}
-	sc, err := m.scopes[own.Scope]()
+	s := &sight{mesh: m, scope: &m.plan.Scopes[own.Scope]}
+	virtual, err := m.virtual(s.scope)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return &Proxy{identity: id, listeners: []*listener{sc.virtual}, sent: sc}, sc, nil, nil
+	if to == (ir.PortID{}) {
+		return &Proxy{identity: id, listeners: []*listener{virtual}, sent: s}, nil, nil
+	}
+	if _, listed := slices.BinarySearch(m.find.lists(to), own.Scope); listed {
+		if s.port, ok = m.outbound(to); !ok {
+			return nil, nil, fmt.Errorf("a scope lists %s, which has no listener", to)
+		}
+	}
+	return &Proxy{identity: id, listeners: []*listener{virtual}, sent: s}, nil, nil
 }
 
 func (m *Mesh) identity(id ir.Identity) (ir.IdentityPlan, bool) {

@@ -31,7 +31,7 @@ func placed(base, addr netip.Addr) int {
 
 // Endpoints, At and ServiceOf are the network of a plan.
 func (m *Mesh) Endpoints(name string) []netip.AddrPort {
-	if i, ok := m.at[name]; ok {
+	if i, ok := m.find.clusters(name); ok {
 		return m.endpoints(i)
 	}
 	return nil
@@ -49,7 +49,7 @@ func (m *Mesh) At(addr netip.Addr) *Workload {
 
 // ServiceOf leads from a cluster's name to its service port.
 func (m *Mesh) ServiceOf(cluster string) (ir.PortID, bool) {
-	i, ok := m.at[cluster]
+	i, ok := m.find.clusters(cluster)
 	if !ok {
 		return ir.PortID{}, false
 	}
@@ -60,8 +60,8 @@ func (m *Mesh) workload(addr netip.Addr) (*Workload, error) {
 	if !addr.Is4() || !meshRange.Contains(addr) {
 		return nil, nil
 	}
-	if i := placed(baseRole, addr); i >= 0 && i < len(m.roles) {
-		return m.roles[i]()
+	if i := placed(baseRole, addr); i >= 0 && i < len(m.plan.Roles) {
+		return m.role(i)
 	}
 	if i := placed(baseOutside, addr); i >= 0 && i < len(m.plan.Clusters) {
 		return &Workload{}, nil
@@ -83,7 +83,7 @@ func (m *Mesh) endpoints(cluster int) []netip.AddrPort {
 		}
 	}
 	if len(c.Accounts) == 0 {
-		if decoded, err := m.parts.clusters[c.Resource](); err == nil && decoded.tls == nil {
+		if decoded, err := m.parts.cluster(c.Resource); err == nil && decoded.tls == nil {
 			out = append(out, netip.AddrPortFrom(placeholder(baseOutside, cluster), c.Port.Port))
 		}
 	}
@@ -94,7 +94,7 @@ func (m *Mesh) endpoints(cluster int) []netip.AddrPort {
 func (m *Mesh) backing(c *ir.Cluster) []int {
 	var out []int
 	for _, id := range c.Accounts {
-		out = append(out, m.backs[id]...)
+		out = append(out, m.find.roles(id)...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

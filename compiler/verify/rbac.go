@@ -33,6 +33,7 @@ type rules struct {
 type policy struct {
 	name    string
 	matches ask
+	names   people // whom its principals name
 }
 
 // passing are the names of the policies that match; ok is whether the rules let
@@ -90,8 +91,18 @@ func newRBAC(enforced, observed *rbacv3.RBAC, prefix string) (*rbac, error) {
 	return &rbac{
 		rules: r, shadow: shadow, prefix: prefix,
 		class: rulesClass(enforced) + " shadow " + rulesClass(observed),
-		names: peopleOf(enforced, observed), from: []proto.Message{enforced, observed},
+		names: slices.Concat(r.people(), shadow.people()), from: []proto.Message{enforced, observed},
 	}, inside(err, "shadow")
+}
+
+func (r *rules) people() people {
+	var out people
+	if r != nil {
+		for _, p := range r.policies {
+			out = append(out, p.names...)
+		}
+	}
+	return out
 }
 
 func newRules(m *rbacv3.RBAC) (*rules, error) {
@@ -110,7 +121,7 @@ func newRules(m *rbacv3.RBAC) (*rules, error) {
 		if err != nil {
 			return nil, inside(err, "policy %s", name)
 		}
-		out.policies = append(out.policies, policy{name, matches})
+		out.policies = append(out.policies, policy{name, matches, peopleOf(m.Policies[name])})
 	}
 	return out, nil
 }

@@ -8,107 +8,90 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// scope is what the proxies of a scope hold outbound, as a catalog.
-type scope struct {
-	parts      *parts
-	virtual    *listener
-	outbound   map[ir.PortID]*ir.OutboundPort
-	routes     map[string]ir.Ref
-	clusters   map[string]ir.Ref
-	extensions map[string]ir.Ref
+// sight is what the proxies of a scope hold for one service port, as a catalog:
+// the port's own resources and those that every port has.
+type sight struct {
+	mesh  *Mesh
+	scope *ir.Scope
+	port  *ir.OutboundPort // nil: the scope does not list it
 }
 
-func (s *scope) route(name string) (*routes, error) { return byName(s.parts.routes, s.routes, name) }
-func (s *scope) cluster(name string) (*cluster, error) {
-	return byName(s.parts.clusters, s.clusters, name)
-}
-func (s *scope) extension(name string) (extension, error) {
-	return byName(s.parts.extensions, s.extensions, name)
-}
-
-func byName[T any](parts map[ir.Ref]func() (T, error), names map[string]ir.Ref, name string) (T, error) {
-	if ref, ok := names[name]; ok {
-		return parts[ref]()
+func (s *sight) route(name string) (*routes, error) {
+	if s.port != nil && s.mesh.parts.named(s.port.Route, name) {
+		return s.mesh.parts.route(s.port.Route)
 	}
-	var none T
-	return none, nil
+	return nil, nil
 }
 
-// newScope puts a scope together as link does.
-func (m *Mesh) newScope(in *ir.Scope) (*scope, error) {
-	s := &scope{
-		parts: &m.parts, outbound: map[ir.PortID]*ir.OutboundPort{},
-		routes: map[string]ir.Ref{}, clusters: map[string]ir.Ref{}, extensions: map[string]ir.Ref{},
+func (s *sight) extension(name string) (extension, error) {
+	if s.port != nil && s.mesh.parts.named(s.port.Extension, name) {
+		return s.mesh.parts.extension(s.port.Extension)
 	}
-	virtual, err := m.parts.listeners[in.Virtual]()
+	return extension{}, nil
+}
+
+func (s *sight) cluster(name string) (*cluster, error) {
+	parts := s.mesh.parts
+	for _, ref := range s.scope.Extra {
+		if parts.named(ref, name) {
+			return parts.cluster(ref)
+		}
+	}
+	if s.port == nil {
+		return nil, nil
+	}
+	if parts.named(s.port.Direct, name) {
+		return parts.cluster(s.port.Direct)
+	}
+	for _, id := range s.port.Clusters {
+		at, ok := s.mesh.cluster(id)
+		if !ok {
+			return nil, fmt.Errorf("%s sends to %s, which has no cluster", s.port.Port, id)
+		}
+		if ref := s.mesh.plan.Clusters[at].Resource; parts.named(ref, name) && !slices.Contains(s.scope.Without, id) {
+			return parts.cluster(ref)
+		}
+	}
+	return nil, nil
+}
+
+// virtual is a scope's listener for what it does not list, put together as link does.
+func (m *Mesh) virtual(s *ir.Scope) (*listener, error) {
+	key := [2]ir.Ref{s.Virtual, s.Ranged}
+	if l, ok := m.virtuals.Load(key); ok {
+		return l.(*listener), nil
+	}
+	l, err := m.parts.listener(s.Virtual)
 	if err != nil {
 		return nil, err
 	}
-	s.virtual = virtual
-	if in.Ranged != ir.NoRef {
-		ranged, err := m.parts.chains[in.Ranged]()
+	if s.Ranged != ir.NoRef {
+		ranged, err := m.parts.chain(s.Ranged)
 		if err != nil {
 			return nil, err
 		}
-		c, l := *ranged, *virtual
+		c, with := *ranged, *l
 		c.prefixes = append(slices.Clone(c.prefixes), m.ranges...)
-		l.chains = append(slices.Clone(l.chains), &c)
-		s.virtual = &l
+		with.chains = append(slices.Clone(l.chains), &c)
+		l = &with
 	}
-	m.name(s.clusters, in.Extra...)
-	for _, id := range in.Outbound {
-		if err := m.include(s, in, id); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+	m.virtuals.Store(key, l)
+	return l, nil
 }
 
-// include gives a scope a service port with all that its listener needs.
-func (m *Mesh) include(s *scope, in *ir.Scope, id ir.PortID) error {
-	i, ok := slices.BinarySearchFunc(m.plan.Outbound, id, func(o ir.OutboundPort, id ir.PortID) int { return o.Port.Compare(id) })
-	if !ok {
-		return fmt.Errorf("a scope lists %s, which has no listener", id)
-	}
-	o := &m.plan.Outbound[i]
-	s.outbound[id] = o
-	m.name(s.routes, o.Route)
-	m.name(s.extensions, o.Extension)
-	m.name(s.clusters, o.Direct)
-	for _, c := range o.Clusters {
-		at, ok := m.cluster(c)
-		if !ok {
-			return fmt.Errorf("%s sends to %s, which has no cluster", id, c)
-		}
-		if !slices.Contains(in.Without, c) {
-			m.name(s.clusters, m.plan.Clusters[at].Resource)
-		}
-	}
-	return nil
-}
-
-func (m *Mesh) name(in map[string]ir.Ref, refs ...ir.Ref) {
-	for _, r := range refs {
-		if r != ir.NoRef {
-			in[m.plan.Resources[r].Name] = r
-		}
-	}
-}
-
-// targets are the addresses that a service's name leads to, and the listeners
-// that the client's proxy has for them.
+// targets are the addresses that a service's name leads to, and the listener
+// that the client's proxy has for them; nil: none.
 type targets struct {
 	addresses []netip.AddrPort
-	listeners []*listener
+	listener  *listener
 }
 
 // targets of a service port that the scope does not list have no listener.
-func (s *scope) targets(m *Mesh, cluster int) (*targets, error) {
+func (m *Mesh) targets(cluster int, o *ir.OutboundPort) (*targets, error) {
 	id := m.plan.Clusters[cluster].Port
 	vip := netip.AddrPortFrom(placeholder(baseVIP, cluster), id.Port)
 	out := &targets{addresses: []netip.AddrPort{vip}}
-	o, listed := s.outbound[id]
-	if !listed {
+	if o == nil {
 		return out, nil
 	}
 	if o.Headless {
@@ -116,40 +99,85 @@ func (s *scope) targets(m *Mesh, cluster int) (*targets, error) {
 			out.addresses = ends
 		}
 	}
-	l, err := m.parts.listeners[o.Listener]()
+	l, err := m.parts.listener(o.Listener)
 	if err != nil {
 		return nil, err
 	}
 	bound := *l
 	bound.addresses = out.addresses
-	out.listeners = []*listener{&bound}
+	out.listener = &bound
 	return out, nil
 }
 
-// newWorkload is the proxy of a role's workload, put together as link does.
+// held is what a role's workload holds besides its listener, as a catalog.
+type held struct {
+	parts *parts
+	role  *ir.RolePlan
+	extra []ir.Ref // clusters
+}
+
+func (h *held) route(name string) (*routes, error) {
+	for i := len(h.role.Ports) - 1; i >= 0; i-- {
+		if ref := h.role.Ports[i].Route; h.parts.named(ref, name) {
+			return h.parts.route(ref)
+		}
+	}
+	return nil, nil
+}
+
+func (h *held) extension(name string) (extension, error) {
+	for i := len(h.role.Ports) - 1; i >= 0; i-- {
+		if ref := h.role.Ports[i].Extension; h.parts.named(ref, name) {
+			return h.parts.extension(ref)
+		}
+	}
+	return extension{}, nil
+}
+
+func (h *held) cluster(name string) (*cluster, error) {
+	for _, ref := range h.extra {
+		if h.parts.named(ref, name) {
+			return h.parts.cluster(ref)
+		}
+	}
+	return nil, nil
+}
+
+// role is the proxy of a role's workload.
+func (m *Mesh) role(i int) (*Workload, error) {
+	if w, ok := m.roles.Load(i); ok {
+		return w.(*Workload), nil
+	}
+	w, err := m.newWorkload(&m.plan.Roles[i])
+	if err != nil {
+		return nil, err
+	}
+	m.roles.Store(i, w)
+	return w, nil
+}
+
+// newWorkload puts the proxy of a role's workload together as link does.
 func (m *Mesh) newWorkload(role *ir.RolePlan) (*Workload, error) {
-	base, err := m.parts.listeners[role.Listener]()
+	base, err := m.parts.listener(role.Listener)
 	if err != nil {
 		return nil, err
 	}
 	l := *base
 	l.chains = slices.Clone(l.chains)
-	s := &scope{parts: &m.parts, routes: map[string]ir.Ref{}, clusters: map[string]ir.Ref{}, extensions: map[string]ir.Ref{}}
-	for i, p := range role.Ports {
-		for _, ref := range p.Chains {
-			c, err := m.parts.chains[ref]()
+	for i := range role.Ports {
+		for _, ref := range role.Ports[i].Chains {
+			c, err := m.parts.chain(ref)
 			if err != nil {
 				return nil, err
 			}
 			placed := *c
-			placed.port = uint32(targetPort(p, i))
+			placed.port = uint32(targetPort(role.Ports[i], i))
 			l.chains = append(l.chains, &placed)
 		}
-		m.name(s.routes, p.Route)
-		m.name(s.extensions, p.Extension)
 	}
+	h := &held{parts: m.parts, role: role}
 	if of, ok := m.identity(role.Identity); ok {
-		m.name(s.clusters, m.plan.Scopes[of.Scope].Extra...)
+		h.extra = m.plan.Scopes[of.Scope].Extra
 	}
-	return &Workload{Identity: role.Identity, Proxy: &Proxy{identity: role.Identity, listeners: []*listener{&l}, sent: s}}, nil
+	return &Workload{Identity: role.Identity, Proxy: &Proxy{identity: role.Identity, listeners: []*listener{&l}, sent: h}}, nil
 }

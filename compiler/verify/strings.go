@@ -29,7 +29,7 @@ func fullRegex(m *matcherv3.RegexMatcher) (test, error) {
 	})
 }
 
-var readRegexes memo[test]
+var readRegexes kept[test]
 
 func stringMatcher(m *matcherv3.StringMatcher) (test, error) {
 	if m == nil {

@@ -36,7 +36,7 @@ func newTLS(m *corev3.TransportSocket) (*tlsContext, error) {
 	return readContexts.get(a.GetTypeUrl()+string(a.GetValue()), func() (*tlsContext, error) { return newContext(a) })
 }
 
-var readContexts memo[*tlsContext]
+var readContexts kept[*tlsContext]
 
 func newContext(a *anypb.Any) (*tlsContext, error) {
 	config, err := unpack(a)

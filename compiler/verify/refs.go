@@ -1,0 +1,73 @@
+package verify
+
+import (
+	"fmt"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// checkRefs makes sure that every reference leads to a resource of its type.
+func checkRefs(plan *ir.Plan) error {
+	c := refCheck{plan: plan}
+	for i := range plan.Outbound {
+		o := &plan.Outbound[i]
+		c.must(ir.TypeListener, o.Listener)
+		c.may(ir.TypeRoute, o.Route)
+		c.may(ir.TypeExtension, o.Extension)
+		c.may(ir.TypeCluster, o.Direct)
+	}
+	for i := range plan.Clusters {
+		c.must(ir.TypeCluster, plan.Clusters[i].Resource)
+	}
+	for i := range plan.Scopes {
+		s := &plan.Scopes[i]
+		c.must(ir.TypeListener, s.Virtual)
+		c.may(ir.TypeChain, s.Ranged)
+		for _, r := range s.Extra {
+			c.must(ir.TypeCluster, r)
+		}
+	}
+	for i := range plan.Identities {
+		if p := &plan.Identities[i]; c.err == nil && (p.Scope < 0 || p.Scope >= len(plan.Scopes)) {
+			c.err = fmt.Errorf("the plan gives %s scope %d, which it does not hold", p.Identity, p.Scope)
+		}
+	}
+	for i := range plan.Roles {
+		c.role(&plan.Roles[i])
+	}
+	return c.err
+}
+
+// refCheck keeps the first reference that leads astray.
+type refCheck struct {
+	plan *ir.Plan
+	err  error
+}
+
+func (c *refCheck) role(r *ir.RolePlan) {
+	c.must(ir.TypeListener, r.Listener)
+	for i := range r.Ports {
+		p := &r.Ports[i]
+		for _, ref := range p.Chains {
+			c.must(ir.TypeChain, ref)
+		}
+		c.may(ir.TypeRoute, p.Route)
+		c.may(ir.TypeExtension, p.Extension)
+	}
+}
+
+func (c *refCheck) may(of ir.ResourceType, r ir.Ref) {
+	if r != ir.NoRef {
+		c.must(of, r)
+	}
+}
+
+func (c *refCheck) must(of ir.ResourceType, r ir.Ref) {
+	switch {
+	case c.err != nil:
+	case r < 0 || int(r) >= len(c.plan.Resources):
+		c.err = fmt.Errorf("the plan refers to %s %d, which it does not hold", of, r)
+	case c.plan.Resources[r].Type != of:
+		c.err = fmt.Errorf("the plan refers to %s %s as a %s", c.plan.Resources[r].Type, c.plan.Resources[r].Name, of)
+	}
+}

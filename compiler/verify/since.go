@@ -1,0 +1,270 @@
+package verify
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// difference is what has to be asked again after a mesh and its plan were
+// proved. Whatever the judgement of a service's ports reads leads to the service
+// here: what is forgotten here can hide a defect from who compiles incrementally.
+type difference struct {
+	mesh0, mesh *ir.Mesh
+	plan0, plan *ir.Plan
+	was         []ir.Ref // of each resource: the equal one of plan0, or NoRef
+	touched     map[ir.ServiceID]bool
+	roles       map[int]bool // of the plan
+	scopes      map[int]bool // of the plan
+	egress      bool
+}
+
+// since selects what differs from a mesh and plan that were proved.
+func since(mesh0 *ir.Mesh, plan0 *ir.Plan, mesh *ir.Mesh, plan *ir.Plan) selection {
+	if checkRefs(plan) != nil || !sameGround(mesh0, mesh) {
+		return everything(mesh, plan)
+	}
+	d := &difference{
+		mesh0: mesh0, mesh: mesh, plan0: plan0, plan: plan, was: sameResources(plan0.Resources, plan.Resources),
+		touched: map[ir.ServiceID]bool{}, roles: map[int]bool{}, scopes: map[int]bool{},
+	}
+	d.policy()
+	d.outbound()
+	d.clients()
+	d.inbound()
+	d.spread()
+	return d.selection()
+}
+
+// sameGround tells whether what every judgement reads is the same.
+func sameGround(a, b *ir.Mesh) bool {
+	x, y := a.Settings, b.Settings
+	same := slices.Equal(x.ServiceRanges, y.ServiceRanges) && slices.Equal(x.PodRanges, y.PodRanges)
+	x.ServiceRanges, x.PodRanges, y.ServiceRanges, y.PodRanges = nil, nil, nil, nil
+	return same && sameSettings(x, y) && slices.Equal(a.Namespaces, b.Namespaces)
+}
+
+// policy is what the mesh says.
+func (d *difference) policy() {
+	changed(d.mesh0.Services, d.mesh.Services, func(s *ir.Service) ir.ServiceID { return s.ID }, sameService,
+		func(s *ir.Service) { d.touched[s.ID] = true })
+	changed(d.mesh0.Grants, d.mesh.Grants, func(g *ir.Grant) string { return g.Name }, sameGrant, func(g *ir.Grant) { d.touch(g.Ports) })
+	changed(d.mesh0.Splits, d.mesh.Splits, func(s *ir.Split) string { return s.Name }, sameSplit, func(s *ir.Split) { d.touched[s.Root] = true })
+	changed(d.mesh0.Roles, d.mesh.Roles, func(r *ir.Role) string { return r.Name() }, sameRole, func(r *ir.Role) {
+		for _, s := range r.Services {
+			d.touched[s] = true
+		}
+		for i := range r.Ports {
+			d.touch(r.Ports[i].Services)
+		}
+	})
+	d.egress = d.egress || !slices.Equal(d.mesh0.Identities, d.mesh.Identities)
+}
+
+func (d *difference) touch(ports []ir.PortID) {
+	for _, p := range ports {
+		d.touched[p.Service] = true
+	}
+}
+
+// outbound is what clients are given, and where it leads.
+func (d *difference) outbound() {
+	changed(d.plan0.Outbound, d.plan.Outbound, func(o *ir.OutboundPort) ir.PortID { return o.Port }, d.sameOutbound,
+		func(o *ir.OutboundPort) { d.touched[o.Port.Service] = true })
+	changed(d.plan0.Clusters, d.plan.Clusters, func(c *ir.Cluster) ir.PortID { return c.Port }, func(a, b *ir.Cluster) bool {
+		return a.Port == b.Port && d.same(a.Resource, b.Resource) && slices.Equal(a.Accounts, b.Accounts)
+	}, func(c *ir.Cluster) { d.touched[c.Port.Service] = true })
+}
+
+func (d *difference) sameOutbound(a, b *ir.OutboundPort) bool {
+	return a.Port == b.Port && a.Protocol == b.Protocol && a.Headless == b.Headless && slices.Equal(a.Clusters, b.Clusters) &&
+		d.same(a.Listener, b.Listener) && d.same(a.Route, b.Route) && d.same(a.Extension, b.Extension) && d.same(a.Direct, b.Direct)
+}
+
+// same tells whether a reference of the old plan and one of the new lead to equal
+// resources.
+func (d *difference) same(a, b ir.Ref) bool {
+	if a == ir.NoRef || b == ir.NoRef {
+		return a == b
+	}
+	return d.was[b] == a
+}
+
+func (d *difference) sameRefs(a, b []ir.Ref) bool { return slices.EqualFunc(a, b, d.same) }
+
+// clients are the identities with their scopes. Many share one: each pair of
+// scopes is looked at once.
+func (d *difference) clients() {
+	compared := make([]int, len(d.plan.Scopes)) // 1 + the scope of plan0
+	i := 0
+	for j := range d.plan.Identities {
+		p := &d.plan.Identities[j]
+		for ; i < len(d.plan0.Identities) && d.plan0.Identities[i].Identity < p.Identity; i++ {
+			d.client(&d.plan0.Scopes[d.plan0.Identities[i].Scope], nil)
+		}
+		if i == len(d.plan0.Identities) || d.plan0.Identities[i].Identity != p.Identity {
+			d.scopes[p.Scope] = true
+			d.client(nil, &d.plan.Scopes[p.Scope])
+			continue
+		}
+		before := d.plan0.Identities[i].Scope
+		i++
+		if compared[p.Scope] == before+1 {
+			continue
+		}
+		compared[p.Scope] = before + 1
+		if d.client(&d.plan0.Scopes[before], &d.plan.Scopes[p.Scope]) {
+			d.scopes[p.Scope] = true
+		}
+	}
+	for ; i < len(d.plan0.Identities); i++ {
+		d.client(&d.plan0.Scopes[d.plan0.Identities[i].Scope], nil)
+	}
+}
+
+// client touches what is given to a client anew or no longer; nil: no such client.
+func (d *difference) client(before, now *ir.Scope) bool {
+	var none ir.Scope
+	alike := before != nil && now != nil
+	if alike {
+		alike = d.same(before.Virtual, now.Virtual) && d.same(before.Ranged, now.Ranged) && d.sameRefs(before.Extra, now.Extra) &&
+			slices.Equal(before.Without, now.Without)
+	}
+	d.egress = d.egress || !alike
+	if before == nil {
+		before = &none
+	}
+	if now == nil {
+		now = &none
+	}
+	if alike {
+		if slices.Equal(before.Outbound, now.Outbound) {
+			return false
+		}
+		changed(before.Outbound, now.Outbound, func(p *ir.PortID) ir.PortID { return *p }, func(a, b *ir.PortID) bool { return *a == *b },
+			func(p *ir.PortID) { d.touched[p.Service] = true })
+		return true
+	}
+	d.touch(before.Outbound)
+	d.touch(now.Outbound)
+	d.touch(before.Without)
+	d.touch(now.Without)
+	return true
+}
+
+// inbound is what the roles hold.
+func (d *difference) inbound() {
+	touch := func(r *ir.RolePlan) {
+		for _, s := range r.Services {
+			d.touched[s] = true
+		}
+		for i := range r.Ports {
+			d.touch(r.Ports[i].Services)
+		}
+	}
+	changed(d.plan0.Roles, d.plan.Roles, func(r *ir.RolePlan) string { return ir.RoleName(r.Identity, r.Services) }, d.sameRolePlan, touch)
+}
+
+func (d *difference) sameRolePlan(a, b *ir.RolePlan) bool {
+	return a.Identity == b.Identity && slices.Equal(a.Services, b.Services) && d.same(a.Listener, b.Listener) &&
+		slices.EqualFunc(a.Ports, b.Ports, func(x, y ir.InboundPlan) bool {
+			return x.TargetPort == y.TargetPort && x.Protocol == y.Protocol && slices.Equal(x.Services, y.Services) &&
+				d.sameRefs(x.Chains, y.Chains) && d.same(x.Route, y.Route) && d.same(x.Extension, y.Extension)
+		})
+}
+
+// spread leads from what was touched to the services whose requests are split
+// to it, and to the roles that serve it.
+func (d *difference) spread() {
+	var roots []ir.ServiceID
+	root := func(s *ir.Split) {
+		if slices.ContainsFunc(s.Backends, func(b ir.Backend) bool { return d.touched[b.Service] }) {
+			roots = append(roots, s.Root)
+		}
+	}
+	for i := range d.mesh0.Splits {
+		root(&d.mesh0.Splits[i])
+	}
+	for i := range d.mesh.Splits {
+		root(&d.mesh.Splits[i])
+	}
+	for i := range d.plan.Outbound {
+		o := &d.plan.Outbound[i]
+		if slices.ContainsFunc(o.Clusters, func(p ir.PortID) bool { return d.touched[p.Service] }) {
+			roots = append(roots, o.Port.Service)
+		}
+	}
+	for _, s := range roots {
+		d.touched[s] = true
+	}
+	for i := range d.plan.Roles {
+		r := &d.plan.Roles[i]
+		serves := func(p ir.InboundPlan) bool {
+			return slices.ContainsFunc(p.Services, func(p ir.PortID) bool { return d.touched[p.Service] })
+		}
+		if slices.ContainsFunc(r.Services, func(s ir.ServiceID) bool { return d.touched[s] }) || slices.ContainsFunc(r.Ports, serves) {
+			d.roles[i] = true
+		}
+	}
+}
+
+// sameResources finds for each new resource the equal old one. Both are in order.
+func sameResources(old, now []ir.Resource) []ir.Ref {
+	out := make([]ir.Ref, len(now))
+	i := 0
+	for j := range now {
+		out[j] = ir.NoRef
+		for i < len(old) {
+			order := compareResources(&old[i], &now[j])
+			if order == 0 {
+				out[j] = ir.Ref(i)
+			}
+			if order >= 0 {
+				break
+			}
+			i++
+		}
+	}
+	return out
+}
+
+func compareResources(a, b *ir.Resource) int {
+	if c := cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)); c != 0 {
+		return c
+	}
+	if len(a.Body) == len(b.Body) && (len(a.Body) == 0 || &a.Body[0] == &b.Body[0]) {
+		return 0
+	}
+	return bytes.Compare(a.Body, b.Body)
+}
+
+// changed touches what one of two lists has and the other has not, or has
+// elsewhere among what both have.
+func changed[T any, K comparable](old, now []T, key func(*T) K, same func(a, b *T) bool, touch func(*T)) {
+	for len(old) > 0 && len(now) > 0 && same(&old[0], &now[0]) {
+		old, now = old[1:], now[1:]
+	}
+	for len(old) > 0 && len(now) > 0 && same(&old[len(old)-1], &now[len(now)-1]) {
+		old, now = old[:len(old)-1], now[:len(now)-1]
+	}
+	at := make(map[K]int, len(old))
+	for i := range old {
+		at[key(&old[i])] = i
+	}
+	taken, last := make([]bool, len(old)), -1
+	for j := range now {
+		i, ok := at[key(&now[j])]
+		if ok && i > last && same(&old[i], &now[j]) {
+			taken[i], last = true, i
+			continue
+		}
+		touch(&now[j])
+	}
+	for i := range old {
+		if !taken[i] {
+			touch(&old[i])
+		}
+	}
+}
