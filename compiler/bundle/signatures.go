@@ -104,6 +104,9 @@ func readSignatures(root *os.Root, files map[string][]byte) (*diag.Finding, erro
 		if _, ok := signatureName(path); !ok {
 			continue
 		}
+		if info, err := root.Stat(path); err == nil && info.IsDir() {
+			continue
+		}
 		content, finding, err := readFile(root, path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // taken away since
