@@ -108,7 +108,7 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	f.follow.Log = log
-	follower, findings, err := follow.Start(f.follow)
+	follower, findings, err := follow.Start(ctx, f.follow)
 	if reported := f.report.emit(s, findings, nil); err != nil {
 		if reported != nil {
 			return reported // nothing can be served, and the findings say why

@@ -1,50 +1,12 @@
 package follow
 
 import (
-	"cmp"
-	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/meshc/meshc/catalog/file"
-	"github.com/meshc/meshc/compiler/bundle"
-	"github.com/meshc/meshc/compiler/diag"
 )
-
-// judge opens the given bundle.
-func (f *Follower) judge() (*bundle.Bundle, diag.List, error) {
-	f.given = fingerprint(f.opts.Bundle)
-	b, findings, err := bundle.Open(f.opts.Bundle)
-	if err == nil && b != nil && f.bundle != nil {
-		if was, is := f.bundle.Mesh.Settings.TrustDomain, b.Mesh.Settings.TrustDomain; was != is {
-			return nil, nil, fmt.Errorf("it is of trust domain %q and this server issues certificates of %q: start another server for it", is, was)
-		}
-	}
-	return b, findings, err
-}
-
-// again judges the bundle if anything in its folder changed.
-func (f *Follower) again(s Server) {
-	if fingerprint(f.opts.Bundle) == f.given {
-		return
-	}
-	b, refused, err := f.judge()
-	if b == nil {
-		f.degrade("bundle", whyNot("bundle", f.opts.Bundle, refused, err)+": what was served stays served", refused)
-		f.show(s)
-		return
-	}
-	f.degrade("bundle", "", nil)
-	if b.Manifest.BundleDigest == f.bundle.Manifest.BundleDigest {
-		f.show(s)
-		return
-	}
-	f.bundle = b
-	f.Supply(s)
-}
 
 func (f *Follower) catalogChanged() <-chan struct{} {
 	if f.provider == nil {
@@ -111,20 +73,4 @@ func inode(info os.FileInfo) uint64 {
 		return s.Ino
 	}
 	return 0
-}
-
-// fingerprint changes when a file of the bundle does, or the folder itself.
-func fingerprint(dir string) string {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err.Error()
-	}
-	slices.SortFunc(entries, func(a, b os.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
-	var b strings.Builder
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			fmt.Fprintf(&b, "%s %d %d %d\n", e.Name(), info.Size(), info.ModTime().UnixNano(), inode(info))
-		}
-	}
-	return b.String()
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/meshc/meshc/catalog/file"
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
 )
 
 // Options say what to follow. Bundle, Catalog and State are required.
 type Options struct {
-	Bundle  string // folder
+	Bundle  string // folder; or the name of Source
 	Catalog string // file
 	State   string // folder; the last good ones are kept below it
 	Log     *slog.Logger
@@ -27,6 +28,21 @@ type Options struct {
 	Coalesce time.Duration
 	// Poll is how often is looked at what no notice came for; 2 s if zero.
 	Poll time.Duration
+
+	// Source is where bundles come from; nil: the folder Bundle.
+	Source Source
+	// Fetch is how often Source is looked at; 30 s if zero.
+	Fetch time.Duration
+	// Trust is a file or a folder of public keys, one of which must have signed
+	// every bundle; empty: signatures are not looked at.
+	Trust string
+	// Rollback is the policy digest, or the bundle digest, of a bundle that is
+	// taken although it is older than what is served.
+	Rollback string
+	// AllowWiden lets Rollback open access that what is served closed. Widened
+	// lists such access; nil: any older bundle counts as opening some.
+	AllowWiden bool
+	Widened    func(was, is *ir.Mesh) []string
 }
 
 // Server takes what is followed; *server.Server is one.
@@ -40,7 +56,9 @@ type Follower struct {
 	opts   Options
 	store  *store
 	bundle *bundle.Bundle
-	given  string // fingerprint of the bundle's folder when it was last judged
+	served served // outlives the process
+	offer  offer  // what was judged last
+	seen   string // fingerprint of the bundle's folder and the keys at that time
 
 	provider *file.Provider
 	snapshot *catalog.Snapshot
@@ -57,7 +75,7 @@ type degraded struct {
 // Start loads the given bundle and catalog, or the last good ones in their
 // stead. The findings say why something given was not taken; the error is why
 // nothing can be served at all.
-func Start(opts Options) (*Follower, diag.List, error) {
+func Start(ctx context.Context, opts Options) (*Follower, diag.List, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
@@ -67,13 +85,16 @@ func Start(opts Options) (*Follower, diag.List, error) {
 	if opts.Poll == 0 {
 		opts.Poll = 2 * time.Second
 	}
+	if opts.Fetch == 0 {
+		opts.Fetch = 30 * time.Second
+	}
 	store, err := openStore(opts.State)
 	if err != nil {
 		return nil, nil, err
 	}
 	f := &Follower{opts: opts, store: store, degraded: map[string]degraded{}}
 	var findings diag.List
-	if err := f.startBundle(&findings); err != nil {
+	if err := f.startBundle(ctx, &findings); err != nil {
 		return nil, findings, err
 	}
 	if err := f.startCatalog(&findings); err != nil {
@@ -85,21 +106,41 @@ func Start(opts Options) (*Follower, diag.List, error) {
 // Bundle is what is served.
 func (f *Follower) Bundle() *bundle.Bundle { return f.bundle }
 
-func (f *Follower) startBundle(findings *diag.List) error {
-	b, refused, err := f.judge()
-	if b != nil {
-		f.bundle = b
+func (f *Follower) startBundle(ctx context.Context, findings *diag.List) error {
+	var err error
+	if f.served, err = f.store.served(); err != nil {
+		return err
+	}
+	f.seen = f.fingerprint()
+	f.offer = f.look(ctx)
+	o := f.admit(f.offer)
+	if o.bundle != nil {
+		f.bundle = o.bundle
 		return nil
 	}
-	findings.Add(refused...)
-	reason := whyNot("bundle", f.opts.Bundle, refused, err)
-	last, lastErr := f.store.bundle()
+	findings.Add(o.findings...)
+	reason := whyNot("bundle", f.opts.Bundle, o.findings, o.err)
+	last, lastErr := f.lastGood()
 	if lastErr != nil {
 		return errors.Join(errors.New(reason), lastErr)
 	}
 	f.bundle = last
-	f.degrade("bundle", reason+": the last good one is served", refused)
+	f.degrade("bundle", reason+": the last good one is served", o.findings)
 	return nil
+}
+
+// lastGood is the bundle that is kept. Keys are looked at again: who is trusted
+// no longer is not trusted for having been.
+func (f *Follower) lastGood() (*bundle.Bundle, error) {
+	last, err := f.store.bundle()
+	if err != nil {
+		return nil, err
+	}
+	refused, err := f.trusted(last)
+	if len(refused) > 0 {
+		err = fmt.Errorf("the bundle that is kept is refused as well: %s [%s]", refused[0].Message, refused[0].Code)
+	}
+	return last, err
 }
 
 func (f *Follower) startCatalog(findings *diag.List) error {
@@ -160,6 +201,7 @@ func (f *Follower) Run(ctx context.Context, s Server) {
 		}
 		f.keepCatalog(true)
 	}()
+	offers := f.offers(ctx)
 	poll := time.NewTicker(f.opts.Poll)
 	defer poll.Stop()
 	for {
@@ -168,13 +210,15 @@ func (f *Follower) Run(ctx context.Context, s Server) {
 			return
 		case <-watch.events():
 			wait(ctx, settle, watch.events())
-			f.again(s)
+			f.again(ctx, s)
+		case o := <-offers:
+			f.offered(s, o)
 		case <-f.catalogChanged():
 			wait(ctx, f.opts.Coalesce, f.catalogChanged())
 			f.catalogAgain(s)
 		case <-poll.C:
 			watch.refresh()
-			f.again(s)
+			f.again(ctx, s)
 			f.catalogAgain(s)
 			f.keepCatalog(false)
 		}
@@ -203,19 +247,30 @@ func wait[T any](ctx context.Context, quiet time.Duration, more <-chan T) {
 func (f *Follower) Supply(s Server) {
 	drift := s.Set(f.bundle, f.snapshot)
 	m := f.bundle.Manifest
-	f.opts.Log.Info("serving", "mesh", m.Mesh, "policyDigest", m.PolicyDigest, "revision", m.Revision,
+	f.opts.Log.Info("serving", "mesh", m.Mesh, "policyDigest", m.PolicyDigest, "revision", m.Revision, "epoch", m.Epoch,
 		"services", len(f.snapshot.Services), "workloads", len(f.snapshot.Workloads), "drift", len(drift))
 	for _, d := range drift {
 		f.opts.Log.Debug("drift", "code", d.Code, "finding", d.Message)
 	}
 	f.show(s)
 	if _, old := f.degraded["bundle"]; !old {
-		if err := f.store.keepBundle(f.bundle); err != nil {
-			f.opts.Log.Error("the bundle could not be kept for the next start", "error", err)
-		}
+		f.keepBundle(f.bundle)
 	}
 	f.unsaved = true
 	f.keepCatalog(false)
+}
+
+// keepBundle writes down what is served, and its epoch after it: an epoch
+// without its bundle would leave nothing to start from.
+func (f *Follower) keepBundle(b *bundle.Bundle) {
+	f.served = servedOf(b)
+	err := f.store.keepBundle(b)
+	if err == nil {
+		err = f.store.keepServed(f.served)
+	}
+	if err != nil {
+		f.opts.Log.Error("the bundle could not be kept for the next start", "error", err)
+	}
 }
 
 func (f *Follower) show(s Server) {

@@ -119,7 +119,7 @@ func write(t *testing.T, path, text string) {
 // start follows until the test ends, or until the function it gives is called.
 func start(t *testing.T, o follow.Options) (*recorder, diag.List, func()) {
 	t.Helper()
-	f, findings, err := follow.Start(o)
+	f, findings, err := follow.Start(t.Context(), o)
 	must(t, err)
 	r := newRecorder()
 	f.Supply(r)
@@ -186,12 +186,12 @@ func TestLastGoodIsServedAtStart(t *testing.T) {
 // start fails and says what is missing.
 func TestNothingToServeFails(t *testing.T) {
 	o := place(t)
-	_, _, err := follow.Start(o)
+	_, _, err := follow.Start(t.Context(), o)
 	if err == nil || !strings.Contains(err.Error(), o.Bundle) {
 		t.Errorf("got %v", err)
 	}
 	must(t, bundle.Write(o.Bundle, mesh(t, "one", "cluster.local")))
-	_, _, err = follow.Start(o)
+	_, _, err = follow.Start(t.Context(), o)
 	if err == nil || !strings.Contains(err.Error(), o.Catalog) {
 		t.Errorf("got %v", err)
 	}

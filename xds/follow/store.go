@@ -1,7 +1,13 @@
 package follow
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"os"
 	"path/filepath"
 
 	"github.com/meshc/meshc/catalog"
@@ -22,6 +28,7 @@ func openStore(stateDir string) (*store, error) {
 }
 
 func (s *store) bundleDir() string   { return filepath.Join(s.dir, "bundle") }
+func (s *store) servedFile() string  { return filepath.Join(s.dir, "served.json") }
 func (s *store) catalogFile() string { return filepath.Join(s.dir, "catalog.yaml") }
 
 func (s *store) bundle() (*bundle.Bundle, error) {
@@ -37,10 +44,43 @@ func (s *store) bundle() (*bundle.Bundle, error) {
 
 // keepBundle writes a bundle unless it is the one that is kept.
 func (s *store) keepBundle(b *bundle.Bundle) error {
-	if kept, err := s.bundle(); err == nil && kept.Manifest.BundleDigest == b.Manifest.BundleDigest {
+	if kept, err := s.bundle(); err == nil && kept.Manifest.BundleDigest == b.Manifest.BundleDigest &&
+		maps.EqualFunc(kept.Signatures(), b.Signatures(), bytes.Equal) {
 		return nil
 	}
 	return bundle.Write(s.bundleDir(), b)
+}
+
+// served is what was served last, by the last process too; zero if nothing was.
+func (s *store) served() (served, error) {
+	var out served
+	data, err := state.Read(s.servedFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		if kept, err := s.bundle(); err == nil {
+			out = servedOf(kept)
+		}
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(data, &out); err != nil {
+		return out, fmt.Errorf("%s does not say what was served last: %w; without this file the next bundle may be an older one", s.servedFile(), err)
+	}
+	return out, nil
+}
+
+func (s *store) keepServed(now served) error {
+	if was, err := s.served(); err == nil && was == now {
+		if _, err := os.Stat(s.servedFile()); err == nil {
+			return nil
+		}
+	}
+	data, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	return state.Write(s.servedFile(), append(data, '\n'))
 }
 
 func (s *store) catalog() (*catalog.Snapshot, error) {

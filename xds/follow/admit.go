@@ -1,0 +1,118 @@
+package follow
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/bundle/signature"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// admit is the offer if it may be served, else why not: it must be signed by
+// whom the server trusts, of the server's trust domain, and not older than what
+// is served.
+func (f *Follower) admit(o offer) offer {
+	if o.bundle == nil {
+		return o
+	}
+	b := o.bundle
+	if findings, err := f.trusted(b); len(findings) > 0 || err != nil {
+		return offer{findings: findings, err: err}
+	}
+	if f.bundle != nil {
+		if was, is := f.bundle.Mesh.Settings.TrustDomain, b.Mesh.Settings.TrustDomain; was != is {
+			return offer{err: fmt.Errorf("it is of trust domain %q and this server issues certificates of %q: start another server for it", is, was)}
+		}
+	}
+	if older := f.ordered(b); older != nil {
+		return offer{findings: diag.List{*older}}
+	}
+	return o
+}
+
+// trusted says why a bundle is not signed by anybody who is trusted.
+func (f *Follower) trusted(b *bundle.Bundle) (diag.List, error) {
+	if f.opts.Trust == "" {
+		return nil, nil
+	}
+	keys, findings, err := signature.LoadKeys(f.opts.Trust)
+	if err != nil {
+		return nil, fmt.Errorf("the trusted keys cannot be read: %w", err)
+	}
+	if len(findings) > 0 {
+		return findings, nil
+	}
+	by, findings := signature.Check(b, keys)
+	for i := range findings {
+		findings[i].Locations[0].File = strings.TrimSuffix(f.opts.Bundle, "/") + "/" + findings[i].At().File
+	}
+	if by.ID != "" {
+		f.opts.Log.Debug("the bundle is signed", "bundleDigest", b.Manifest.BundleDigest, "key", by.Short(), "file", by.Name)
+	}
+	return findings, nil
+}
+
+// served is what the epoch of the next bundle is held against.
+type served struct {
+	Epoch        int64  `json:"epoch"`
+	PolicyDigest string `json:"policyDigest"`
+	BundleDigest string `json:"bundleDigest"`
+}
+
+func servedOf(b *bundle.Bundle) served {
+	m := b.Manifest
+	return served{Epoch: m.Epoch, PolicyDigest: m.PolicyDigest, BundleDigest: m.BundleDigest}
+}
+
+// ordered refuses a bundle that is older than what is served, unless it is the
+// one that was asked back.
+func (f *Follower) ordered(b *bundle.Bundle) *diag.Finding {
+	m := b.Manifest
+	if m.Epoch >= f.served.Epoch || m.BundleDigest == f.served.BundleDigest {
+		return nil
+	}
+	at := diag.Span{File: strings.TrimSuffix(f.opts.Bundle, "/") + "/" + bundle.ManifestFile}
+	if want := f.opts.Rollback; want == "" || want != m.PolicyDigest && want != m.BundleDigest {
+		finding := diag.New("MSH0412", at, "the bundle of mesh %q has epoch %d, and epoch %d (%s) is served", m.Mesh, m.Epoch, f.served.Epoch, f.served.PolicyDigest).
+			WithEffect("the bundle is not taken; what was served before stays served").
+			WithHelp("build it again from the newest commit; or, if going back is meant, serve with --rollback %s", m.PolicyDigest)
+		return &finding
+	}
+	return f.reopens(b, at)
+}
+
+// reopens refuses to go back to a bundle that allows what the served one does
+// not, unless that was asked for too.
+func (f *Follower) reopens(b *bundle.Bundle, at diag.Span) *diag.Finding {
+	more := f.widened(b.Mesh)
+	f.opts.Log.Warn("an older bundle was asked back", "epoch", b.Manifest.Epoch, "policyDigest", b.Manifest.PolicyDigest, "from", f.served.Epoch, "opens", more)
+	if len(more) == 0 || f.opts.AllowWiden {
+		return nil
+	}
+	shown := more[:min(5, len(more))]
+	if rest := len(more) - len(shown); rest > 0 {
+		shown = append(append([]string(nil), shown...), fmt.Sprintf("and %d more", rest))
+	}
+	finding := diag.New("MSH0413", at, "the bundle of epoch %d opens what epoch %d closed: %s", b.Manifest.Epoch, f.served.Epoch, strings.Join(shown, "; ")).
+		WithEffect("the bundle is not taken; what was served before stays served").
+		WithHelp("revert the one change that was wrong and build a new bundle; or, if opening it is meant, serve with --allow-widen too")
+	return &finding
+}
+
+// widened lists what a mesh allows beyond the one that is served.
+func (f *Follower) widened(next *ir.Mesh) []string {
+	now := f.bundle
+	if now == nil {
+		kept, err := f.store.bundle()
+		if err != nil || kept.Manifest.BundleDigest != f.served.BundleDigest {
+			return []string{"what was served last is not kept, so nobody can tell what is opened"}
+		}
+		now = kept
+	}
+	if f.opts.Widened == nil {
+		return []string{"nobody can tell what is opened"}
+	}
+	return f.opts.Widened(now.Mesh, next)
+}
