@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/bundle/signature"
 )
 
 type buildFlags struct {
@@ -16,8 +17,9 @@ type buildFlags struct {
 	output  string
 	allEnvs bool
 	lockedFlags
-	revision string
-	envoy    string
+	signFlags
+	envoy   string
+	signers []signature.Signer
 }
 
 func newBuildCmd(s streams) *cobra.Command {
@@ -39,22 +41,34 @@ files. The bundle digest also covers positions, inputs, revision and the day of
 the judgement; SOURCE_DATE_EPOCH stands for the clock where builds must be equal
 byte for byte.
 
+--sign puts a signature of the bundle digest into the bundle; servers that were
+started with --trust take no other. A server takes no bundle of a smaller epoch
+than the one it serves. It is the time of the Git commit that the sources are of,
+which clocks and rebasing can turn back: where a pipeline counts its runs, say
+--epoch.
+
 Every build compares the configuration with what the mesh means, request by
 request. With --envoy, an Envoy judges it too, in its validation mode, once for
 each distinct configuration of a proxy; what it took is remembered in the user's
 cache folder.`,
 		Example: `  meshc build examples/01-bookstore -o ./bundle
   meshc build examples/04-kustomize-overlays --all-envs -o ./bundles
+  meshc build examples/01-bookstore -o ./bundle --sign mesh.key --provenance bundle.intoto.json
   helm template shop | meshc build - -o ./bundle`,
 	}
 	report := addReportFlags(cmd)
 	f.compile = addCompileFlags(cmd)
-	f.add(cmd)
+	f.lockedFlags.add(cmd)
+	f.signFlags.add(cmd)
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "folder `DIR` to write the bundle to")
 	cmd.Flags().BoolVar(&f.allEnvs, "all-envs", false, "build every environment of meshc.yaml, each to DIR/NAME")
-	cmd.Flags().StringVar(&f.revision, "revision", "", "`REVISION` of the sources, written into the manifest")
 	cmd.Flags().StringVar(&f.envoy, "envoy", "", "let the Envoy `BINARY` validate the configuration of every proxy")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		signers, err := f.signFlags.check()
+		if err != nil {
+			return err
+		}
+		f.signers = signers
 		switch {
 		case f.output == "":
 			return usage(errors.New("build needs -o DIR, the folder to write the bundle to"))
@@ -89,7 +103,7 @@ func (f *buildFlags) build(s streams, report *reportFlags, paths []string, env, 
 	if err != nil {
 		return err
 	}
-	c.Findings.Add(f.check(c)...)
+	c.Findings.Add(f.lockedFlags.check(c)...)
 	if err := f.validate(c); err != nil {
 		return err
 	}
@@ -99,19 +113,49 @@ func (f *buildFlags) build(s streams, report *reportFlags, paths []string, env, 
 	if c.Plan == nil { // an error below --fail-on does not exist; this is a defect
 		return engine(errors.New("the compiler gave neither a plan nor an error"))
 	}
-	b, err := c.pack(f.revision)
+	b, err := c.pack(f.origin(c.inputs()))
+	if err == nil {
+		b, err = sign(b, f.signers)
+	}
 	if err != nil {
 		return engine(err)
 	}
+	if err := f.write(b, dir, env); err != nil {
+		return err
+	}
+	m := b.Manifest
+	fmt.Fprintf(s.Out, "%s: mesh %q, %s, %s, %s\npolicy digest %s\n%s\n", dir, m.Mesh,
+		plural(len(b.Mesh.Services), "service"), plural(len(b.Mesh.Grants), "grant"), plural(len(b.Plan.Resources), "resource"), m.PolicyDigest, ancestry(m))
+	return nil
+}
+
+// write puts the bundle at dir, and its provenance where it was asked for.
+func (f *buildFlags) write(b *bundle.Bundle, dir, env string) error {
 	if err := bundle.Write(dir, b); errors.Is(err, bundle.ErrNotBundle) {
 		return usage(fmt.Errorf("%w: name another folder, or empty it", err))
 	} else if err != nil {
 		return input(err)
 	}
-	m := b.Manifest
-	fmt.Fprintf(s.Out, "%s: mesh %q, %s, %s, %s\npolicy digest %s\n", dir, m.Mesh,
-		plural(len(b.Mesh.Services), "service"), plural(len(b.Mesh.Grants), "grant"), plural(len(b.Plan.Resources), "resource"), m.PolicyDigest)
-	return nil
+	path := f.provenance
+	if path == "" {
+		return nil
+	}
+	if f.allEnvs {
+		path = filepath.Join(path, env+".intoto.json")
+	}
+	return f.tell(b, f.signers, path)
+}
+
+// ancestry is where a bundle stands in time.
+func ancestry(m bundle.Manifest) string {
+	out := fmt.Sprintf("epoch %d", m.Epoch)
+	if m.Epoch == 0 {
+		out = "no epoch: the sources are in no Git commit, and --epoch is not given"
+	}
+	if m.Revision != "" {
+		out += ", revision " + m.Revision
+	}
+	return out
 }
 
 // validate shows the configuration of every proxy to an Envoy, and adds what it
@@ -124,7 +168,7 @@ func (f *buildFlags) validate(c *compilation) error {
 	if err != nil {
 		return usage(fmt.Errorf("--envoy: %w", err))
 	}
-	b, err := c.pack(f.revision)
+	b, err := c.pack(revision{}) // the same configuration, whatever its age
 	if err != nil {
 		return engine(err)
 	}
@@ -140,19 +184,28 @@ func (f *buildFlags) validate(c *compilation) error {
 	return nil
 }
 
-// pack makes the bundle of a compilation without errors.
-func (c *compilation) pack(revision string) (*bundle.Bundle, error) {
-	in := bundle.Input{
-		Mesh: c.Mesh, Plan: c.Plan, Findings: c.Findings, Environment: c.Config.Environment,
-		Revision: revision, Judged: c.Now.Format(time.DateOnly), Lock: c.Lock.Known.Header,
-	}
+// inputs are the bytes that were compiled.
+func (c *compilation) inputs() []sourceFile {
+	var out []sourceFile
 	for _, name := range c.Tree.Names() {
 		if data, ok := c.Tree.Text(name); ok {
-			in.Inputs = append(in.Inputs, bundle.NewFile(name, data))
+			out = append(out, sourceFile{name, data})
 		}
 	}
 	if c.Lock.Data != nil {
-		in.Inputs = append(in.Inputs, bundle.NewFile(c.Lock.Path, c.Lock.Data))
+		out = append(out, sourceFile{c.Lock.Path, c.Lock.Data})
+	}
+	return out
+}
+
+// pack makes the bundle of a compilation without errors.
+func (c *compilation) pack(from revision) (*bundle.Bundle, error) {
+	in := bundle.Input{
+		Mesh: c.Mesh, Plan: c.Plan, Findings: c.Findings, Environment: c.Config.Environment,
+		Revision: from.Name, Epoch: from.Epoch, Judged: c.Now.Format(time.DateOnly), Lock: c.Lock.Known.Header,
+	}
+	for _, file := range c.inputs() {
+		in.Inputs = append(in.Inputs, bundle.NewFile(file.path, file.data))
 	}
 	return bundle.Pack(in)
 }

@@ -51,8 +51,13 @@ have and nothing else.
 The bundle's folder and the catalog are watched: a change is served at once, and
 what is refused changes nothing. The last good ones are kept in the state folder
 and served when the given ones cannot be at the start. SIGTERM ends it; proxies
-keep what they have.`,
-		Example: "  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc\n  meshc status",
+keep what they have.
+
+With --trust, a bundle must be signed by one of the keys; the keys are watched
+too. A bundle of a smaller epoch than the one that is served is refused, also
+after a restart. To go back to an older one, name its digest with --rollback; if
+that would allow what is closed now, it takes --allow-widen as well.`,
+		Example: "  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc\n  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc --trust mesh.pub\n  meshc status",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilStopped(cmd)
@@ -70,6 +75,9 @@ keep what they have.`,
 	flags.StringSliceVar(&f.hosts, "host", nil, "`NAMES` and addresses that the server's certificate is for (default this machine's)")
 	flags.DurationVar(&f.leaf, "leaf", 24*time.Hour, "life of the proxies' certificates")
 	flags.DurationVar(&f.intermediate, "intermediate", 2160*time.Hour, "life of the intermediate authority")
+	flags.StringVar(&f.follow.Trust, "trust", "", "take bundles only that are signed by one of the public keys in this file or folder of `KEYS`")
+	flags.StringVar(&f.follow.Rollback, "rollback", "", "take the bundle with this policy or bundle `DIGEST` although it is older than what is served")
+	flags.BoolVar(&f.follow.AllowWiden, "allow-widen", false, "let --rollback allow again what is closed now")
 	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn, error")
@@ -108,6 +116,9 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	f.follow.Log = log
+	if f.follow.Trust == "" {
+		log.Warn("bundles are taken unsigned: name the keys that must sign them with --trust")
+	}
 	follower, findings, err := follow.Start(ctx, f.follow)
 	if reported := f.report.emit(s, findings, nil); err != nil {
 		if reported != nil {

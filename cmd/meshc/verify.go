@@ -6,34 +6,89 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/bundle/signature"
+	"github.com/meshc/meshc/compiler/diag"
 )
 
+type verifyFlags struct {
+	keys       []string
+	provenance string
+}
+
 func newVerifyCmd(s streams) *cobra.Command {
+	var f verifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify BUNDLE",
-		Short: "Check that a bundle is whole: format, features, digests, references",
+		Short: "Check that a bundle is whole, and who signed it",
 		Long: `Check that a bundle is whole: that this meshc reads its format and has the
 features it requires, that every byte has the digest the manifest names, and
 that every reference in it leads somewhere. Exit code 1 and a finding that names
-the file and the offset if it is not.`,
-		Example: "  meshc verify ./bundle",
+the file and the offset if it is not.
+
+With --key it must be signed as well, by one of the keys; with --provenance the
+file must be a SLSA provenance of this bundle, signed by one of the keys if there
+are any.`,
+		Example: "  meshc verify ./bundle\n  meshc verify ./bundle --key mesh.pub --provenance bundle.intoto.json",
 		Args:    cobra.ExactArgs(1),
 	}
 	report := addReportFlags(cmd)
+	cmd.Flags().StringArrayVar(&f.keys, "key", nil, "require a signature by one of the public keys in `FILE` or folder; repeatable")
+	cmd.Flags().StringVar(&f.provenance, "provenance", "", "require that `FILE` tells how this bundle was built")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		b, findings, err := bundle.Open(args[0])
 		if err != nil {
 			return input(err)
 		}
+		var keys []signature.Key
+		var by signature.Key
+		if b != nil && len(f.keys) > 0 {
+			if keys, findings, err = loadKeys(f.keys); err != nil {
+				return input(fmt.Errorf("--key: %w", err))
+			}
+			if len(findings) == 0 {
+				by, findings = signature.Check(b, keys)
+			}
+		}
+		if f.provenance != "" && len(findings) == 0 {
+			if findings, err = judgeProvenance(f.provenance, b, keys); err != nil {
+				return input(err)
+			}
+		}
 		if err := report.emit(s, findings, nil); err != nil {
 			return err
 		}
-		if b == nil {
+		if len(findings) > 0 {
 			return failed(exitFindings)
 		}
-		m := b.Manifest
-		fmt.Fprintf(s.Out, "%s is whole: mesh %q, format %s\npolicy digest %s\nbundle digest %s\n", args[0], m.Mesh, m.Format, m.PolicyDigest, m.BundleDigest)
+		f.print(s, args[0], b, by)
 		return nil
 	}
 	return cmd
+}
+
+func (f *verifyFlags) print(s streams, path string, b *bundle.Bundle, by signature.Key) {
+	m := b.Manifest
+	fmt.Fprintf(s.Out, "%s is whole: mesh %q, format %s\npolicy digest %s\nbundle digest %s\n", path, m.Mesh, m.Format, m.PolicyDigest, m.BundleDigest)
+	if m.Epoch > 0 {
+		fmt.Fprintf(s.Out, "epoch %d\n", m.Epoch)
+	}
+	if by.ID != "" {
+		fmt.Fprintf(s.Out, "signed by %s (%s)\n", by.Short(), by.Name)
+	}
+	if f.provenance != "" {
+		fmt.Fprintf(s.Out, "%s tells how it was built\n", f.provenance)
+	}
+}
+
+// loadKeys reads files and folders of public keys.
+func loadKeys(paths []string) (keys []signature.Key, findings diag.List, err error) {
+	for _, path := range paths {
+		more, faults, err := signature.LoadKeys(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		keys = append(keys, more...)
+		findings.Add(faults...)
+	}
+	return keys, findings, nil
 }

@@ -77,6 +77,11 @@ Push the bundle with "meshc push". An archive made by hand must hold regular fil
 
 Check the reference, tag and digest. A container image is no bundle.`,
 		"meshc pull oci://docker.io/library/nginx:latest -o ./bundle", "meshc pull oci://registry.example/mesh:v1 -o ./bundle"),
+	same(Error, "MSH0416", "the provenance tells of something else",
+		`"meshc verify --provenance" was given a file that is no SLSA provenance of this bundle: its subject has another digest, it is another kind of statement, or, with --key, none of the keys signed it. A statement that is not signed can be written by anybody.
+
+Take the file that was written with this bundle by "meshc build --provenance FILE --sign KEY". Every build writes a new one, because the bundle's digest covers its inputs.`,
+		"meshc verify ./bundle --provenance yesterday.intoto.json", "meshc build ./manifests -o ./bundle --sign mesh.key --provenance bundle.intoto.json\nmeshc verify ./bundle --key mesh.pub --provenance bundle.intoto.json"),
 	same(Error, "MSH0497", "Envoy refuses the configuration",
 		`With --envoy, meshc build shows the configuration of every proxy to an Envoy in its validation mode. This one refuses it, with the reason that the finding quotes. Nothing is written.
 

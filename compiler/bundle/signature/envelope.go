@@ -88,6 +88,19 @@ func parseEnvelope(data []byte) (Envelope, error) {
 	return e, nil
 }
 
+// Open gives what an envelope holds if one of the keys signed it.
+func Open(data []byte, keys []Key) (payloadType string, payload []byte, by Key, err error) {
+	e, err := parseEnvelope(data)
+	if err != nil {
+		return "", nil, Key{}, err
+	}
+	by, ok := e.by(keys)
+	if !ok {
+		return "", nil, Key{}, fmt.Errorf("none of the keys (%s) signed it", names(keys))
+	}
+	return e.PayloadType, e.Payload, by, nil
+}
+
 // by finds the first key that made one of the signatures. A key ID is a hint
 // that narrows the search and is believed for nothing else.
 func (e Envelope) by(keys []Key) (key Key, ok bool) {
