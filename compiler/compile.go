@@ -58,22 +58,23 @@ func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.Lis
 		Config: files.Config, Tables: files.Tables, Objects: len(files.Objects), Passed: files.Passed,
 		Mesh: mesh, Inventory: inventory, Used: used,
 	}
+	findings = files.WithBases(findings).Sorted() // from here on nothing holds the manifests: they may be collected
 	if findings.HasErrors() || opts.NoPlan {
-		return result, files.WithBases(findings).Sorted()
+		return result, findings
 	}
 	plan, err := envoy.Lower(mesh)
 	if err != nil {
 		findings.Add(diag.New(CodeInternal, diag.Span{}, "the mesh could not be lowered to Envoy configuration: %v", err).
 			WithEffect("there is no bundle; what was served before stays served").
 			WithHelp("this is a defect of meshc: please report it with the manifests that show it"))
-		return result, files.WithBases(findings).Sorted()
+		return result, findings.Sorted()
 	}
 	if !opts.NoVerify {
 		if wrong := verified(mesh, plan, opts.Memo); len(wrong) > 0 {
 			findings.Add(wrong...)
-			return result, files.WithBases(findings).Sorted()
+			return result, findings.Sorted()
 		}
 	}
 	result.Plan = plan
-	return result, files.WithBases(findings).Sorted()
+	return result, findings.Sorted()
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,9 @@ import (
 
 func main() {
 	lab.Reexec() // a lab's processes are this binary under other names
+	if len(os.Args) > 1 && slices.Contains(compileAndEnd, os.Args[1]) {
+		collectSeldom()
+	}
 	os.Exit(run(context.Background(), os.Args[1:], streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 

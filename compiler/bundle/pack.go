@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -31,29 +33,12 @@ type Input struct {
 
 // Pack makes a bundle. An error is a defect of what made the input.
 func Pack(in Input) (*Bundle, error) {
-	irJSON, err := json.Marshal(in.Mesh)
-	if err != nil {
-		return nil, fmt.Errorf("bundle: IR: %w", err)
-	}
-	findings, err := encodeFindings(in.Findings)
-	if err != nil {
-		return nil, fmt.Errorf("bundle: findings: %w", err)
-	}
 	b := &Bundle{Mesh: in.Mesh, Plan: in.Plan, Findings: in.Findings}
-	entries, pack, err := b.packResources()
+	files, err := b.encode()
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPlan(in.Plan); err != nil {
-		return nil, fmt.Errorf("bundle: plan: %w", err)
-	}
-	b.files = map[string][]byte{
-		IRFile:       append(irJSON, '\n'),
-		IndexFile:    encodeIndex(entries, in.Plan),
-		PackFile:     pack,
-		OriginsFile:  encodeOrigins(in.Mesh.Origins),
-		FindingsFile: findings,
-	}
+	b.files = files
 	b.Manifest = Manifest{
 		Format: Current, Requires: slices.Sorted(slices.Values(features)), Mesh: in.Mesh.Settings.Name,
 		Environment: in.Environment, Revision: in.Revision, Epoch: in.Epoch, Judged: in.Judged, Lock: in.Lock,
@@ -65,6 +50,41 @@ func Pack(in Input) (*Bundle, error) {
 	b.Manifest.PolicyDigest = policyDigest(Current, b.Manifest.Files)
 	b.files[ManifestFile], err = b.Manifest.seal()
 	return b, err
+}
+
+// encode makes all files but the manifest, side by side.
+func (b *Bundle) encode() (map[string][]byte, error) {
+	var g errgroup.Group
+	var irJSON, index, pack, origins, findings []byte
+	g.Go(func() (err error) {
+		if irJSON, err = json.Marshal(b.Mesh); err != nil {
+			return fmt.Errorf("bundle: IR: %w", err)
+		}
+		irJSON = append(irJSON, '\n')
+		return nil
+	})
+	g.Go(func() (err error) {
+		if findings, err = encodeFindings(b.Findings); err != nil {
+			return fmt.Errorf("bundle: findings: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error { origins = encodeOrigins(b.Mesh.Origins); return nil })
+	g.Go(func() error {
+		entries, resources, err := b.packResources()
+		if err != nil {
+			return err
+		}
+		if err := checkPlan(b.Plan); err != nil {
+			return fmt.Errorf("bundle: plan: %w", err)
+		}
+		index, pack = encodeIndex(entries, b.Plan), resources
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return map[string][]byte{IRFile: irJSON, IndexFile: index, PackFile: pack, OriginsFile: origins, FindingsFile: findings}, nil
 }
 
 func compareFiles(a, b File) int {

@@ -4,8 +4,9 @@
 package diag
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 )
 
 // Severity orders findings; Error fails a build by default.
@@ -179,24 +180,36 @@ func (l *List) Add(fs ...Finding) { *l = append(*l, fs...) }
 
 // Sorted returns the findings in order of file, line, column, code and message.
 func (l List) Sorted() List {
-	out := append(List(nil), l...)
-	sort.SliceStable(out, func(i, j int) bool { return less(out[i], out[j]) })
+	if len(l) == 0 {
+		return nil
+	}
+	order := make([]*Finding, len(l)) // a finding is large, and every stage sorts
+	for i := range l {
+		order[i] = &l[i]
+	}
+	if !slices.IsSortedFunc(order, compare) {
+		slices.SortStableFunc(order, compare)
+	}
+	out := make(List, len(l))
+	for i, f := range order {
+		out[i] = *f
+	}
 	return out
 }
 
-func less(a, b Finding) bool {
-	x, y := a.At(), b.At()
+func compare(a, b *Finding) int {
+	x, y := &a.Locations[0].Span, &b.Locations[0].Span
 	switch {
 	case x.File != y.File:
-		return x.File < y.File
+		return cmp.Compare(x.File, y.File)
 	case x.Line != y.Line:
-		return x.Line < y.Line
+		return cmp.Compare(x.Line, y.Line)
 	case x.Col != y.Col:
-		return x.Col < y.Col
+		return cmp.Compare(x.Col, y.Col)
 	case a.Code != b.Code:
-		return a.Code < b.Code
+		return cmp.Compare(a.Code, b.Code)
 	}
-	return a.Message < b.Message
+	return cmp.Compare(a.Message, b.Message)
 }
 
 // Max is the highest severity in the list; ok is false when it is empty.

@@ -53,7 +53,10 @@ func (p *painter) paint(color, s string) string {
 	return color + s + reset
 }
 
-func (p *painter) line(s string) { p.out.WriteString(strings.TrimRight(s, " ") + "\n") }
+func (p *painter) line(s string) {
+	p.out.WriteString(strings.TrimRight(s, " "))
+	p.out.WriteByte('\n')
+}
 
 var severityColor = map[Severity]string{Error: red, Warning: yellow, Info: cyan}
 
@@ -169,6 +172,9 @@ func (p *painter) sourceLine(s Span) (string, bool) {
 
 // printable takes out what would steer a terminal: files are other people's.
 func printable(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return '?'

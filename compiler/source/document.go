@@ -99,7 +99,9 @@ func label(file string, part []byte) string {
 }
 
 // line is the n-th line of the document (from 1), without its line feed.
-func (d *Document) line(n int) []rune {
+func (d *Document) line(n int) []rune { return []rune(string(d.text(n))) }
+
+func (d *Document) text(n int) []byte {
 	text := d.Text
 	for ; n > 1; n-- {
 		i := bytes.IndexByte(text, '\n')
@@ -109,5 +111,5 @@ func (d *Document) line(n int) []rune {
 		text = text[i+1:]
 	}
 	line, _, _ := bytes.Cut(text, []byte{'\n'})
-	return []rune(string(line))
+	return line
 }

@@ -25,7 +25,12 @@ func (d *Document) Point(line, col int) diag.Span {
 
 // width is how many columns a node covers on its first line.
 func (d *Document) width(n *yaml.Node) int {
-	line := d.line(n.Line)
+	text := d.text(n.Line)
+	if n.Kind == yaml.ScalarNode && n.Style&(quoted|block) == 0 && n.Column >= 1 && n.Column <= len(text) &&
+		plain(text) && strings.HasPrefix(string(text[n.Column-1:]), n.Value) { // bytes are columns: nearly all there is
+		return max(1, len(n.Value))
+	}
+	line := []rune(string(text))
 	if n.Column < 1 || n.Column > len(line) {
 		return 1
 	}

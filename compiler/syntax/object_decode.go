@@ -228,12 +228,6 @@ func (d *decoder) metadata(top *record, k kind) {
 		})
 	}
 	o.Name = meta.quiet("name").quietText()
-	for _, owner := range meta.quiet("ownerReferences").quietItems() {
-		o.Owners = append(o.Owners, TypedRef{
-			APIGroup: group(owner.quietGet("apiVersion").quietText()),
-			Kind:     owner.quietGet("kind").quietText(), Name: owner.quietGet("name").quietText(),
-		})
-	}
 	d.name(meta, k)
 	d.namespace(meta, k)
 }

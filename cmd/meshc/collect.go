@@ -1,0 +1,45 @@
+package main
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// compileAndEnd are the verbs that compile and end.
+var compileAndEnd = []string{"build", "check", "lock", "can", "test"}
+
+// roomyHeap is how much a run may allocate between two garbage collections even
+// when little of it stays.
+const roomyHeap = 512 << 20
+
+// collectSeldom is for verbs that compile and end: most of what they make lives
+// nearly as long as they do, so that collecting at every doubling of a small heap
+// finds little. What GOGC or GOMEMLIMIT say goes first. A heap that outgrows the
+// room is collected as it always is, when it has doubled.
+func collectSeldom() {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	debug.SetGCPercent(roomyHeap / minHeap * 100)
+	afterCollection(func() {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		percent := 100 * roomyHeap / max(float64(live[0].Value.Uint64()), minHeap)
+		debug.SetGCPercent(int(max(100, math.Ceil(percent))))
+	})
+}
+
+// minHeap is the heap at which Go collects first, at GOGC=100.
+const minHeap = 4 << 20
+
+// afterCollection calls f after every garbage collection.
+func afterCollection(f func()) {
+	type herald struct{ _ [16]byte } // not a tiny allocation: these share blocks
+	runtime.AddCleanup(&herald{}, func(struct{}) {
+		f()
+		afterCollection(f)
+	}, struct{}{})
+}
