@@ -30,6 +30,8 @@ type Service struct {
 	Headless  bool
 	Ports     []ServicePort
 	Endpoints []Endpoint
+	// Spread: calls go to all localities alike, not to the caller's own first.
+	Spread bool
 }
 
 // ServicePort is a port of a running service.
@@ -74,6 +76,25 @@ type Workload struct {
 	Addresses []netip.Addr
 	Meshed    bool
 	Locality  Locality
+	// Explicit: nothing hands the machine's connections to its proxy; who dials is
+	// to know the proxy's ports. nil: they are intercepted.
+	Explicit *Explicit
+}
+
+// Explicit is how a machine is proxied whose connections nothing intercepts.
+type Explicit struct {
+	// Upstreams are where its proxy takes calls to services, by Bind.
+	Upstreams []Upstream
+	// LocalPorts leads from a target port to the port on 127.0.0.1 where the
+	// application listens, where that is another.
+	LocalPorts map[uint16]uint16
+}
+
+// Upstream is a loopback address and port that stands for a service port.
+type Upstream struct {
+	Service ir.ServiceID
+	Port    uint16
+	Bind    netip.AddrPort
 }
 
 // Provider gives snapshots. Changed is sent to (without blocking) after Snapshot

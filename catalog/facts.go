@@ -71,7 +71,7 @@ func accountFacts(s *Snapshot) []ir.Fact {
 			f.Meshed = &no
 		}
 		facts = append(facts, f)
-		if w.Meshed && len(w.Services) > 0 {
+		if w.Meshed {
 			role := ir.Fact{Kind: "role", Namespace: ns, Name: sa}
 			for _, id := range w.Services {
 				role.Services = append(role.Services, id.String())

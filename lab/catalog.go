@@ -18,12 +18,24 @@ func (t *Topology) snapshot(ipv6 bool) *catalog.Snapshot {
 		s.ServiceRanges = append(s.ServiceRanges, serviceRange6)
 		s.PodRanges = append(s.PodRanges, podRange6)
 	}
+	if t.catalog != nil {
+		s.ServiceRanges = append(s.ServiceRanges, t.catalog.ServiceRanges...)
+		s.PodRanges = append(s.PodRanges, t.catalog.PodRanges...)
+		s.Workloads = append(s.Workloads, t.catalog.Workloads...)
+	}
 	for _, p := range t.Pods {
+		if p.Machine {
+			continue // the catalog has said more of it
+		}
 		s.Workloads = append(s.Workloads, catalog.Workload{
 			Name: p.ID(), Identity: p.Identity, Services: p.Services, Addresses: p.Addresses, Meshed: p.Meshed,
 		})
 	}
 	for _, v := range t.Services {
+		if v.catalog != nil {
+			s.Services = append(s.Services, *v.catalog)
+			continue
+		}
 		service := catalog.Service{ID: v.ID, VIPs: v.Addresses, Headless: v.Headless}
 		for _, p := range v.Ports {
 			service.Ports = append(service.Ports, catalog.ServicePort{Port: p.Number, Name: p.Name, Protocol: p.Protocol, TargetPort: p.TargetPort})

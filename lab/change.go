@@ -21,7 +21,7 @@ const readyTimeout = 30 * time.Second
 func (l *Lab) change(next *state) error {
 	l.changing.Lock()
 	defer l.changing.Unlock()
-	wanted, err := topology(next.result.Inventory, l.pools)
+	wanted, err := topology(next.result.Inventory, next.catalog, l.pools)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (l *Lab) replace(fresh, gone []*Pod) error {
 		if err := l.ground.add(p); err != nil {
 			return err
 		}
-		if p.Meshed {
+		if p.Meshed && p.Explicit == nil {
 			if err := l.ground.ask(p.ID(), pod.OpIntercept, l.interception(), nil); err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ func (l *Lab) replace(fresh, gone []*Pod) error {
 // waits until all, the fresh ones too, do as it says.
 func (l *Lab) settle(fresh []*Pod) error {
 	l.mu.Lock()
-	all := &Topology{Pods: slices.Concat(l.state.topology.Pods, l.extras), Services: l.state.topology.Services}
+	all := &Topology{Pods: slices.Concat(l.state.topology.Pods, l.extras), Services: l.state.topology.Services, catalog: l.state.catalog}
 	packed := l.state.bundle
 	l.mu.Unlock()
 

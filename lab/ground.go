@@ -96,9 +96,11 @@ func (g *ground) place(p *Pod) pod.Setup {
 		Hosts: "127.0.0.1 localhost\n::1 localhost ip6-localhost\n",
 	}
 	for _, a := range p.Addresses {
-		bits := podRange4.Bits()
-		if a.Is6() {
-			bits = podRange6.Bits()
+		bits := a.BitLen() // a machine of some other network: all others are behind its default route
+		for _, near := range []netip.Prefix{podRange4, podRange6} {
+			if near.Contains(a) {
+				bits = near.Bits()
+			}
 		}
 		s.Addresses = append(s.Addresses, netip.PrefixFrom(a, bits))
 		s.Hosts += a.String() + " " + p.Name + "\n"

@@ -55,7 +55,7 @@ func TestPlainClusterNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.close()
-	top, err := topology(shop(), newPools(g.box.IPv6))
+	top, err := topology(shop(), nil, newPools(g.box.IPv6))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/diag"
@@ -32,6 +33,9 @@ type Options struct {
 	Tree  *source.Tree
 	Known ir.Known
 	Now   time.Time // of judgement, for assumptions; zero: none has ended
+	// Catalog has machines that run beside the pods of the manifests, each as it says:
+	// address, identity, services. It is followed while the lab runs; nil: none.
+	Catalog catalog.Provider
 	// Tables are the verdict tables that Test runs; nil: those of the tree.
 	Tables []*syntax.VerdictTable
 
@@ -83,6 +87,7 @@ type state struct {
 	result   *compiler.Result
 	findings diag.List
 	bundle   *bundle.Bundle
+	catalog  *catalog.Snapshot // nil: there is none
 	topology *Topology
 }
 
@@ -124,9 +129,15 @@ func Up(ctx context.Context, opts Options) (*Lab, error) {
 	}
 	stop := context.AfterFunc(ctx, l.cancel)
 	defer stop()
+	if opts.Catalog != nil {
+		next.catalog = opts.Catalog.Snapshot()
+	}
 	if err := l.change(next); err != nil {
 		l.Down()
 		return nil, errors.Join(ctx.Err(), err)
+	}
+	if opts.Catalog != nil {
+		go l.follow(opts.Catalog)
 	}
 	return l, l.serveControl()
 }
@@ -272,5 +283,8 @@ func (l *Lab) apply(tree *source.Tree, known ir.Known) error {
 	if domain := next.result.Mesh.Settings.ClusterDomain; domain != l.ground.clusterDomain {
 		return fmt.Errorf("the cluster domain cannot change from %s to %s while the lab runs", l.ground.clusterDomain, domain)
 	}
+	l.mu.Lock()
+	next.catalog = l.state.catalog
+	l.mu.Unlock()
 	return l.change(next)
 }

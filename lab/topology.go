@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/lab/echo"
 )
@@ -28,6 +29,10 @@ type Pod struct {
 	Ports     []echo.Port
 	Targets   map[ir.PortID]uint16 // service port to own port
 	Outer     string               // the host outside the mesh that it stands for
+
+	// Machine: a catalog's workload, or an endpoint of its without one.
+	Machine  bool
+	Explicit *catalog.Explicit // nothing intercepts its connections
 }
 
 // ID is NAMESPACE/NAME, unique in the lab and in its catalog.
@@ -37,18 +42,24 @@ func (p *Pod) ID() string { return p.Namespace + "/" + p.Name }
 type Topology struct {
 	Pods     []*Pod // in order of ID
 	Services []Service
+	catalog  *catalog.Snapshot // of the machines; nil: there are none
 }
 
 // Service is a service with its virtual addresses.
 type Service struct {
 	ir.InventoryService
-	Addresses []netip.Addr // empty for a headless one
+	Addresses []netip.Addr     // empty for a headless one
+	catalog   *catalog.Service // where a catalog says all of it
 }
 
-// topology lays an inventory out. Addresses come from the pools, which remember
-// them by name: what stays in the manifests keeps its address.
-func topology(inv *ir.Inventory, pools *pools) (*Topology, error) {
+// topology lays an inventory out, and a catalog's machines beside it. Addresses
+// come from the pools, which remember them by name: what stays in the manifests
+// keeps its address.
+func topology(inv *ir.Inventory, machines *catalog.Snapshot, pools *pools) (*Topology, error) {
 	t := &Topology{}
+	if machines != nil {
+		pools.reserveAll(machines)
+	}
 	protocols := map[ir.PortID]ir.Protocol{}
 	for _, s := range inv.Services {
 		pools.reserve(s.VIPs)
@@ -78,6 +89,11 @@ func topology(inv *ir.Inventory, pools *pools) (*Topology, error) {
 			}
 			p.Addresses = addresses
 			t.Pods = append(t.Pods, p)
+		}
+	}
+	if machines != nil {
+		if err := t.addMachines(machines, pools); err != nil {
+			return nil, err
 		}
 	}
 	slices.SortFunc(t.Pods, func(a, b *Pod) int { return cmp.Compare(a.ID(), b.ID()) })

@@ -47,6 +47,7 @@ func (r *reader) build(d document) *catalog.Snapshot {
 		snap.Services = append(snap.Services, b.joinService(s))
 	}
 	b.judgeOutside()
+	b.joinExplicit(d, snap.Services)
 	for _, w := range d.workloads {
 		if done := b.workloads[w.name.s]; done != nil {
 			slices.SortFunc(done.Services, ir.ServiceID.Compare)
@@ -114,7 +115,7 @@ func (b *builder) claim(a address, what string) {
 }
 
 func (b *builder) joinService(s serviceDoc) catalog.Service {
-	out := catalog.Service{ID: s.id, Headless: s.headless, Ports: s.ports}
+	out := catalog.Service{ID: s.id, Headless: s.headless, Spread: s.spread, Ports: s.ports}
 	slices.SortFunc(out.Ports, func(a, b catalog.ServicePort) int { return cmp.Compare(a.Port, b.Port) })
 	switch {
 	case s.headless && len(s.vips) > 0:

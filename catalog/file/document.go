@@ -25,6 +25,7 @@ type serviceDoc struct {
 	id        ir.ServiceID
 	vips      []address
 	headless  bool
+	spread    bool
 	ports     []catalog.ServicePort
 	endpoints []endpointDoc
 	faulty    bool // something in it could not be read
@@ -37,6 +38,7 @@ type workloadDoc struct {
 	addresses []address
 	meshed    bool
 	locality  catalog.Locality
+	explicit  explicitDoc
 	at        diag.Span
 }
 
@@ -127,7 +129,12 @@ func (r *reader) workload(n *yaml.Node) workloadDoc {
 		field{"identity", false, func(n *yaml.Node) { w.identity = r.text(n, "identity") }},
 		field{"addresses", false, func(n *yaml.Node) { w.addresses = r.addresses(n, "addresses") }},
 		field{"meshed", false, func(n *yaml.Node) { r.flag(n, "meshed", &w.meshed) }},
-		field{"locality", false, func(n *yaml.Node) { w.locality = r.locality(n) }})
+		field{"locality", false, func(n *yaml.Node) { w.locality = r.locality(n) }},
+		field{"intercept", false, func(n *yaml.Node) { w.explicit.intercept = r.intercept(n) }},
+		field{"upstreams", false, func(n *yaml.Node) { w.explicit.upstreams = r.upstreams(n) }},
+		field{"localPorts", false, func(n *yaml.Node) {
+			w.explicit.local = r.mappings(n, "localPorts", "a map from a target port to the port on loopback")
+		}})
 	return w
 }
 
@@ -143,6 +150,7 @@ func (r *reader) service(n *yaml.Node) serviceDoc {
 		}},
 		field{"vips", false, func(n *yaml.Node) { s.vips = r.addresses(n, "vips") }},
 		field{"headless", false, func(n *yaml.Node) { r.flag(n, "headless", &s.headless) }},
+		field{"spread", false, func(n *yaml.Node) { r.flag(n, "spread", &s.spread) }},
 		field{"ports", true, func(n *yaml.Node) { s.ports = r.servicePorts(n) }},
 		field{"endpoints", false, func(n *yaml.Node) {
 			r.list(n, "endpoints", func(n *yaml.Node) { s.endpoints = append(s.endpoints, r.endpoint(n)) })
@@ -181,7 +189,9 @@ func (r *reader) endpoint(n *yaml.Node) endpointDoc {
 	r.fields(n, "the endpoint",
 		field{"workload", false, func(n *yaml.Node) { e.workload = r.text(n, "workload") }},
 		field{"address", false, func(n *yaml.Node) { e.address = r.address(n, "address") }},
-		field{"ports", false, func(n *yaml.Node) { e.ports = r.mappings(n) }},
+		field{"ports", false, func(n *yaml.Node) {
+			e.ports = r.mappings(n, "ports of an endpoint", "a map from the service's port to this endpoint's")
+		}},
 		field{"hostname", false, func(n *yaml.Node) { e.hostname = r.text(n, "hostname") }},
 		field{"locality", false, func(n *yaml.Node) { l := r.locality(n); e.locality = &l }},
 		field{"weight", false, func(n *yaml.Node) { e.weight = uint32(r.number(n, "weight", 1, math.MaxUint32)) }},
@@ -194,22 +204,4 @@ func (r *reader) endpoint(n *yaml.Node) endpointDoc {
 		r.report(diag.New("MSH4512", e.hostname.at, "the hostname %q is not a DNS label", e.hostname.s))
 	}
 	return e
-}
-
-func (r *reader) mappings(n *yaml.Node) (out []portMapping) {
-	if !r.kind(n, yaml.MappingNode, "ports of an endpoint", "a map from the service's port to this endpoint's") {
-		return nil
-	}
-	seen := map[uint16]diag.Span{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		m := portMapping{from: r.port(key, "the service's port"), to: r.port(n.Content[i+1], "the endpoint's port"), at: r.span(key)}
-		if first, dup := seen[m.from]; dup {
-			r.report(diag.New("MSH4504", m.at, "port %d is mapped twice", m.from).WithRelated(first, "first here"))
-			continue
-		}
-		seen[m.from] = m.at
-		out = append(out, m)
-	}
-	return out
 }

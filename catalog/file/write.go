@@ -36,11 +36,21 @@ type (
 		Addresses []string     `yaml:"addresses,omitempty,flow"`
 		Meshed    *bool        `yaml:"meshed,omitempty"`
 		Locality  *outLocality `yaml:"locality,omitempty,flow"`
+
+		Intercept  *bool             `yaml:"intercept,omitempty"`
+		Upstreams  []outUpstream     `yaml:"upstreams,omitempty"`
+		LocalPorts map[uint16]uint16 `yaml:"localPorts,omitempty,flow"`
+	}
+	outUpstream struct {
+		Service string `yaml:"service"`
+		Port    uint16 `yaml:"port"`
+		Bind    string `yaml:"bind"`
 	}
 	outService struct {
 		Name      string        `yaml:"name"`
 		VIPs      []string      `yaml:"vips,omitempty,flow"`
 		Headless  bool          `yaml:"headless,omitempty"`
+		Spread    bool          `yaml:"spread,omitempty"`
 		Ports     []outPort     `yaml:"ports"`
 		Endpoints []outEndpoint `yaml:"endpoints,omitempty"`
 	}
@@ -77,10 +87,7 @@ func Marshal(s *catalog.Snapshot) ([]byte, error) {
 	localities := map[string]catalog.Locality{}
 	for _, w := range s.Workloads {
 		localities[w.Name] = w.Locality
-		out.Spec.Workloads = append(out.Spec.Workloads, outWorkload{
-			Name: w.Name, Identity: identity(w.Identity, domain), Addresses: strs(w.Addresses),
-			Meshed: ifFalse(w.Meshed), Locality: locality(w.Locality),
-		})
+		out.Spec.Workloads = append(out.Spec.Workloads, workload(w, domain))
 	}
 	for _, svc := range s.Services {
 		out.Spec.Services = append(out.Spec.Services, service(svc, localities))
@@ -92,6 +99,20 @@ func Marshal(s *catalog.Snapshot) ([]byte, error) {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	return b.Bytes(), readsBack(s, b.Bytes())
+}
+
+func workload(w catalog.Workload, domain string) outWorkload {
+	out := outWorkload{
+		Name: w.Name, Identity: identity(w.Identity, domain), Addresses: strs(w.Addresses),
+		Meshed: ifFalse(w.Meshed), Locality: locality(w.Locality),
+	}
+	if x := w.Explicit; x != nil {
+		out.Intercept, out.LocalPorts = ifFalse(false), x.LocalPorts
+		for _, u := range x.Upstreams {
+			out.Upstreams = append(out.Upstreams, outUpstream{u.Service.String(), u.Port, u.Bind.String()})
+		}
+	}
+	return out
 }
 
 // readsBack holds what was written against what was meant: whoever restarts
@@ -151,7 +172,7 @@ func overrides(svc catalog.Service, e catalog.Endpoint) map[uint16]uint16 {
 }
 
 func service(svc catalog.Service, localities map[string]catalog.Locality) outService {
-	out := outService{Name: svc.ID.String(), VIPs: strs(svc.VIPs), Headless: svc.Headless}
+	out := outService{Name: svc.ID.String(), VIPs: strs(svc.VIPs), Headless: svc.Headless, Spread: svc.Spread}
 	for _, p := range svc.Ports {
 		port := outPort{Port: p.Port, Name: p.Name, Protocol: string(p.Protocol)}
 		if p.TargetPort != p.Port {

@@ -124,6 +124,9 @@ func (f *testFlags) cases(ctx context.Context, s streams, c *compilation) ([]ver
 		return cases, nil
 	}
 	if err := f.lab.runLive(ctx, s, c, cases); err != nil {
+		if errors.As(err, new(*exitError)) {
+			return nil, err
+		}
 		return nil, engine(err)
 	}
 	return cases, nil

@@ -91,6 +91,34 @@ func (k *knowledge) backing(id ir.Identity, trustDomain string) *ir.Fact {
 	return f
 }
 
+// admitClients takes into the mesh the accounts of which only facts know, that
+// back no service and of which no policy may speak: they run in a namespace of
+// this tree, and without a place in the bundle their proxies would be refused.
+func (r *resolver) admitClients() {
+	for _, f := range r.known.clients() {
+		if n := r.namespaces[f.Namespace]; n != nil && n.inTree && n.ours {
+			r.known.read[f] = true
+			if a, ok := r.knownAccount(f.Namespace, f.Name); ok {
+				a.listed = a.listed || !a.outside()
+			}
+		}
+	}
+}
+
+// clients are the roles of facts that back no service, in order.
+func (k *knowledge) clients() []*ir.Fact {
+	var out []*ir.Fact
+	for _, facts := range k.roles {
+		for _, f := range facts {
+			if len(f.Services) == 0 {
+				out = append(out, f)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *ir.Fact) int { return compareFacts(*a, *b) })
+	return out
+}
+
 // factAccounts are the accounts behind the service of a fact.
 func factAccounts(f *ir.Fact, trustDomain string) []ir.Identity {
 	var out []ir.Identity

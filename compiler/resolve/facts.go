@@ -152,7 +152,7 @@ func FactsOf(mesh *ir.Mesh, inventory *ir.Inventory) []ir.Fact {
 	}
 	for _, ro := range mesh.Roles {
 		_, ns, name, ok := ro.Identity.Split()
-		if !ok || len(ro.Services) == 0 {
+		if !ok {
 			continue
 		}
 		f := ir.Fact{Kind: factRole, Namespace: ns, Name: name}

@@ -34,6 +34,7 @@ func Mesh(files *syntax.Files, known ir.Known, opts Options) (*ir.Mesh, *ir.Inve
 	r.readGroups()
 	splits := r.readSplits()
 	r.admitServices(targets)
+	r.admitClients()
 	r.settleServices()
 	r.settleRoles()
 	r.settleGrants(targets)

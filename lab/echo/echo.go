@@ -26,6 +26,7 @@ type Who struct {
 type Port struct {
 	Number   uint16
 	Protocol ir.Protocol
+	Loopback bool // on 127.0.0.1 alone
 }
 
 // Server holds the open ports of a workload.
@@ -52,6 +53,9 @@ func (s *Server) Close() {
 
 func (s *Server) open(who Who, p Port) error {
 	address := ":" + strconv.Itoa(int(p.Number))
+	if p.Loopback {
+		address = "127.0.0.1" + address
+	}
 	if p.Protocol == ir.UDP {
 		conn, err := net.ListenPacket("udp", address)
 		if err != nil {

@@ -3,10 +3,10 @@ package pod
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -104,19 +104,5 @@ func network(s Setup) error {
 	if err := netlink.LinkSetUp(eth); err != nil {
 		return err
 	}
-	return defaultRoutes(eth, s.Addresses)
-}
-
-func defaultRoutes(link netlink.Link, own []netip.Prefix) error {
-	for _, p := range own {
-		everywhere, scope := net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}, netlink.SCOPE_LINK
-		if p.Addr().Is6() {
-			everywhere, scope = net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}, netlink.SCOPE_UNIVERSE
-		}
-		route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: &everywhere, Scope: scope}
-		if err := netlink.RouteReplace(route); err != nil {
-			return fmt.Errorf("default route of %s: %w", p, err)
-		}
-	}
-	return nil
+	return sandbox.Everywhere(eth, slices.ContainsFunc(s.Addresses, func(p netip.Prefix) bool { return p.Addr().Is6() }))
 }

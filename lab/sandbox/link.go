@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 
@@ -40,4 +41,19 @@ func AddAddress(link netlink.Link, p netip.Prefix) error {
 		a.Flags = unix.IFA_F_NODAD
 	}
 	return netlink.AddrReplace(link, a)
+}
+
+// Everywhere makes every address a neighbour behind an interface: the bridge is
+// the only network there is, whatever the addresses on it.
+func Everywhere(link netlink.Link, ipv6 bool) error {
+	routes := []*netlink.Route{{LinkIndex: link.Attrs().Index, Dst: &net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}, Scope: netlink.SCOPE_LINK}}
+	if ipv6 {
+		routes = append(routes, &netlink.Route{LinkIndex: link.Attrs().Index, Dst: &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}})
+	}
+	for _, r := range routes {
+		if err := netlink.RouteReplace(r); err != nil {
+			return fmt.Errorf("route %s: %w", r.Dst, err)
+		}
+	}
+	return nil
 }

@@ -93,7 +93,10 @@ func (m *machine) setup(addresses []string) (ipv6 bool, err error) {
 			return false, fmt.Errorf("give the bridge %s: %w", p, err)
 		}
 	}
-	return ipv6, netlink.LinkSetUp(m.bridge)
+	if err := netlink.LinkSetUp(m.bridge); err != nil {
+		return ipv6, err
+	}
+	return ipv6, Everywhere(m.bridge, ipv6)
 }
 
 func listen(c *wire.Call) (any, error) {
