@@ -37,6 +37,7 @@ func TestFacts(t *testing.T) {
 		{Kind: "account", Namespace: "legacy", Name: "m", Meshed: &no},
 		{Kind: "account", Namespace: "shop", Name: "batch"},
 		{Kind: "account", Namespace: "shop", Name: "cart"},
+		{Kind: "role", Namespace: "shop", Name: "batch"}, // a client only
 		{Kind: "role", Namespace: "shop", Name: "cart", Services: []string{"shop/cart"}},
 		{Kind: "role", Namespace: "shop", Name: "cart", Services: []string{"shop/cart", "shop/db"}},
 		{Kind: "service", Namespace: "legacy", Name: "old", Meshed: &no, Ports: []ir.FactPort{{Port: 53, Protocol: "UDP", TargetPort: 53}}},

@@ -64,13 +64,13 @@ func TestJudge(t *testing.T) {
 // address, one that the manifests give is kept free for it.
 func TestAddressesStay(t *testing.T) {
 	pools := newPools(true)
-	first, err := topology(shop(), pools)
+	first, err := topology(shop(), nil, pools)
 	if err != nil {
 		t.Fatal(err)
 	}
 	inv := shop()
 	inv.Workloads = append(inv.Workloads, ir.InventoryWorkload{Kind: "Job", Namespace: "shop", Name: "client", Replicas: 1})
-	second, err := topology(inv, pools)
+	second, err := topology(inv, nil, pools)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,3 +158,17 @@ func (p *pools) reserveAll(machines *catalog.Snapshot) {
 		}
 	}
 }
+
+// refusedAt is where the proxy of a machine without interception answers what it
+// has no port for.
+const refusedAt = "127.0.0.1:15001"
+
+// dials is where a program on a machine without interception calls a service port.
+func (p *Pod) dials(id ir.PortID) string {
+	for _, u := range p.Explicit.Upstreams {
+		if u.Service == id.Service && u.Port == id.Port {
+			return u.Bind.String()
+		}
+	}
+	return refusedAt
+}

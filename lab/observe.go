@@ -42,6 +42,9 @@ func (l *Lab) Request(r ir.Request, n int) (*Observation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.External == "" && from.Explicit != nil {
+		address = from.dials(r.To)
+	}
 	batch := caller.Batch{Parallel: 8}
 	for range n {
 		batch.Requests = append(batch.Requests, request(r, address, protocol, l.requestID()))
@@ -146,6 +149,9 @@ func (l *Lab) barrier(p *Pod) error {
 	id := l.requestID()
 	mark := l.journal.mark()
 	nowhere := net.JoinHostPort(nobody().String(), "1")
+	if p.Explicit != nil {
+		nowhere = refusedAt
+	}
 	if _, err := l.ground.send(p.ID(), caller.Batch{Requests: []caller.Request{{ID: id, Address: nowhere, Timeout: logTimeout}}}); err != nil {
 		return err
 	}

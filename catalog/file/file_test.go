@@ -41,7 +41,7 @@ func parse(t *testing.T, text string) *catalog.Snapshot {
 
 func TestDocumentedExample(t *testing.T) {
 	snap := parse(t, example(t))
-	if len(snap.Services) != 3 || len(snap.Workloads) != 5 {
+	if len(snap.Services) != 3 || len(snap.Workloads) != 6 {
 		t.Fatalf("%d services, %d workloads", len(snap.Services), len(snap.Workloads))
 	}
 	billing, cart, db := snap.Services[0], snap.Services[1], snap.Services[2]
@@ -58,6 +58,16 @@ func TestDocumentedExample(t *testing.T) {
 	}
 	if !db.Headless || db.Endpoints[0].Hostname != "db-0" || db.Endpoints[0].Identity != "spiffe://cluster.local/ns/shop/sa/db" {
 		t.Errorf("shop/db: %+v", db)
+	}
+	want4 := &catalog.Explicit{
+		Upstreams:  []catalog.Upstream{{Service: ir.ServiceID{Namespace: "shop", Name: "cart"}, Port: 80, Bind: netip.MustParseAddrPort("127.0.0.1:9080")}},
+		LocalPorts: map[uint16]uint16{443: 8443},
+	}
+	if i := slices.IndexFunc(snap.Workloads, func(w catalog.Workload) bool { return w.Name == "shop/mainframe" }); i < 0 || !reflect.DeepEqual(snap.Workloads[i].Explicit, want4) {
+		t.Errorf("shop/mainframe is not proxied at the ports it names: %+v", snap.Workloads)
+	}
+	if cart.Spread || !db.Spread {
+		t.Errorf("spread: shop/cart %v, shop/db %v", cart.Spread, db.Spread)
 	}
 	if len(billing.Endpoints) != 2 || billing.Endpoints[0].Meshed || billing.Endpoints[1].Workload != "" {
 		t.Errorf("legacy/billing: %+v", billing.Endpoints)
@@ -151,6 +161,16 @@ var faults = []struct{ name, spec, code, at, says string }{
 	{"name with capitals", "  services:\n  - {name: a/Cart, headless: true, ports: []}", "MSH4512", "5:12", "lower-case"},
 	{"port name with a blank", "  services:\n  - {name: a/s, headless: true, ports: [{port: 1, name: \"a b\"}]}", "MSH4512", "5:57", "dashes only"},
 	{"hostname with a dot", "  services:\n  - {name: a/s, headless: true, ports: [], endpoints: [{address: 10.0.0.1, hostname: a.b}]}", "MSH4512", "5:86", "DNS label"},
+	{"upstream for everybody", "  workloads: [{name: a/x, identity: a/x, intercept: false, upstreams: [{service: a/s, port: 80, bind: 0.0.0.0:9080}]}]\n  services: [{name: a/s, vips: [240.0.0.1], ports: [{port: 80}]}]", "MSH4514", "4:103", "with this machine's identity"},
+	{"upstream without a port", "  workloads: [{name: a/x, identity: a/x, intercept: false, upstreams: [{service: a/s, port: 80, bind: 127.0.0.1}]}]\n  services: [{name: a/s, vips: [240.0.0.1], ports: [{port: 80}]}]", "MSH4514", "4:103", "ADDRESS:PORT"},
+	{"upstream on a port of Envoy's", "  workloads: [{name: a/x, identity: a/x, intercept: false, upstreams: [{service: a/s, port: 80, bind: 127.0.0.1:15001}]}]\n  services: [{name: a/s, vips: [240.0.0.1], ports: [{port: 80}]}]", "MSH4514", "4:103", "Envoy's own"},
+	{"upstream bound twice", "  workloads: [{name: a/x, identity: a/x, intercept: false, upstreams: [{service: a/s, port: 80, bind: 127.0.0.1:80}, {service: a/s, port: 80, bind: 127.0.0.1:80}]}]\n  services: [{name: a/s, vips: [240.0.0.1], ports: [{port: 80}]}]", "MSH4504", "4:149", "bound twice"},
+	{"upstream of nothing", "  workloads: [{name: a/x, identity: a/x, intercept: false, upstreams: [{service: a/t, port: 80, bind: 127.0.0.1:80}]}]\n  services: [{name: a/s, vips: [240.0.0.1], ports: [{port: 80}]}]", "MSH4507", "4:82", `did you mean "a/s"`},
+	{"upstream of no port", "  workloads: [{name: a/x, identity: a/x, intercept: false, upstreams: [{service: a/s, port: 81, bind: 127.0.0.1:80}]}]\n  services: [{name: a/s, vips: [240.0.0.1], ports: [{port: 80}]}]", "MSH4508", "4:82", "no port 81"},
+	{"upstream that is headless", "  workloads: [{name: a/x, identity: a/x, intercept: false, upstreams: [{service: a/s, port: 80, bind: 127.0.0.1:80}]}]\n  services: [{name: a/s, headless: true, ports: [{port: 80}]}]", "MSH4516", "4:82", "which endpoint"},
+	{"upstream beside interception", "  workloads: [{name: a/x, identity: a/x, upstreams: [{service: a/s, port: 80, bind: 127.0.0.1:80}]}]\n  services: [{name: a/s, vips: [240.0.0.1], ports: [{port: 80}]}]", "MSH4515", "4:85", "intercept: false"},
+	{"local ports beside interception", "  workloads: [{name: a/x, identity: a/x, localPorts: {8080: 80}}]", "MSH4515", "4:55", "map the port at the endpoint"},
+	{"no interception without a proxy", "  workloads: [{name: a/x, meshed: false, intercept: false}]", "MSH4515", "4:53", "nothing to intercept"},
 	{"alias", "  workloads:\n  - &x {name: a/x, identity: a/x}\n  - *x", "MSH4501", "6:5", "write the value out"},
 	{"broken YAML", "  services: [", "MSH4501", "", "nothing in the catalog counts"},
 }

@@ -34,7 +34,7 @@ func TestCatalogExportFeedsTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	known, findings := resolve.ParseLock("facts.lock", written)
-	if len(findings) > 0 || len(known.Facts) != 4 || known.Header.From != "file catalog.yaml" || known.Header.At == "" {
+	if len(findings) > 0 || len(known.Facts) != 5 || known.Header.From != "file catalog.yaml" || known.Header.At == "" {
 		t.Errorf("facts read back as %+v with %v", known, findings)
 	}
 	if body := func(s string) string { return s[strings.Index(s, "\naccount"):] }; body(out) != body(string(written)) {

@@ -154,7 +154,7 @@ func (in *inliner) endpoints(c *clusterv3.Cluster, w *link.World) error {
 		return nil
 	}
 	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: c.GetName()}
-	if r := w.Endpoints(c.GetName()); r != nil {
+	if r := w.EndpointsNear(c.GetName(), in.view.Locality); r != nil {
 		if err := proto.Unmarshal(r.Any.GetValue(), c.LoadAssignment); err != nil {
 			return err
 		}

@@ -30,6 +30,27 @@ var unlimited = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreak
 // keepalive finds peers that went away under connections that may idle for ever.
 var keepalive = &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{}}
 
+// sickness takes an endpoint out of its turn that fails several times in a row:
+// it cannot be connected to, or answers 502, 503 or 504. What an application
+// answers else, 500 too, is its own business. Never all of them go: the last one
+// of a cluster stays, since there is no panic threshold.
+var sickness = &clusterv3.OutlierDetection{
+	Interval:                           durationpb.New(time.Second),
+	BaseEjectionTime:                   durationpb.New(10 * time.Second),
+	MaxEjectionTime:                    durationpb.New(2 * time.Minute),
+	MaxEjectionPercent:                 wrapperspb.UInt32(99),
+	SplitExternalLocalOriginErrors:     true,
+	ConsecutiveLocalOriginFailure:      wrapperspb.UInt32(failures),
+	ConsecutiveGatewayFailure:          wrapperspb.UInt32(failures),
+	EnforcingConsecutiveGatewayFailure: wrapperspb.UInt32(100),
+	EnforcingConsecutive_5Xx:           wrapperspb.UInt32(0),
+	EnforcingSuccessRate:               wrapperspb.UInt32(0),
+	EnforcingLocalOriginSuccessRate:    wrapperspb.UInt32(0),
+}
+
+// failures in a row are Envoy's own default, and the field's.
+const failures = 5
+
 func newCluster(name string) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
 		Name:                      name,
@@ -60,6 +81,7 @@ func discovered(name string) *clusterv3.Cluster {
 	c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
 	c.LbPolicy = clusterv3.Cluster_ROUND_ROBIN
 	c.CommonLbConfig = &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}}
+	c.OutlierDetection = sickness
 	return c
 }
 

@@ -191,3 +191,21 @@ func TestDefaultAccountExistsInEveryNamespace(t *testing.T) {
 		t.Error("a granted identity is not among the mesh's")
 	}
 }
+
+// A machine that only calls, and of which no policy speaks, still has a place in
+// the mesh if it runs in one of the tree's namespaces: else its proxy would be
+// refused, not only its calls.
+func TestClientsOfOwnNamespacesAreInTheMesh(t *testing.T) {
+	known := lock(t, ledgerLock+"account bank/backup\nrole bank/backup\naccount elsewhere/cron\nrole elsewhere/cron\naccount bank/printer outside\nrole bank/printer\n")
+	mesh, _, used, _ := story{policy: elsewhere, known: known}.run(t)
+	var ids []string
+	for _, id := range mesh.Identities {
+		ids = append(ids, id.Short())
+	}
+	if want := []string{"bank/backup", "bank/ledger", "bank/teller", "client/client", "shop/web"}; !slices.Equal(ids, want) {
+		t.Errorf("the mesh has %v, want %v", ids, want)
+	}
+	if got := titles(used.Facts); !slices.Contains(got, "role bank/backup") || slices.Contains(got, "role elsewhere/cron") {
+		t.Errorf("the lock pins %v", got)
+	}
+}

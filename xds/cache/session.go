@@ -192,7 +192,7 @@ func (s *Session) target(t link.Type, name string) *link.Resource {
 	switch t {
 	case link.Endpoint:
 		if s.view.Get(link.Cluster, name) != nil || s.kinds[link.Cluster].has(name) != "" {
-			r := s.cache.World().Endpoints(name)
+			r := s.cache.World().EndpointsNear(name, s.view.Locality)
 			if s.ipv4 {
 				r = link.EndpointsIPv4(r)
 			}

@@ -15,6 +15,7 @@ type part struct {
 	sets     [Types]Set
 	findings diag.List
 	narrow   narrow
+	derived  derived
 }
 
 // bound is what depends on the whole catalog but not on single endpoints. It is

@@ -25,7 +25,7 @@ func sameService(a, b *catalog.Service) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Headless == b.Headless && slices.Equal(a.VIPs, b.VIPs) && slices.Equal(a.Ports, b.Ports) &&
+	return a.Headless == b.Headless && a.Spread == b.Spread && slices.Equal(a.VIPs, b.VIPs) && slices.Equal(a.Ports, b.Ports) &&
 		(sameSlice(a.Endpoints, b.Endpoints) || slices.EqualFunc(a.Endpoints, b.Endpoints, sameEndpoint))
 }
 
@@ -36,6 +36,18 @@ func sameSlice[T any](a, b []T) bool {
 func sameEndpoint(a, b catalog.Endpoint) bool {
 	return a.Address == b.Address && a.Workload == b.Workload && a.Identity == b.Identity && a.Meshed == b.Meshed &&
 		a.Locality == b.Locality && a.Weight == b.Weight && a.Health == b.Health && maps.Equal(a.Ports, b.Ports)
+}
+
+// sameWorkload tells whether nothing differs that its proxy's view depends on.
+func sameWorkload(a, b *catalog.Workload) bool {
+	if a.Identity != b.Identity || a.Meshed != b.Meshed || a.Locality != b.Locality || !slices.Equal(a.Services, b.Services) {
+		return false
+	}
+	if a.Explicit == nil || b.Explicit == nil {
+		return a.Explicit == b.Explicit
+	}
+	return slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Explicit.Upstreams, b.Explicit.Upstreams) &&
+		maps.Equal(a.Explicit.LocalPorts, b.Explicit.LocalPorts)
 }
 
 // sameShape tells whether two states of a service differ in endpoints at most.

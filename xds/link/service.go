@@ -20,6 +20,7 @@ type service struct {
 	// targets are the target ports of workloads that differ from the service's.
 	targets  map[string]map[uint16]uint16
 	findings diag.List
+	near     near
 }
 
 // at is a listener with the addresses it takes.

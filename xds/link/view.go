@@ -15,6 +15,8 @@ import (
 type View struct {
 	Identity ir.Identity
 	Role     string
+	// Locality is where the workload is, as the catalog says.
+	Locality catalog.Locality
 	outbound *part
 	inbound  *part
 }
@@ -92,7 +94,12 @@ func (w *World) ForWorkload(id ir.Identity, workload string) (View, error) {
 		if found.Identity != id {
 			return View{}, refuse("workload %q is of identity %s in the catalog, not of %s", workload, found.Identity, id)
 		}
-		return w.view(id, found.Services, workload)
+		v, err := w.view(id, found.Services, workload)
+		v.Locality = found.Locality
+		if found.Explicit != nil && err == nil {
+			v = v.explicitly(found)
+		}
+		return v, err
 	}
 	roles := w.rolesOf[id]
 	switch {

@@ -25,7 +25,7 @@ type Changes struct {
 	Structure bool
 	// Endpoints names the clusters whose endpoints differ.
 	Endpoints []string
-	// Workloads names the workloads whose identity or services differ.
+	// Workloads names the workloads whose identity, services, locality or ports differ.
 	Workloads []string
 }
 
@@ -96,8 +96,9 @@ func (w *World) Endpoints(cluster string) *Resource {
 
 func changedAssignments(before, now *service) []string {
 	var out []string
+	turned := before != nil && before.catalog != nil && now.catalog != nil && before.catalog.Spread != now.catalog.Spread
 	for i, r := range now.assignments {
-		if before == nil || before.assignments[i].Version != r.Version {
+		if before == nil || turned || before.assignments[i].Version != r.Version {
 			out = append(out, r.Name)
 		}
 	}
@@ -126,7 +127,7 @@ func changedWorkloads(before, now []catalog.Workload) []string {
 		case order > 0:
 			out, now = append(out, now[0].Name), now[1:]
 		default:
-			if before[0].Identity != now[0].Identity || before[0].Meshed != now[0].Meshed || !slices.Equal(before[0].Services, now[0].Services) {
+			if !sameWorkload(&before[0], &now[0]) {
 				out = append(out, now[0].Name)
 			}
 			before, now = before[1:], now[1:]
