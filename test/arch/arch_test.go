@@ -89,6 +89,8 @@ var ladder = []room{
 	{"dataplane/bootstrap", []string{"compiler/ir"}, noKube},
 	{"dataplane", []string{"compiler/ir"}, neither},
 	{"xds", []string{"catalog", "compiler/bundle", "compiler/verify", "compiler/ir", "compiler/diag"}, with(noKube, map[string]string{"sigs.k8s.io/kustomize": "policy is compiled before it is served"})},
+	// gitops carries bundles; who serves them and to whom it does not know.
+	{"gitops", []string{"compiler/bundle", "compiler/diag"}, neither},
 	{"lab", []string{"compiler", "catalog", "xds", "dataplane"}, with(noKube, noEnvoy)},
 	{"cmd", []string{""}, nil},
 	{"test", []string{""}, nil},
@@ -138,6 +140,7 @@ func TestLadderCatchesAViolation(t *testing.T) {
 		{"compiler/verify", module + "compiler/envoy"},
 		{"catalog", module + "xds/link"},
 		{"compiler/check", "context"},
+		{"gitops/oci", module + "xds/follow"},
 		{"lab", "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"},
 	} {
 		probe := &testing.T{}
