@@ -118,6 +118,8 @@ func (d dice) service(ns string, i int) service {
 	s := service{Namespace: ns, Name: fmt.Sprintf("s%d", i), Account: fmt.Sprintf("acc%d", d.IntN(3)), Headless: d.chance(12), Outside: d.chance(8), Empty: d.chance(5)}
 	// The number decides the protocol, so that splits meet like protocols.
 	s.Ports = []port{{80, 8080, "http", d.chance(8)}}
+	// A headless service without workloads has no address: nobody can dial it.
+	s.Empty = s.Empty && !s.Headless
 	if !s.Headless && d.chance(25) {
 		s.Ports = append(s.Ports, port{8000, 8080, "http", false}) // shares a target port
 	}
