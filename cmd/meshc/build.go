@@ -131,10 +131,8 @@ func (f *buildFlags) build(s streams, report *reportFlags, paths []string, env, 
 
 // write puts the bundle at dir, and its provenance where it was asked for.
 func (f *buildFlags) write(b *bundle.Bundle, dir, env string) error {
-	if err := bundle.Write(dir, b); errors.Is(err, bundle.ErrNotBundle) {
-		return usage(fmt.Errorf("%w: name another folder, or empty it", err))
-	} else if err != nil {
-		return input(err)
+	if err := writeBundle(dir, b); err != nil {
+		return err
 	}
 	path := f.provenance
 	if path == "" {
@@ -144,6 +142,17 @@ func (f *buildFlags) write(b *bundle.Bundle, dir, env string) error {
 		path = filepath.Join(path, env+".intoto.json")
 	}
 	return f.tell(b, f.signers, path)
+}
+
+// writeBundle puts a bundle at dir.
+func writeBundle(dir string, b *bundle.Bundle) error {
+	switch err := bundle.Write(dir, b); {
+	case errors.Is(err, bundle.ErrNotBundle):
+		return usage(fmt.Errorf("%w: name another folder, or empty it", err))
+	case err != nil:
+		return input(err)
+	}
+	return nil
 }
 
 // ancestry is where a bundle stands in time.

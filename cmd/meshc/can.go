@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 )
 
 type canFlags struct {
+	registryFlags
 	bundle  string
 	output  string
 	headers []string
@@ -45,7 +47,8 @@ accounts behind TO let it through, some do not), 4 where it cannot be told.`,
 	}
 	f.report = addReportFlags(cmd)
 	f.compile = addCompileFlags(cmd)
-	cmd.Flags().StringVar(&f.bundle, "bundle", "", "ask the bundle in `DIR` instead of sources")
+	cmd.Flags().StringVar(&f.bundle, "bundle", "", "ask the bundle in `DIR`, or at oci://REF, instead of sources")
+	f.add(cmd)
 	cmd.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "a header of the request as `NAME:VALUE`; repeatable")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the verdict: text or json")
 	cmd.RunE = func(_ *cobra.Command, args []string) error { return f.run(s, args) }
@@ -138,7 +141,7 @@ func (f *canFlags) run(s streams, args []string) error {
 // nothing can be told.
 func (f *canFlags) mesh(s streams, sources []string) (*ir.Mesh, *ir.Plan, error) {
 	if f.bundle != "" {
-		b, err := openBundle(s, f.report, f.bundle)
+		b, err := openBundle(context.Background(), s, f.report, &f.registryFlags, f.bundle)
 		if err != nil {
 			return nil, nil, err
 		}

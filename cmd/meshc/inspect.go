@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,6 +16,7 @@ import (
 )
 
 type inspectFlags struct {
+	registryFlags
 	output   string
 	identity string
 	workload string
@@ -26,7 +28,7 @@ type inspectFlags struct {
 func newInspectCmd(s streams) *cobra.Command {
 	var f inspectFlags
 	cmd := &cobra.Command{
-		Use:   "inspect BUNDLE",
+		Use:   "inspect BUNDLE|oci://REF",
 		Short: "Show what is in a bundle, who gets what, and how large it is",
 		Long: `Show what is in a bundle, who gets what, and how large it is.
 
@@ -48,11 +50,12 @@ taken from --catalog; without one, services have placeholder addresses of
 	cmd.Flags().StringVar(&f.workload, "workload", "", "with --as envoy and --catalog: the `WORKLOAD` whose role it is")
 	cmd.Flags().StringVar(&f.as, "as", "", "print configuration `KIND` instead: envoy")
 	cmd.Flags().StringVar(&f.catalog, "catalog", "", "with --as envoy: bind addresses from a catalog `FILE`")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	f.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := f.check(); err != nil {
 			return usage(err)
 		}
-		b, err := openBundle(s, report, args[0])
+		b, err := openBundle(cmd.Context(), s, report, &f.registryFlags, args[0])
 		if err != nil {
 			return err
 		}
@@ -94,10 +97,10 @@ func (f *inspectFlags) run(s streams, report *reportFlags, path string, b *bundl
 }
 
 // openBundle opens a bundle; one that is refused ends the run with its findings.
-func openBundle(s streams, report *reportFlags, path string) (*bundle.Bundle, error) {
-	b, findings, err := bundle.Open(path)
+func openBundle(ctx context.Context, s streams, report *reportFlags, from *registryFlags, path string) (*bundle.Bundle, error) {
+	b, findings, err := from.read(ctx, path)
 	if err != nil {
-		return nil, input(err)
+		return nil, err
 	}
 	if b == nil {
 		if err := report.emit(s, findings, nil); err != nil {

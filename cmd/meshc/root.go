@@ -27,6 +27,8 @@ var verbs = []func(streams) *cobra.Command{
 	newInspectCmd,
 	newVerifyCmd,
 	newCatalogCmd,
+	newPushCmd,
+	newPullCmd,
 	newServeCmd,
 	newStatusCmd,
 	newTokenCmd,

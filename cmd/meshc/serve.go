@@ -18,12 +18,16 @@ import (
 
 	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/catalog/token"
+	"github.com/meshc/meshc/compiler/diff"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/gitops/oci"
 	"github.com/meshc/meshc/xds/follow"
 	"github.com/meshc/meshc/xds/server"
 )
 
 // serveFlags are the flags of serve.
 type serveFlags struct {
+	registryFlags
 	follow       follow.Options
 	listen       string
 	admin        string
@@ -41,7 +45,7 @@ type serveFlags struct {
 func newServeCmd(s streams) *cobra.Command {
 	f := &serveFlags{}
 	cmd := &cobra.Command{
-		Use:   "serve --bundle DIR --catalog FILE --state DIR",
+		Use:   "serve --bundle DIR|oci://REF --catalog FILE --state DIR",
 		Short: "Serve a bundle to the proxies of a mesh over xDS",
 		Long: `Serve a bundle to the proxies of a mesh over xDS: aggregated discovery, delta and
 state of the world, over TLS. A proxy proves itself by a join token (see "meshc
@@ -53,12 +57,17 @@ what is refused changes nothing. The last good ones are kept in the state folder
 and served when the given ones cannot be at the start. SIGTERM ends it; proxies
 keep what they have.
 
+With oci://REF for a bundle, the registry is asked every --poll; one that is named
+by digest is fetched once. While the registry is away, what was served stays.
+
 With --trust, a bundle must be signed by one of the keys; the keys are watched
 too. A bundle of a smaller epoch than the one that is served is refused, also
 after a restart. To go back to an older one, name its digest with --rollback; if
 that would allow what is closed now, it takes --allow-widen as well.`,
-		Example: "  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc\n  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc --trust mesh.pub\n  meshc status",
-		Args:    cobra.NoArgs,
+		Example: `  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc
+  meshc serve --bundle oci://registry.example/mesh:stable --catalog catalog.yaml --state /var/lib/meshc --trust mesh.pub
+  meshc status`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilStopped(cmd)
 			defer stop()
@@ -66,8 +75,10 @@ that would allow what is closed now, it takes --allow-widen as well.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.follow.Bundle, "bundle", "", "`DIR` that `meshc build -o DIR` wrote (required)")
+	flags.StringVar(&f.follow.Bundle, "bundle", "", "`DIR` that 'meshc build -o DIR' wrote, or a reference oci://HOST/NAME[:TAG|@DIGEST] (required)")
 	flags.StringVar(&f.follow.Catalog, "catalog", "", "`FILE` with services, endpoints and workloads, see docs/catalog.md (required)")
+	f.registryFlags.add(cmd)
+	flags.DurationVar(&f.follow.Fetch, "poll", 30*time.Second, "how often a registry is asked for a newer bundle")
 	stateFlag(cmd, &f.follow.State)
 	flags.StringVar(&f.listen, "listen", ":15128", "`ADDRESS` for proxies")
 	flags.StringVar(&f.admin, "admin", "127.0.0.1:15129", "`ADDRESS` for /healthz, /readyz, /metrics and /status, plain HTTP; empty: none")
@@ -119,6 +130,9 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	if f.follow.Trust == "" {
 		log.Warn("bundles are taken unsigned: name the keys that must sign them with --trust")
 	}
+	if err := f.source(); err != nil {
+		return err
+	}
 	follower, findings, err := follow.Start(ctx, f.follow)
 	if reported := f.report.emit(s, findings, nil); err != nil {
 		if reported != nil {
@@ -143,6 +157,29 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	defer srv.Close()
 	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return f.serve(ctx, srv, follower, certificate, tokens.Handler(), log)
+}
+
+// source sets where bundles come from, and what going back to an older one opens.
+func (f *serveFlags) source() error {
+	f.follow.Widened = func(was, is *ir.Mesh) []string {
+		var out []string
+		for _, c := range diff.Meshes(was, is).Widening() {
+			out = append(out, c.Text)
+		}
+		return out
+	}
+	if f.follow.Fetch <= 0 {
+		return usage(fmt.Errorf("--poll %s is no time to wait", f.follow.Fetch))
+	}
+	if !oci.IsReference(f.follow.Bundle) {
+		return nil
+	}
+	ref, err := f.reference(f.follow.Bundle)
+	if err != nil {
+		return err
+	}
+	f.follow.Source = oci.NewSource(ref)
+	return nil
 }
 
 // serve listens on all addresses, then runs until ctx ends or one of them fails.

@@ -7,10 +7,10 @@ import (
 
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/bundle/signature"
-	"github.com/meshc/meshc/compiler/diag"
 )
 
 type verifyFlags struct {
+	registryFlags
 	keys       []string
 	provenance string
 }
@@ -18,7 +18,7 @@ type verifyFlags struct {
 func newVerifyCmd(s streams) *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify BUNDLE",
+		Use:   "verify BUNDLE|oci://REF",
 		Short: "Check that a bundle is whole, and who signed it",
 		Long: `Check that a bundle is whole: that this meshc reads its format and has the
 features it requires, that every byte has the digest the manifest names, and
@@ -28,25 +28,23 @@ the file and the offset if it is not.
 With --key it must be signed as well, by one of the keys; with --provenance the
 file must be a SLSA provenance of this bundle, signed by one of the keys if there
 are any.`,
-		Example: "  meshc verify ./bundle\n  meshc verify ./bundle --key mesh.pub --provenance bundle.intoto.json",
+		Example: "  meshc verify ./bundle\n  meshc verify ./bundle --key mesh.pub --provenance bundle.intoto.json\n  meshc verify oci://registry.example/mesh:v1 --key mesh.pub",
 		Args:    cobra.ExactArgs(1),
 	}
 	report := addReportFlags(cmd)
 	cmd.Flags().StringArrayVar(&f.keys, "key", nil, "require a signature by one of the public keys in `FILE` or folder; repeatable")
 	cmd.Flags().StringVar(&f.provenance, "provenance", "", "require that `FILE` tells how this bundle was built")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		b, findings, err := bundle.Open(args[0])
+	f.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		b, findings, err := f.read(cmd.Context(), args[0])
 		if err != nil {
-			return input(err)
+			return err
 		}
 		var keys []signature.Key
 		var by signature.Key
 		if b != nil && len(f.keys) > 0 {
-			if keys, findings, err = loadKeys(f.keys); err != nil {
-				return input(fmt.Errorf("--key: %w", err))
-			}
-			if len(findings) == 0 {
-				by, findings = signature.Check(b, keys)
+			if by, keys, findings, err = signedBy(b, f.keys); err != nil {
+				return err
 			}
 		}
 		if f.provenance != "" && len(findings) == 0 {
@@ -78,17 +76,4 @@ func (f *verifyFlags) print(s streams, path string, b *bundle.Bundle, by signatu
 	if f.provenance != "" {
 		fmt.Fprintf(s.Out, "%s tells how it was built\n", f.provenance)
 	}
-}
-
-// loadKeys reads files and folders of public keys.
-func loadKeys(paths []string) (keys []signature.Key, findings diag.List, err error) {
-	for _, path := range paths {
-		more, faults, err := signature.LoadKeys(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		keys = append(keys, more...)
-		findings.Add(faults...)
-	}
-	return keys, findings, nil
 }
