@@ -41,6 +41,32 @@ func readLock(tree *source.Tree, paths []string) (lockFile, diag.List, error) {
 	return lock, findings, nil
 }
 
+// readLockIn is readLock in a file system that is the whole tree.
+func readLockIn(fsys fs.FS, tree *source.Tree, paths []string) (lockFile, diag.List, error) {
+	lock := lockFile{Path: lockName}
+	if tree.Config != nil {
+		lock.Path = lockPath(tree, nil)
+	} else {
+		for _, p := range paths {
+			if info, err := fs.Stat(fsys, p); err == nil && info.IsDir() {
+				lock.Path = path.Join(p, lockName)
+				break
+			}
+		}
+	}
+	data, err := fs.ReadFile(fsys, lock.Path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+		return lock, nil, nil
+	}
+	if err != nil {
+		return lock, nil, err
+	}
+	var findings diag.List
+	lock.Data = append([]byte{}, data...)
+	lock.Known, findings = resolve.ParseLock(lock.Path, data)
+	return lock, findings, nil
+}
+
 const lockName = "meshc.lock"
 
 func lockPath(tree *source.Tree, paths []string) string {

@@ -20,6 +20,7 @@ type streams struct {
 var verbs = []func(streams) *cobra.Command{
 	newBuildCmd,
 	newCheckCmd,
+	newDiffCmd,
 	newLockCmd,
 	newTestCmd,
 	newCanCmd,

@@ -28,7 +28,7 @@ func (c *comparison) settings() {
 	}
 	c.ranges()
 	for _, s := range []struct{ what, before, after string }{
-		{"the cluster domain", a.ClusterDomain, b.ClusterDomain},
+		{"clusterDomain", a.ClusterDomain, b.ClusterDomain},
 		{"compat", string(a.Compat), string(b.Compat)},
 		{"denial.body", onOff(a.DenialBody), onOff(b.DenialBody)},
 		{"denial.header", onOff(a.DenialHeader), onOff(b.DenialHeader)},

@@ -146,7 +146,7 @@ func both[T any](a, b []T, compare func(T, T) int) []T {
 func trustDomain(old, new *ir.Mesh) Change {
 	return Change{
 		Kind: Setting, Effect: Both,
-		Text: "the trust domain changes from " + old.Settings.TrustDomain + " to " + new.Settings.TrustDomain,
+		Text: "trustDomain changes from " + old.Settings.TrustDomain + " to " + new.Settings.TrustDomain,
 		Note: "certificates of the old one are refused, and those of the new one are taken",
 	}
 }

@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -94,22 +93,10 @@ func describe(all []Requests) string {
 // accessText is an access change in one sentence.
 func accessText(c Change) string {
 	var parts []string
-	to := " on " + ports(c.Ports)
-	for _, r := range c.Gained {
-		if can := " can now "; r.Certain {
-			parts = append(parts, c.Source+can+r.sentence(to))
-		} else {
-			parts = append(parts, c.Source+" may now perhaps "+r.sentence(to))
-		}
+	for _, l := range c.Lines() {
+		parts = append(parts, c.Source+" "+l.Text)
 	}
-	for _, r := range c.Lost {
-		if r.Certain {
-			parts = append(parts, c.Source+" can no longer "+r.sentence(to))
-		} else {
-			parts = append(parts, c.Source+" may no longer perhaps "+r.sentence(to))
-		}
-	}
-	return strings.Join(slices.Compact(parts), "; ")
+	return strings.Join(parts, "; ")
 }
 
 func (r Requests) sentence(on string) string {

@@ -89,6 +89,8 @@ var ladder = []room{
 	{"dataplane/bootstrap", []string{"compiler/ir"}, noKube},
 	{"dataplane", []string{"compiler/ir"}, neither},
 	{"xds", []string{"catalog", "compiler/bundle", "compiler/verify", "compiler/ir", "compiler/diag"}, with(noKube, map[string]string{"sigs.k8s.io/kustomize": "policy is compiled before it is served"})},
+	// git runs the installed git, and knows nothing of what the files say.
+	{"gitops/git", nil, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
 	// gitops carries bundles; who serves them and to whom it does not know.
 	{"gitops", []string{"compiler/bundle", "compiler/diag"}, neither},
 	{"lab", []string{"compiler", "catalog", "xds", "dataplane"}, with(noKube, noEnvoy)},

@@ -9,8 +9,9 @@ import (
 )
 
 // AdminHandler answers what operators ask: /healthz, /readyz, /metrics, /status,
-// and with profiles /debug/pprof. It changes nothing, and it tells of every
-// proxy: serve it on loopback, or where only operators reach it.
+// /bundle/FILE (the files of the bundle that is served; none holds a secret), and
+// with profiles /debug/pprof. It changes nothing, and it tells of every proxy:
+// serve it on loopback, or where only operators reach it.
 func (s *Server) AdminHandler(profiles bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
@@ -26,6 +27,20 @@ func (s *Server) AdminHandler(profiles bool) http.Handler {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		_ = enc.Encode(s.Status()) // the client may be gone
+	})
+	mux.HandleFunc("GET /bundle/{file...}", func(w http.ResponseWriter, r *http.Request) {
+		world := s.cache.World()
+		if world == nil {
+			writeText(w, http.StatusServiceUnavailable, "no world is loaded")
+			return
+		}
+		data, ok := world.Bundle().Files()[r.PathValue("file")]
+		if !ok {
+			writeText(w, http.StatusNotFound, "the bundle has no such file")
+			return
+		}
+		w.Header().Set("Content-Type", "application/octet-stream")
+		_, _ = w.Write(data) // the client may be gone
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{Registry: s.metrics.registry}))
 	if profiles {

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/diff"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// environments are those to compare; "" is the mesh as it is without one.
+func (f *diffFlags) environments(base, head *diffSide) ([]string, error) {
+	if !f.allEnvs {
+		return []string{f.env}, nil
+	}
+	if base.bundle != nil || head.bundle != nil {
+		return nil, usage(errors.New("--all-envs compares sources; a bundle is of one environment"))
+	}
+	a, err := base.environments()
+	if err != nil {
+		return nil, err
+	}
+	b, err := head.environments()
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, name := range slices.Concat(b, a) {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	if len(all) == 0 {
+		return nil, usage(errors.New("--all-envs needs a meshc.yaml with environments"))
+	}
+	return all, nil
+}
+
+// environments are the names that a side's meshc.yaml has.
+func (d *diffSide) environments() ([]string, error) {
+	tree, _, _, err := d.load(streams{}, "")
+	if tree == nil || tree.Config == nil {
+		if err != nil && d.tree == nil {
+			return nil, input(fmt.Errorf("%s: %w", d.Name, err))
+		}
+		return nil, nil
+	}
+	return configOf(tree).Environments, nil
+}
+
+// compareIn compares the sides in one environment. An environment that only one
+// side has is compared with the other side's mesh without one.
+func (f *diffFlags) compareIn(s streams, env string, base, head *diffSide) (diff.Changes, diff.Proxies, error) {
+	var none diff.Proxies
+	after, err := head.mean(s, head.has(env, f.allEnvs))
+	if err != nil {
+		return nil, none, err
+	}
+	if err := f.broken(s, head, after); err != nil {
+		return nil, none, err
+	}
+	before, err := base.mean(s, base.has(env, f.allEnvs))
+	if err != nil {
+		return nil, none, err
+	}
+	if err := f.broken(s, base, before); err != nil {
+		if exitCode(err) == exitFindings {
+			return nil, none, engine(fmt.Errorf("%s does not compile: what it allowed is not known", base.Name))
+		}
+		return nil, none, err
+	}
+	if base.Absent {
+		before.mesh = &ir.Mesh{Settings: after.mesh.Settings}
+		before.mesh.Settings.Mode, before.mesh.Settings.EgressAllowed, before.mesh.Settings.PlaintextAllowed = ir.Strict, false, false
+	}
+	changes := diff.Meshes(before.mesh, after.mesh)
+	locate(changes, before.settings, after.settings)
+	rules, err := f.rules(s, env, base, head, before, after)
+	if err != nil {
+		return nil, none, err
+	}
+	changes = append(changes, rules...)
+	if before.plan != nil && after.plan != nil {
+		none = diff.Plans(before.plan, after.plan)
+	}
+	return changes, none, nil
+}
+
+// has is the environment to compile a side in.
+func (d *diffSide) has(env string, all bool) string {
+	if !all || d.bundle != nil {
+		return env
+	}
+	if names, err := d.environments(); err == nil && !slices.Contains(names, env) {
+		return ""
+	}
+	return env
+}
+
+// broken reports the errors of a side that does not compile.
+func (f *diffFlags) broken(s streams, d *diffSide, m *meaning) error {
+	var errs diag.List
+	for _, finding := range m.findings {
+		if finding.Severity == diag.Error {
+			errs.Add(finding)
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	fmt.Fprintf(s.Err, "%s:\n", d.Name)
+	return f.report.emit(s, errs, m.sources)
+}
+
+// rules compares what judges. A bundle tells nothing of it.
+func (f *diffFlags) rules(s streams, env string, base, head *diffSide, before, after *meaning) (diff.Changes, error) {
+	if head.bundle != nil {
+		return nil, nil
+	}
+	if f.rulesFrom == "" {
+		if base.bundle != nil || base.Absent {
+			return nil, nil
+		}
+		return diff.Rules(before.judging, after.judging), nil
+	}
+	from, err := f.side(context.Background(), f.rulesFrom)
+	if err != nil {
+		return nil, err
+	}
+	defer from.close()
+	if from.bundle != nil {
+		return nil, usage(errors.New("--rules-from names a bundle, which holds no rules"))
+	}
+	tree, _, _, err := from.load(s, from.has(env, f.allEnvs))
+	if err != nil {
+		return nil, input(fmt.Errorf("%s: %w", from.Name, err))
+	}
+	judging, err := judgingOf(tree, env, from.walk)
+	if err != nil {
+		return nil, input(fmt.Errorf("%s: %w", from.Name, err))
+	}
+	return diff.Rules(judging, after.judging), nil
+}
+
+// short is the name of a side for people.
+func (n sideName) short() string {
+	if n.Commit != "" && !strings.HasPrefix(n.Commit, n.Name) {
+		return fmt.Sprintf("%s (%s)", n.Name, n.Commit[:10])
+	}
+	if n.Commit != "" {
+		return n.Commit[:10]
+	}
+	if n.Name == "." {
+		return "the files now"
+	}
+	return n.Name
+}

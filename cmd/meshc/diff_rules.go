@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/compiler/diff"
+	"github.com/meshc/meshc/compiler/source"
+)
+
+// waiverMark begins a waiver that stands in a manifest, as a comment.
+const waiverMark = "meshc:waive"
+
+// judgingOf is what judges a tree, as meshc.yaml and the files say it. What is
+// malformed there is left to the compiler, which decodes strictly.
+func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name string, data []byte)) error) (diff.Judging, error) {
+	j := diff.Judging{
+		Severities: map[string]diff.Written{}, Params: map[string]diff.Written{},
+		Files: map[string]diff.Written{}, Waivers: map[string]diff.Written{},
+	}
+	for _, name := range tree.Names() {
+		if data, ok := tree.Text(name); ok {
+			waiversIn(&j, name, data)
+		}
+	}
+	in := settingsOf(tree, env)
+	var dirs *yaml.Node
+	for _, scope := range []*yaml.Node{in.spec, in.env} {
+		rules := field(scope, "rules")
+		pairs(field(rules, "severity"), func(key, value *yaml.Node) { j.Severities[key.Value] = written(tree, key, value.Value) })
+		pairs(field(rules, "params"), func(key, value *yaml.Node) { j.Params[key.Value] = written(tree, key, line(value)) })
+		if d := field(rules, "dirs"); d != nil {
+			dirs = d
+		}
+		if w := field(scope, "waivers"); w != nil {
+			for _, one := range w.Content {
+				j.Waivers[line(one)] = written(tree, one, "")
+			}
+		}
+	}
+	return j, ruleFiles(&j, tree, dirs, walk)
+}
+
+// ruleFiles takes in the files below rules.dirs; a rule set that is fetched
+// stands for itself.
+func ruleFiles(j *diff.Judging, tree *source.Tree, dirs *yaml.Node, walk func(string, func(string, []byte)) error) error {
+	if dirs == nil {
+		return nil
+	}
+	for _, d := range dirs.Content {
+		if strings.Contains(d.Value, "://") {
+			name, pin, _ := strings.Cut(d.Value, "@")
+			j.Files[name] = written(tree, d, pin)
+			continue
+		}
+		err := walk(path.Join(tree.Dir(), d.Value), func(name string, data []byte) {
+			base := path.Base(name)
+			if strings.HasSuffix(base, "_test.rego") || strings.HasSuffix(base, ".md") {
+				return // judges nothing
+			}
+			sum := sha256.Sum256(data)
+			short := strings.TrimPrefix(strings.TrimPrefix(name, tree.Dir()), "/")
+			j.Files[short] = diff.Written{Value: hex.EncodeToString(sum[:]), Cause: diff.Cause{Name: "rule " + short, File: name, Line: 1}}
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// waiversIn finds the waivers that stand in a manifest.
+func waiversIn(j *diff.Judging, name string, data []byte) {
+	for i, text := range bytes.Split(data, []byte("\n")) {
+		_, comment, ok := bytes.Cut(text, []byte("#"))
+		if words := bytes.TrimSpace(comment); ok && bytes.HasPrefix(words, []byte(waiverMark)) {
+			waiver := strings.TrimSpace(strings.TrimPrefix(string(words), waiverMark)) + " in " + path.Base(name)
+			j.Waivers[waiver] = diff.Written{Cause: diff.Cause{Name: "waiver", File: name, Line: i + 1}}
+		}
+	}
+}
+
+func written(tree *source.Tree, at *yaml.Node, value string) diff.Written {
+	return diff.Written{Value: value, Cause: diff.Cause{Name: source.ConfigName, File: tree.Config.Path, Line: at.Line}}
+}
+
+// field is the value of a key; nil where there is none.
+func field(n *yaml.Node, key string) *yaml.Node {
+	var out *yaml.Node
+	pairs(n, func(k, v *yaml.Node) {
+		if k.Value == key && key != "" {
+			out = v
+		}
+	})
+	return out
+}
+
+func pairs(n *yaml.Node, f func(key, value *yaml.Node)) {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		f(n.Content[i], n.Content[i+1])
+	}
+}
+
+// line is a value in one line, keys in order, whatever its layout was.
+func line(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		var parts []string
+		pairs(n, func(k, v *yaml.Node) { parts = append(parts, k.Value+": "+line(v)) })
+		slices.Sort(parts)
+		return "{" + strings.Join(parts, ", ") + "}"
+	case yaml.SequenceNode:
+		var parts []string
+		for _, v := range n.Content {
+			parts = append(parts, line(v))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case yaml.AliasNode:
+		return fmt.Sprintf("*%s", n.Value)
+	}
+	return n.Value
+}
+
+// walk reads every file below a folder of the side.
+func (d *diffSide) walk(dir string, f func(name string, data []byte)) error {
+	if d.tree != nil {
+		return fs.WalkDir(d.tree, path.Clean(dir), visit(func(name string) ([]byte, error) { return fs.ReadFile(d.tree, name) }, f))
+	}
+	return filepath.WalkDir(filepath.FromSlash(dir), visit(os.ReadFile, f))
+}
+
+// mostRules is the largest file that is read as one, in bytes.
+const mostRules = 4 << 20
+
+func visit(read func(string) ([]byte, error), f func(string, []byte)) fs.WalkDirFunc {
+	return func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		if info, err := e.Info(); err != nil || info.Size() > mostRules {
+			return err
+		}
+		data, err := read(name)
+		if err != nil {
+			return err
+		}
+		f(filepath.ToSlash(name), data)
+		return nil
+	}
+}

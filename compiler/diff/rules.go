@@ -1,0 +1,139 @@
+package diff
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+// Judging is what judges a mesh besides the compiler itself, as written: rules,
+// their parameters and severities, and waivers.
+type Judging struct {
+	// Severities leads from a code to off, info, warning or error.
+	Severities map[string]Written
+	// Params leads from a parameter to its value, in one canonical line.
+	Params map[string]Written
+	// Files leads from the path of a rule file, or the reference of a rule set, to
+	// what names its content.
+	Files map[string]Written
+	// Waivers leads from a waiver, in one canonical line, to where it stands.
+	Waivers map[string]Written
+}
+
+// Written is a value and where it stands.
+type Written struct {
+	Value string
+	Cause Cause
+}
+
+// Rules are the differences in what judges. What is not certain to judge as
+// strictly as before counts as widening: a change must not excuse itself.
+func Rules(old, new Judging) Changes {
+	var out Changes
+	each(old.Severities, new.Severities, func(code string, before, after *Written) {
+		out = append(out, severity(code, before, after))
+	})
+	each(old.Params, new.Params, func(name string, before, after *Written) {
+		out = append(out, ruleChange(Unknown, fmt.Sprintf("rule parameter %s is %s, was %s", name, valueOf(after), valueOf(before)), before, after))
+	})
+	each(old.Files, new.Files, func(name string, before, after *Written) {
+		switch {
+		case before == nil:
+			out = append(out, ruleChange(Changed, "rule file "+name+" is new", before, after))
+		case after == nil:
+			out = append(out, ruleChange(Widened, "rule file "+name+" is gone: it judges no more", before, after))
+		default:
+			out = append(out, ruleChange(Unknown, "rule file "+name+" says something else", before, after))
+		}
+	})
+	each(old.Waivers, new.Waivers, func(waiver string, before, after *Written) {
+		switch {
+		case before == nil:
+			out = append(out, ruleChange(Widened, "a waiver is added: "+waiver, before, after))
+		case after == nil:
+			out = append(out, ruleChange(Narrowed, "a waiver is gone: "+waiver, before, after))
+		}
+	})
+	return out
+}
+
+// each calls f for every entry that is not equal on both sides, in order.
+func each(old, new map[string]Written, f func(name string, before, after *Written)) {
+	names := slices.Sorted(maps.Keys(old))
+	for name := range new {
+		if _, known := old[name]; !known {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		before, ok1 := old[name]
+		after, ok2 := new[name]
+		switch {
+		case !ok1:
+			f(name, nil, &after)
+		case !ok2:
+			f(name, &before, nil)
+		case before.Value != after.Value:
+			f(name, &before, &after)
+		}
+	}
+}
+
+func valueOf(s *Written) string {
+	if s == nil {
+		return "not set"
+	}
+	return s.Value
+}
+
+func ruleChange(e Effect, text string, before, after *Written) Change {
+	c := Change{Kind: Rule, Effect: e, Text: text}
+	if after != nil {
+		c.Causes = append(c.Causes, after.Cause)
+	}
+	if before != nil {
+		cause := before.Cause
+		cause.Before = true
+		c.Causes = append(c.Causes, cause)
+	}
+	return c
+}
+
+var severities = []string{"off", "info", "warning", "error"}
+
+// severity compares how much a finding weighs. What a code weighs where nothing
+// is written is known of meshc's own; a rule of one's own may weigh anything, so
+// that it is lowered is assumed unless it becomes an error.
+func severity(code string, before, after *Written) Change {
+	usual := ""
+	if entry, ok := diag.Lookup(diag.Code(code)); ok {
+		usual = entry.Build.String()
+	}
+	rank := func(s *Written, unknown string) int {
+		switch {
+		case s != nil:
+			return slices.Index(severities, s.Value)
+		case usual != "":
+			return slices.Index(severities, usual)
+		}
+		return slices.Index(severities, unknown)
+	}
+	a, b := rank(before, "error"), rank(after, "off")
+	e := effect(b < a, b > a, true)
+	if before == nil && usual == "" && severities[max(b, 0)] == "error" {
+		e = Changed
+	}
+	was, is := valueOf(before), valueOf(after)
+	if before == nil {
+		was = cmp.Or(usual, "its rule's own")
+	}
+	if after == nil {
+		is = cmp.Or(usual, "its rule's own")
+	}
+	return ruleChange(e, strings.TrimSpace(fmt.Sprintf("the severity of %s is %s, was %s", code, is, was)), before, after)
+}
