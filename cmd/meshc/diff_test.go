@@ -18,8 +18,8 @@ import (
 	"github.com/meshc/meshc/gitops/oci"
 )
 
-// gitIn runs git in a folder, apart from the user's own settings.
-func gitIn(t *testing.T, dir string, args ...string) {
+// inGit runs git in a folder, apart from the user's own settings.
+func inGit(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
@@ -37,7 +37,7 @@ func bookstoreRepository(t *testing.T) string {
 	if err := os.CopyFS(dir, os.DirFS("../../examples/01-bookstore")); err != nil {
 		t.Fatal(err)
 	}
-	gitIn(t, dir, "init", "-q", "-b", "main")
+	inGit(t, dir, "init", "-q", "-b", "main")
 	commit(t, dir)
 	t.Chdir(dir)
 	return dir
@@ -45,8 +45,8 @@ func bookstoreRepository(t *testing.T) string {
 
 func commit(t *testing.T, dir string) {
 	t.Helper()
-	gitIn(t, dir, "add", "-A")
-	gitIn(t, dir, "commit", "-q", "-m", "a change")
+	inGit(t, dir, "add", "-A")
+	inGit(t, dir, "commit", "-q", "-m", "a change")
 }
 
 // edit replaces a text in a file, which has to be there.
@@ -103,7 +103,7 @@ func TestDiffOfAReformattingCommitIsNoChange(t *testing.T) {
 	edit(t, "manifests/policy-bookstore.yaml", "methods: [GET]", "methods:\n    - \"GET\"")
 	edit(t, "manifests/policy-bookstore.yaml", "pathRegex: /update-books-bought", "pathRegex: /(?:update-books-bought)")
 	edit(t, "manifests/bookthief.yaml", "apiVersion", "# a comment\napiVersion")
-	gitIn(t, dir, "mv", "manifests/bookbuyer.yaml", "manifests/buyer.yaml")
+	inGit(t, dir, "mv", "manifests/bookbuyer.yaml", "manifests/buyer.yaml")
 	commit(t, dir)
 	out, _ := wants(t, exitClean, "diff", "HEAD~1", "HEAD", "--fail-on-change", "any")
 	has(t, out, "no change in meaning", ": 2 files reformatted")
@@ -146,7 +146,7 @@ func TestDiffTakesRulesFromElsewhere(t *testing.T) {
 	writeFiles(t, dir, map[string]string{"rules/thief.rego": "package thief\n"})
 	edit(t, "meshc.yaml", "  - ./manifests\n", "  - ./manifests\n  rules: {dirs: [./rules]}\n")
 	commit(t, dir)
-	gitIn(t, dir, "tag", "reviewed")
+	inGit(t, dir, "tag", "reviewed")
 	writeFiles(t, dir, map[string]string{"rules/thief.rego": "package thief\n# weaker\n"})
 	edit(t, "manifests/policy-bookstore.yaml", "bookstore-v1\n", "bookstore-v1 # a comment\n")
 	edit(t, "manifests/policy-bookstore.yaml", "name: books-bought\n", "name: books-bought # meshc:waive MSH1017 until=2999-01-01\n")
@@ -159,7 +159,7 @@ func TestDiffTakesRulesFromElsewhere(t *testing.T) {
 
 func commitEmpty(t *testing.T, dir string) {
 	t.Helper()
-	gitIn(t, dir, "commit", "-q", "--allow-empty", "-m", "nothing")
+	inGit(t, dir, "commit", "-q", "--allow-empty", "-m", "nothing")
 }
 
 func TestDiffFromAFolderOfTheRepository(t *testing.T) {
@@ -173,12 +173,12 @@ func TestDiffFromAFolderOfTheRepository(t *testing.T) {
 
 func TestDiffSinceTheMergeBase(t *testing.T) {
 	dir := bookstoreRepository(t)
-	gitIn(t, dir, "checkout", "-q", "-b", "work")
+	inGit(t, dir, "checkout", "-q", "-b", "work")
 	commitEmpty(t, dir)
-	gitIn(t, dir, "checkout", "-q", "main")
+	inGit(t, dir, "checkout", "-q", "main")
 	edit(t, "manifests/policy-bookstore.yaml", buyerSource, thiefSource)
 	commit(t, dir)
-	gitIn(t, dir, "checkout", "-q", "work")
+	inGit(t, dir, "checkout", "-q", "work")
 	wants(t, exitFindings, "diff", "main", "work", "--exit-code")
 	wants(t, exitClean, "diff", "main", "work", "--merge-base", "--exit-code")
 	wants(t, exitClean, "diff", "main", "--merge-base", "--exit-code")
@@ -186,7 +186,7 @@ func TestDiffSinceTheMergeBase(t *testing.T) {
 
 func TestDiffOfAMeshThatIsNew(t *testing.T) {
 	dir := t.TempDir()
-	gitIn(t, dir, "init", "-q", "-b", "main")
+	inGit(t, dir, "init", "-q", "-b", "main")
 	commitEmpty(t, dir)
 	if err := os.CopyFS(filepath.Join(dir, "mesh"), os.DirFS("../../examples/01-bookstore")); err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestDiffOfBundlesAndFolders(t *testing.T) {
 func TestDiffExitCodes(t *testing.T) {
 	dir := bookstoreRepository(t)
 	writeFiles(t, dir, map[string]string{"topic/a.yaml": ""})
-	gitIn(t, dir, "branch", "topic")
+	inGit(t, dir, "branch", "topic")
 	for code, all := range map[int][][]string{
 		exitUsage: {{"diff"}, {"diff", "HEAD", "-o", "xml"}, {"diff", "HEAD", "--fail-on-change", "more"}, {"diff", "topic"}, {"diff", "HEAD", "--all-envs"},
 			{"diff", "HEAD", "--all-envs", "--env", "x"}},
