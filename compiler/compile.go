@@ -15,6 +15,7 @@ import (
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verify"
+	"github.com/meshc/meshc/policies"
 )
 
 // Options of a compilation; the zero value is useful.
@@ -29,6 +30,10 @@ type Options struct {
 	// Memo is what earlier compilations have proved of their plans, for who compiles
 	// again and again; nil: nothing.
 	Memo *verify.Memo
+	// NoRules leaves out the rules in Rego, in the same way.
+	NoRules bool
+	// Stage is where the findings are judged; empty: a build.
+	Stage policies.Stage
 }
 
 // Result is what a tree means. All but Plan is there even when there are errors.
@@ -54,6 +59,11 @@ func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.Lis
 	mesh, inventory, used, faults := resolve.Mesh(files, known, resolve.Options{Now: opts.Now})
 	findings.Add(faults...)
 	findings.Add(check.Mesh(files, mesh)...)
+	if !opts.NoRules {
+		judge, faults := policies.For(tree, files.Config)
+		findings.Add(faults...)
+		findings.Add(judge.Mesh(policies.NewWorld(files, mesh, inventory, opts.Now), opts.Stage)...)
+	}
 	result := &Result{
 		Config: files.Config, Tables: files.Tables, Objects: len(files.Objects), Passed: files.Passed,
 		Mesh: mesh, Inventory: inventory, Used: used,

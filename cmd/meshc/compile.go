@@ -11,6 +11,7 @@ import (
 	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/policies"
 )
 
 // compileFlags are the flags of every verb that compiles manifests.
@@ -80,6 +81,9 @@ func (c *compilation) report(s streams, report *reportFlags) error {
 	err := report.emit(s, c.Findings, c.text)
 	if err == nil && c.Objects == 0 {
 		return engine(fmt.Errorf("nothing was compiled: no document of a kind that a mesh reads was found (%s of other kinds)", plural(c.Passed, "document")))
+	}
+	if err != nil && exitCode(err) == exitFindings && policies.Failed(c.Findings) {
+		return failed(exitEngine)
 	}
 	for _, f := range c.Findings {
 		if (f.Code == compiler.CodeInternal || f.Code == compiler.CodeUnfaithful) && err != nil && exitCode(err) == exitFindings {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/policies"
 )
 
 func newExplainCmd(s streams) *cobra.Command {
@@ -18,7 +19,7 @@ func newExplainCmd(s streams) *cobra.Command {
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if list {
-				for _, e := range diag.Codes() {
+				for _, e := range append(diag.Codes(), policies.Entries()...) {
 					fmt.Fprintf(s.Out, "%s  %-7s  %s\n", e.Code, e.Build, e.Title)
 				}
 				return nil
@@ -26,7 +27,7 @@ func newExplainCmd(s streams) *cobra.Command {
 			if len(args) == 0 {
 				return usage(fmt.Errorf("explain needs a code, or --list"))
 			}
-			e, ok := diag.Lookup(diag.Code(strings.ToUpper(args[0])))
+			e, ok := entryOf(diag.Code(strings.ToUpper(args[0])))
 			if !ok {
 				return usage(fmt.Errorf("no finding has the code %q: see 'meshc explain --list'", args[0]))
 			}
@@ -36,6 +37,16 @@ func newExplainCmd(s streams) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list every code")
 	return cmd
+}
+
+// entryOf finds a built-in code or a rule of the library.
+func entryOf(code diag.Code) (diag.Entry, bool) {
+	for _, e := range policies.Entries() {
+		if e.Code == code {
+			return e, true
+		}
+	}
+	return diag.Lookup(code)
 }
 
 // explanation is the text of one code.

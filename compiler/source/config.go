@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -40,12 +41,18 @@ func (l *loader) ruled(p *place, dir string) error {
 	l.tree.Config = &File{Path: name, Data: data}
 	l.tree.Keep(name, data)
 	entries := l.entries(name, data)
-	for _, e := range entries {
+	rules := l.ruleDirs(name, data)
+	for _, e := range append(slices.Clone(entries), rules...) {
 		l.listed[p.key(path.Join(dir, e.path))] = true
 	}
 	for _, e := range entries {
 		if err := l.entry(p, dir, e); err != nil {
 			l.unreadable(e.at, e.path, "paths in a meshc.yaml are relative to the folder it lies in", err)
+		}
+	}
+	for _, e := range rules {
+		if err := l.rules(p, dir, e); err != nil {
+			l.unreadable(e.at, e.path, "folders of rules are relative to the folder that meshc.yaml lies in", err)
 		}
 	}
 	l.tables(p, dir)
@@ -54,14 +61,23 @@ func (l *loader) ruled(p *place, dir string) error {
 
 // entry loads one of the sources.
 func (l *loader) entry(p *place, dir string, e entry) error {
-	rel := path.Join(dir, e.path)
-	if path.IsAbs(e.path) || rel == ".." || len(rel) > 2 && rel[:3] == "../" {
-		return fmt.Errorf("it lies outside of the tree")
+	rel, err := inside(dir, e.path)
+	if err != nil {
+		return err
 	}
 	if e.kustomize && kustomization(p.fsys, rel) == "" {
 		return fmt.Errorf("there is no kustomization.yaml in it")
 	}
 	return l.source(p, rel, e.namespace)
+}
+
+// inside joins a path of a meshc.yaml to its folder, and refuses one that leaves the tree.
+func inside(dir, name string) (string, error) {
+	rel := path.Join(dir, name)
+	if path.IsAbs(name) || rel == ".." || len(rel) > 2 && rel[:3] == "../" {
+		return "", fmt.Errorf("it lies outside of the tree")
+	}
+	return rel, nil
 }
 
 // unreadable is a finding at the place that names what cannot be opened.
@@ -96,16 +112,7 @@ func (l *loader) tables(p *place, dir string) {
 // entries reads spec.sources, with those of the environment laid over it. What
 // is malformed is left to syntax, which decodes the whole file strictly.
 func (l *loader) entries(name string, data []byte) []entry {
-	text, _ := Clean(name, data)
-	var doc yaml.Node
-	if yaml.Unmarshal(text, &doc) != nil || len(doc.Content) == 0 {
-		return nil
-	}
-	spec := child(doc.Content[0], "spec")
-	list := child(spec, "sources")
-	if env := child(child(child(spec, "environments"), l.opts.Environment), "sources"); env != nil {
-		list = env
-	}
+	list := l.setting(name, data, "sources")
 	if list == nil {
 		return []entry{{path: ".", at: diag.Span{File: name, Line: 1, Col: 1}}}
 	}
@@ -130,6 +137,26 @@ func (l *loader) entries(name string, data []byte) []entry {
 		}
 	}
 	return out
+}
+
+// setting is a field of spec, or of the environment where that has it; nil if
+// neither has.
+func (l *loader) setting(name string, data []byte, fields ...string) *yaml.Node {
+	text, _ := Clean(name, data)
+	var doc yaml.Node
+	if yaml.Unmarshal(text, &doc) != nil || len(doc.Content) == 0 {
+		return nil
+	}
+	spec := child(doc.Content[0], "spec")
+	for _, at := range []*yaml.Node{child(child(spec, "environments"), l.opts.Environment), spec} {
+		for _, f := range fields {
+			at = child(at, f)
+		}
+		if at != nil {
+			return at
+		}
+	}
+	return nil
 }
 
 // child is the value of a key in a mapping, nil if there is none.

@@ -2,7 +2,8 @@
 // standard input, and kustomizations rendered in process. It knows which default
 // namespace each file has and where each rendered object came from. It refuses
 // whatever reaches out of the tree: remote references, plugins, links. It knows
-// nothing of what the documents say, but for the `sources` of a meshc.yaml.
+// nothing of what the documents say, but for the `sources` and the `rules.dirs`
+// of a meshc.yaml.
 package source
 
 import (
@@ -44,6 +45,8 @@ type Tree struct {
 	Files []*File
 	// Builds are the rendered kustomizations, in order of folder.
 	Builds []*Build
+	// Rules are the Rego files of the folders in spec.rules.dirs, in order of path.
+	Rules []*File
 	// Limits are the limits in force.
 	Limits Limits
 
@@ -94,7 +97,7 @@ type Transform struct {
 }
 
 // FromMap is a tree of files in memory, by path. A meshc.yaml at its top becomes
-// the configuration; kustomizations are not rendered (LoadFS does that).
+// the configuration, Rego files are rules wherever they lie; kustomizations are not rendered (LoadFS does that).
 func FromMap(files map[string][]byte) *Tree {
 	t := &Tree{Limits: Limits{}.withDefaults()}
 	for _, name := range sortedKeys(files) {
@@ -102,6 +105,10 @@ func FromMap(files map[string][]byte) *Tree {
 		if name == ConfigName {
 			t.Config = f
 			t.Keep(name, f.Data)
+			continue
+		}
+		if path.Ext(name) == ruleExt {
+			t.addRule(f)
 			continue
 		}
 		t.add(f)
@@ -149,6 +156,7 @@ func (t *Tree) Dir() string {
 
 func (t *Tree) sort() {
 	sort.SliceStable(t.Files, func(i, j int) bool { return t.Files[i].Path < t.Files[j].Path })
+	sort.SliceStable(t.Rules, func(i, j int) bool { return t.Rules[i].Path < t.Rules[j].Path })
 	sort.SliceStable(t.Builds, func(i, j int) bool { return t.Builds[i].Dir < t.Builds[j].Dir })
 }
 

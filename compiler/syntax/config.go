@@ -32,6 +32,7 @@ type Config struct {
 	ServiceRanges     []string
 	PodRanges         []string
 	Targets           []string
+	Rules             RulesConfig
 	// Environment is the name of the environment that was laid over it, if any.
 	Environment string
 	// Environments are the names of all of them, in the order written.
@@ -47,6 +48,29 @@ type SourceConfig struct {
 	Kustomize string // a kustomization folder, instead of Path
 	Namespace string // default namespace of its objects
 	At        diag.Span
+}
+
+// RulesConfig is spec.rules.
+type RulesConfig struct {
+	Dirs []string
+	// Params are the parameters of rules, by code and name, as plain values
+	// (string, float64, bool, []any, map[string]any), in the order written.
+	Params []RuleParam
+	// Severity is error, warning, info or off, by code, in the order written.
+	Severity []RuleSeverity
+}
+
+// RuleParam is a parameter of a rule, as written.
+type RuleParam struct {
+	Code, Name string
+	Value      any
+	Path       []any // in meshc.yaml, for positions
+}
+
+// RuleSeverity is the severity that is to replace a rule's own.
+type RuleSeverity struct {
+	Code, Severity string
+	Path           []any
 }
 
 // LockConfig is spec.lock.

@@ -94,6 +94,7 @@ func decodeSpec(r *record, cfg *Config) {
 		cfg.Targets = c.strings()
 	}
 	decodeLimits(r, cfg)
+	decodeRules(r.get("rules").record(), &cfg.Rules)
 	decodeLater(r)
 }
 
@@ -178,14 +179,6 @@ func decodeLimits(r *record, cfg *Config) {
 
 // decodeLater knows the fields that other verbs and rooms read from the file.
 func decodeLater(r *record) {
-	if rules := r.get("rules").record(); rules != nil {
-		rules.get("dirs").strings()
-		rules.get("params").entries()
-		for _, s := range rules.get("severity").entries() {
-			s.oneOf("error", "warning", "info", "off")
-		}
-		rules.done()
-	}
 	r.get("waivers").items()
 	if rollout := r.get("rollout").record(); rollout != nil {
 		rollout.get("rings").items()

@@ -40,7 +40,7 @@ func TestRefMeshStaysWhatItIs(t *testing.T) {
 const refMesh1000 = "5e6ba4d8de025c05b428f4a07c58f43704c9292c5bf5befef827b3bf28b77bdc"
 
 func TestRefMeshCompiles(t *testing.T) {
-	result, findings := compiler.Compile(source.FromMap(RefMesh(200, 8)), ir.Known{}, compiler.Options{})
+	result, findings := compiler.Compile(source.FromMap(RefMesh(200, 8)), ir.Known{}, compiler.Options{NoRules: true})
 	if result.Plan == nil {
 		t.Fatalf("no plan: %v", findings)
 	}
@@ -67,7 +67,7 @@ func build(b *testing.B, dir, out string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	result, more := compiler.Compile(tree, ir.Known{}, compiler.Options{})
+	result, more := compiler.Compile(tree, ir.Known{}, compiler.Options{NoRules: true})
 	if result.Plan == nil {
 		b.Fatal(more)
 	}

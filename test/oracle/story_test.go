@@ -66,7 +66,7 @@ func (c *court) tell(t *testing.T, seed uint64, f found) {
 
 // fault asks one question of a mesh that it makes the lab run.
 func (c *court) fault(f found) string {
-	result, findings := compiler.Compile(f.World.tree(), ir.Known{}, compiler.Options{})
+	result, findings := compiler.Compile(f.World.tree(), ir.Known{}, compiler.Options{NoRules: true})
 	if findings.HasErrors() || ir.Decide(result.Mesh, f.Question.Ask).Outcome == ir.Unknown {
 		return ""
 	}

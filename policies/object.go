@@ -1,0 +1,184 @@
+package policies
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// newest are the versions in which rules see the kinds of SMI.
+var newest = map[string]string{
+	"TrafficTarget": "access.smi-spec.io/v1alpha4", "IdentityBinding": "access.smi-spec.io/v1alpha4",
+	"HTTPRouteGroup": "specs.smi-spec.io/v1alpha4", "TCPRoute": "specs.smi-spec.io/v1alpha4", "UDPRoute": "specs.smi-spec.io/v1alpha4",
+	"TrafficSplit": "split.smi-spec.io/v1alpha4",
+}
+
+// pairs are the keys and values of an object, without those that were not written.
+type pairs []any
+
+func (p *pairs) add(key string, v any) { *p = append(*p, key, v) }
+
+func (p *pairs) text(key, v string) {
+	if v != "" {
+		p.add(key, v)
+	}
+}
+
+// objectValue is an object as written, in the newest version of its kind.
+func objectValue(o *syntax.Object) ast.Value {
+	var spec ast.Value
+	switch {
+	case o.TrafficTarget != nil:
+		spec = targetSpec(o.TrafficTarget)
+	case o.HTTPRouteGroup != nil:
+		spec = doc("matches", httpMatches(o.HTTPRouteGroup.Matches))
+	case o.TCPRoute != nil:
+		spec = portSpec(o.TCPRoute)
+	case o.UDPRoute != nil:
+		spec = portSpec(o.UDPRoute)
+	case o.TrafficSplit != nil:
+		spec = splitSpec(o.TrafficSplit, o.APIVersion)
+	case o.IdentityBinding != nil:
+		spec = bindingSpec(o.IdentityBinding)
+	default:
+		return writtenValue(o)
+	}
+	return doc("apiVersion", newest[o.Kind], "kind", o.Kind, "metadata", metadataOf(o), "spec", spec)
+}
+
+func metadataOf(o *syntax.Object) ast.Value {
+	m := pairs{"name", o.Name, "namespace", o.Namespace}
+	if o.Labels != nil {
+		m.add("labels", textMap(o.Labels))
+	}
+	if o.Annotations != nil {
+		m.add("annotations", textMap(o.Annotations))
+	}
+	return doc(m...)
+}
+
+// writtenValue is an object of Kubernetes, or meshc.yaml, with the namespace that
+// its source gave it.
+func writtenValue(o *syntax.Object) ast.Value {
+	root := o.Document()
+	if root == nil {
+		return doc("apiVersion", o.APIVersion, "kind", o.Kind, "metadata", metadataOf(o))
+	}
+	out, ok := nodeValue(root).(ast.Object)
+	if !ok {
+		return ast.NewObject()
+	}
+	if o.Namespace == "" || o.NamespaceBy == syntax.NamespaceWritten {
+		return out
+	}
+	pairs := make([][2]*ast.Term, 0, out.Len())
+	out.Foreach(func(k, v *ast.Term) {
+		if meta, ok := v.Value.(ast.Object); ok && k.Equal(ast.InternedTerm("metadata")) {
+			if with, ok := meta.Merge(doc("namespace", o.Namespace)); ok {
+				v = ast.NewTerm(with)
+			}
+		}
+		pairs = append(pairs, [2]*ast.Term{k, v})
+	})
+	return ast.NewObject(pairs...)
+}
+
+func subject(s syntax.Subject) ast.Value {
+	p := pairs{"kind", s.Kind, "name", s.Name}
+	p.text("namespace", s.Namespace)
+	p.text("group", s.Group)
+	if s.Port != nil {
+		p.add("port", *s.Port)
+	}
+	return doc(p...)
+}
+
+func targetSpec(t *syntax.TrafficTarget) ast.Value {
+	p := pairs{"destination", subject(t.Destination)}
+	rules, sources := make([]ast.Value, len(t.Rules)), make([]ast.Value, len(t.Sources))
+	for i, r := range t.Rules {
+		rule := pairs{"kind", r.Kind, "name", r.Name}
+		if r.HasMatches {
+			rule.add("matches", r.Matches)
+		}
+		rules[i] = doc(rule...)
+	}
+	for i, s := range t.Sources {
+		sources[i] = subject(s)
+	}
+	p.add("rules", rules)
+	p.add("sources", sources)
+	return doc(p...)
+}
+
+func httpMatches(list []syntax.HTTPMatch) []ast.Value {
+	out := make([]ast.Value, len(list))
+	for i, m := range list {
+		p := pairs{"name", m.Name}
+		p.text("pathRegex", m.PathRegex)
+		if m.Methods != nil {
+			p.add("methods", m.Methods)
+		}
+		if m.Headers != nil {
+			headers := make(pairs, 0, 2*len(m.Headers))
+			for _, h := range m.Headers {
+				headers.add(h.Name, h.Regex)
+			}
+			p.add("headers", doc(headers...))
+		}
+		out[i] = doc(p...)
+	}
+	return out
+}
+
+func portSpec(r *syntax.PortRoute) ast.Value {
+	if !r.HasPorts {
+		return ast.NewObject()
+	}
+	ports := make([]ast.Value, len(r.Ports))
+	for i, n := range r.Ports {
+		ports[i] = value(n)
+	}
+	return doc("matches", doc("ports", ports))
+}
+
+// splitSpec has whole weights: those of v1alpha1 are thousandths where they have
+// fractions, as only ratios matter.
+func splitSpec(s *syntax.TrafficSplit, apiVersion string) ast.Value {
+	divisor := int64(1)
+	if apiVersion == "split.smi-spec.io/v1alpha1" {
+		divisor = 1000
+		for _, b := range s.Backends {
+			if b.Weight%1000 != 0 {
+				divisor = 1
+			}
+		}
+	}
+	backends := make([]ast.Value, len(s.Backends))
+	for i, b := range s.Backends {
+		backends[i] = doc("service", b.Service, "weight", b.Weight/divisor)
+	}
+	p := pairs{"service", s.Service, "backends", backends}
+	if s.Matches != nil {
+		refs := make([]ast.Value, len(s.Matches))
+		for i, m := range s.Matches {
+			ref := pairs{"kind", m.Kind, "name", m.Name}
+			ref.text("apiGroup", m.APIGroup)
+			refs[i] = doc(ref...)
+		}
+		p.add("matches", refs)
+	}
+	return doc(p...)
+}
+
+func bindingSpec(b *syntax.IdentityBinding) ast.Value {
+	var p pairs
+	if b.PodLabelSelector != nil {
+		p.add("podLabelSelector", doc("matchLabels", textMap(b.PodLabelSelector)))
+	}
+	if b.SPIFFEIdentities != nil {
+		p.add("spiffeIdentities", b.SPIFFEIdentities)
+	}
+	p.text("serviceAccount", b.ServiceAccount)
+	return doc("schemes", doc(p...))
+}
