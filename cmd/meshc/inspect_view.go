@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -16,11 +18,13 @@ type bundleView struct {
 	Mesh         string         `json:"mesh"`
 	Environment  string         `json:"environment,omitempty"`
 	Revision     string         `json:"revision,omitempty"`
+	Epoch        int64          `json:"epoch,omitempty"`
 	Judged       string         `json:"judged,omitempty"`
 	Format       string         `json:"format"`
 	Requires     []string       `json:"requires"`
 	PolicyDigest string         `json:"policyDigest"`
 	BundleDigest string         `json:"bundleDigest"`
+	Signatures   []string       `json:"signatures,omitempty"` // files; "meshc verify --key" judges them
 	Files        []fileView     `json:"files"`
 	Mode         ir.Mode        `json:"mode"`
 	Policy       policyCounts   `json:"policy"`
@@ -65,9 +69,10 @@ type identityRow struct {
 func viewBundle(path string, b *bundle.Bundle) bundleView {
 	m := b.Manifest
 	v := bundleView{
-		Path: path, Mesh: m.Mesh, Environment: m.Environment, Revision: m.Revision, Judged: m.Judged,
+		Path: path, Mesh: m.Mesh, Environment: m.Environment, Revision: m.Revision, Epoch: m.Epoch, Judged: m.Judged,
 		Format: m.Format.String(), Requires: m.Requires, PolicyDigest: m.PolicyDigest, BundleDigest: m.BundleDigest,
-		Files: []fileView{}, Mode: b.Mesh.Settings.Mode,
+		Signatures: slices.Sorted(maps.Keys(b.Signatures())),
+		Files:      []fileView{}, Mode: b.Mesh.Settings.Mode,
 		Policy:    policyCounts{len(b.Mesh.Services), len(b.Mesh.Roles), len(b.Mesh.Grants), len(b.Mesh.Splits)},
 		Resources: countTypes(b), LateFacts: countLate(b.Plan.Late), Findings: countBySeverity(b.Findings),
 		Identities: []identityRow{},
@@ -175,12 +180,20 @@ func (s *sending) row(id ir.IdentityPlan) identityRow {
 	return row
 }
 
+// epoch is empty for a bundle that is of no order.
+func (v bundleView) epoch() string {
+	if v.Epoch == 0 {
+		return ""
+	}
+	return strconv.FormatInt(v.Epoch, 10)
+}
+
 func (v bundleView) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "mesh %q, %s mode, from %s\n", v.Mesh, v.Mode, v.Path)
 	for _, line := range [][2]string{
-		{"environment", v.Environment}, {"revision", v.Revision}, {"judged", v.Judged},
-		{"policy digest", v.PolicyDigest}, {"bundle digest", v.BundleDigest},
+		{"environment", v.Environment}, {"revision", v.Revision}, {"epoch", v.epoch()}, {"judged", v.Judged},
+		{"policy digest", v.PolicyDigest}, {"bundle digest", v.BundleDigest}, {"signatures", strings.Join(v.Signatures, ", ")},
 		{"format", v.Format + ", requires " + strings.Join(v.Requires, ", ")},
 	} {
 		if line[1] != "" {

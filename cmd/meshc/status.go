@@ -83,6 +83,9 @@ func printStatus(out io.Writer, st server.Status, now time.Time) error {
 		if st.Bundle.Revision != "" {
 			fmt.Fprintf(out, "revision %s\n", st.Bundle.Revision)
 		}
+		if st.Bundle.Epoch > 0 {
+			fmt.Fprintf(out, "epoch %d\n", st.Bundle.Epoch)
+		}
 	}
 	for _, d := range st.Degraded {
 		fmt.Fprintf(out, "degraded for %s: %s\n", since(now, d.Since), d.Reason)

@@ -77,6 +77,7 @@ type Bundle struct {
 	PolicyDigest string `json:"policyDigest,omitempty"`
 	BundleDigest string `json:"bundleDigest,omitempty"`
 	Revision     string `json:"revision,omitempty"`
+	Epoch        int64  `json:"epoch,omitempty"`
 }
 
 // Proxy is one open stream.
@@ -110,7 +111,7 @@ func (s *Server) Status() Status {
 	if w := s.cache.World(); w != nil {
 		m := w.Bundle().Manifest
 		out.Ready = true
-		out.Bundle = Bundle{Mesh: m.Mesh, PolicyDigest: m.PolicyDigest, BundleDigest: m.BundleDigest, Revision: m.Revision}
+		out.Bundle = Bundle{Mesh: m.Mesh, PolicyDigest: m.PolicyDigest, BundleDigest: m.BundleDigest, Revision: m.Revision, Epoch: m.Epoch}
 		out.Drift = short(w.Findings())
 	}
 	for _, st := range s.open() {
