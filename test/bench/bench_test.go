@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -50,13 +49,38 @@ func TestRefMeshCompiles(t *testing.T) {
 	}
 }
 
+func TestLayeredIsAMeshWithHubsAndLeaves(t *testing.T) {
+	s := Shape{Services: 300, Seed: 7}
+	files := Layered(s, 8)
+	if !maps.EqualFunc(files, Layered(s, 8), bytes.Equal) {
+		t.Error("equal seeds give unequal meshes")
+	}
+	if s.Seed++; maps.EqualFunc(files, Layered(s, 8), bytes.Equal) {
+		t.Error("the seed changes nothing")
+	}
+	result, findings := compiler.Compile(source.FromMap(files), ir.Known{}, compiler.Options{})
+	if result.Plan == nil {
+		t.Fatalf("no plan: %v", findings)
+	}
+	hubs, leaves := 0, 0
+	for _, g := range result.Mesh.Grants {
+		switch n := len(g.Sources); {
+		case n > 300/4:
+			hubs++
+		case n == 1:
+			leaves++
+		}
+	}
+	if len(result.Mesh.Services) != 300 || hubs != 3 || leaves < 140 {
+		t.Errorf("%d services, %d hubs, %d leaves", len(result.Mesh.Services), hubs, leaves)
+	}
+}
+
 func onDisk(b *testing.B, n int) string {
 	b.Helper()
 	dir := b.TempDir()
-	for name, text := range RefMesh(n, 64) {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			b.Fatal(err)
-		}
+	if err := WriteTo(dir, RefMesh(n, 64)); err != nil {
+		b.Fatal(err)
 	}
 	return dir
 }

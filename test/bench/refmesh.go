@@ -1,5 +1,6 @@
-// Package bench holds the reference mesh that budgets are measured on, and the
-// benchmarks of the whole compiler. ref-mesh(N) is N services in namespaces of a
+// Package bench holds the meshes that budgets are measured on, and the
+// benchmarks of the whole compiler; the table of all budgets is in its folder
+// budget. ref-mesh(N) is N services in namespaces of a
 // hundred, each with an account, a Deployment, a Service, a route group of three
 // matches and a target with five callers; every tenth has a 90/10 split. It has
 // no randomness: equal N are equal bytes.
@@ -7,6 +8,8 @@ package bench
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -17,26 +20,44 @@ const (
 
 // RefMesh is ref-mesh(n) as YAML files by name, in the given number of files.
 func RefMesh(n, files int) map[string][]byte {
-	docs := refMeshDocuments(n)
-	per := (len(docs) + files - 1) / files
-	out := map[string][]byte{}
-	for f := 0; f*per < len(docs); f++ {
-		part := docs[f*per : min((f+1)*per, len(docs))]
-		out[fmt.Sprintf("smi-%d-%04d.yaml", n, f)] = []byte(strings.Join(part, "---\n"))
-	}
-	return out
-}
-
-func refMeshDocuments(n int) []string {
-	var docs []string
-	for j := range (n + perNamespace - 1) / perNamespace {
-		docs = append(docs, fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ns-%d\n", j))
-	}
+	docs := namespaces(n)
 	for i := range n {
 		docs = append(docs, account(i), deployment(i), service(i), routeGroup(i), target(i, n))
 		if i%10 == 0 && i+1 < n && namespaceOf(i) == namespaceOf(i+1) {
 			docs = append(docs, split(i))
 		}
+	}
+	return spread(fmt.Sprintf("smi-%d", n), docs, files)
+}
+
+// spread puts documents into files of about equal length.
+func spread(name string, docs []string, files int) map[string][]byte {
+	per := (len(docs) + files - 1) / files
+	out := map[string][]byte{}
+	for f := 0; f*per < len(docs); f++ {
+		part := docs[f*per : min((f+1)*per, len(docs))]
+		out[fmt.Sprintf("%s-%04d.yaml", name, f)] = []byte(strings.Join(part, "---\n"))
+	}
+	return out
+}
+
+// WriteTo writes generated files into a folder.
+func WriteTo(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func namespaces(n int) []string {
+	var docs []string
+	for j := range (n + perNamespace - 1) / perNamespace {
+		docs = append(docs, fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ns-%d\n", j))
 	}
 	return docs
 }
@@ -101,24 +122,11 @@ func routeGroup(i int) string {
 }
 
 func target(i, n int) string {
-	var b strings.Builder
-	b.WriteString("apiVersion: access.smi-spec.io/v1alpha3\nkind: TrafficTarget\n" + metadata(i))
-	fmt.Fprintf(&b, `spec:
-  destination:
-    kind: ServiceAccount
-    name: svc-%[1]d
-    namespace: %[2]s
-  rules:
-  - kind: HTTPRouteGroup
-    name: svc-%[1]d
-    matches: [read, write, hdr]
-  sources:
-`, i, namespaceOf(i))
+	var from []int
 	for c := 1; c <= callers && c < n; c++ {
-		from := (i + c) % n
-		fmt.Fprintf(&b, "  - kind: ServiceAccount\n    name: svc-%d\n    namespace: %s\n", from, namespaceOf(from))
+		from = append(from, (i+c)%n)
 	}
-	return b.String()
+	return targetFor(i, from)
 }
 
 func split(i int) string {
