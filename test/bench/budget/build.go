@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	mesh "github.com/meshc/meshc/test/bench"
+)
+
+// builds measures cold builds of reference meshes as processes, in turn with
+// their floor, so that a change of the machine's mood falls on all of them.
+func (b *bench) builds() error {
+	b.table.chapter("cold build of ref-mesh(N), a process from files to a bundle on disk")
+	var before *[kinds][]run
+	for _, n := range b.sizes {
+		dir := filepath.Join(b.work, fmt.Sprintf("mesh-%d", n))
+		if err := mesh.WriteTo(dir, mesh.RefMesh(n, 64)); err != nil {
+			return err
+		}
+		runs, err := b.rounds(n, dir, b.bundle(n))
+		if err != nil {
+			return err
+		}
+		b.buildFigures(n, runs)
+		if before != nil {
+			b.growth(n, before, runs)
+		}
+		before = runs
+	}
+	return nil
+}
+
+// bundle is where the verified bundle of ref-mesh(n) ends up.
+func (b *bench) bundle(n int) string { return filepath.Join(b.work, fmt.Sprintf("bundle-%d", n)) }
+
+const (
+	verified = iota
+	unverified
+	parsed
+	parsedSeldom // the floor, its garbage collected as seldom as meshc's
+	kinds
+)
+
+// rounds runs all kinds in turn. The first round warms the caches of the disk
+// and does not count.
+func (b *bench) rounds(n int, dir, out string) (*[kinds][]run, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	count := b.runs
+	if n >= 10000 {
+		count = max(1, (b.runs+1)/2)
+	}
+	var runs [kinds][]run
+	for i := range count + 1 {
+		for which, command := range [kinds][]string{
+			verified:     {b.meshc, "build", dir, "-o", out},
+			unverified:   {b.meshc, "build", dir, "-o", out + "-unverified", "--no-verify"},
+			parsed:       {self, "child-floor", dir, "100"},
+			parsedSeldom: {self, "child-floor", dir, "12800"},
+		} {
+			r, err := timed(command[0], command[1:]...)
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				runs[which] = append(runs[which], r)
+			}
+		}
+	}
+	return &runs, nil
+}
+
+func (b *bench) buildFigures(n int, runs *[kinds][]run) {
+	name := func(format string) string { return fmt.Sprintf("N=%d: ", n) + format }
+	with := figure{What: name("build, verified"), Unit: "s", Runs: column(runs[verified], wall)}
+	ratio := figure{What: name("build, not verified, against the floor"), Unit: "times", Runs: ratios(runs[unverified], runs[parsed], wall)}
+	memory := figure{What: name("peak memory, verified"), Unit: "MiB", Runs: column(runs[verified], peak)}
+	switch n {
+	case 1000:
+		with.Budget, ratio.Budget = 1, 4
+	case 10000:
+		memory.Budget = 2048
+	}
+	b.table.add(with)
+	b.table.add(figure{What: name("processor time, verified"), Unit: "s", Runs: column(runs[verified], cpu)})
+	b.table.add(memory)
+	b.table.add(figure{What: name("build, not verified"), Unit: "s", Runs: column(runs[unverified], wall)})
+	b.table.add(figure{What: name("processor time, not verified"), Unit: "s", Runs: column(runs[unverified], cpu)})
+	b.table.add(figure{What: name("floor: the same files only parsed"), Unit: "s", Runs: column(runs[parsed], wall)})
+	b.table.add(figure{What: name("processor time of the floor"), Unit: "s", Runs: column(runs[parsed], cpu)})
+	b.table.add(ratio)
+	b.table.add(figure{What: name("the same in processor time"), Unit: "times", Runs: ratios(runs[unverified], runs[parsed], cpu)})
+	b.table.add(figure{What: name("against a floor that collects as little garbage"), Unit: "times", Runs: ratios(runs[unverified], runs[parsedSeldom], wall)})
+	b.table.add(figure{What: name("the same in processor time"), Unit: "times", Runs: ratios(runs[unverified], runs[parsedSeldom], cpu)})
+}
+
+// growth is how a build grows from one size to the next, verified both times.
+func (b *bench) growth(n int, small, large *[kinds][]run) {
+	f := figure{What: fmt.Sprintf("N=%d: build, verified, against a tenth of it", n), Unit: "times"}
+	f.Value = median(column(large[verified], wall)) / median(column(small[verified], wall))
+	if n == 10000 {
+		f.Budget = 12
+	}
+	b.table.add(f)
+	b.table.add(figure{What: fmt.Sprintf("N=%d: the same in processor time", n), Unit: "times",
+		Value: median(column(large[verified], cpu)) / median(column(small[verified], cpu))})
+}
+
+// ratios compares round by round.
+func ratios(a, b []run, of func(run) float64) []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = of(a[i]) / of(b[i])
+	}
+	return out
+}
+
+// shapes builds a mesh that is less even than the reference.
+func (b *bench) shapes() error {
+	shape := mesh.Shape{Services: 1000, Seed: 1}
+	b.table.chapter("cold build of a layered mesh: an edge, 4 layers, 10 hubs that 40 % call, 500 leaves (seed 1)")
+	dir := filepath.Join(b.work, "layered")
+	if err := mesh.WriteTo(dir, mesh.Layered(shape, 64)); err != nil {
+		return err
+	}
+	runs, err := b.rounds(shape.Services, dir, filepath.Join(b.work, "layered-bundle"))
+	if err != nil {
+		return err
+	}
+	b.table.add(figure{What: "N=1000: build, verified", Unit: "s", Runs: column(runs[verified], wall)})
+	b.table.add(figure{What: "N=1000: peak memory, verified", Unit: "MiB", Runs: column(runs[verified], peak)})
+	b.table.add(figure{What: "N=1000: build, not verified, against the floor", Unit: "times", Runs: ratios(runs[unverified], runs[parsed], wall)})
+	return nil
+}
+
+// floor is the least that any compiler of these files must do: read them and
+// parse their YAML, on all processors: `child-floor DIR GOGC`.
+func floor(args []string) error {
+	percent, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	debug.SetGCPercent(percent)
+	paths, err := filepath.Glob(filepath.Join(args[0], "*.yaml"))
+	if err != nil {
+		return err
+	}
+	slices.Sort(paths)
+	trees := make([][]*yaml.Node, len(paths))
+	faults := make([]error, len(paths))
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range next {
+				trees[i], faults[i] = parse(paths[i])
+			}
+		})
+	}
+	for i := range paths {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	runtime.KeepAlive(trees) // a compiler needs them all at once
+	return errors.Join(faults...)
+}
+
+func parse(path string) ([]*yaml.Node, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var out []*yaml.Node
+	for d := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		doc := &yaml.Node{}
+		if err := d.Decode(doc); errors.Is(err, io.EOF) {
+			return out, nil
+		} else if err != nil {
+			return nil, err
+		}
+		out = append(out, doc)
+	}
+}
