@@ -4,7 +4,6 @@
 package diag
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 )
@@ -195,21 +194,6 @@ func (l List) Sorted() List {
 		out[i] = *f
 	}
 	return out
-}
-
-func compare(a, b *Finding) int {
-	x, y := &a.Locations[0].Span, &b.Locations[0].Span
-	switch {
-	case x.File != y.File:
-		return cmp.Compare(x.File, y.File)
-	case x.Line != y.Line:
-		return cmp.Compare(x.Line, y.Line)
-	case x.Col != y.Col:
-		return cmp.Compare(x.Col, y.Col)
-	case a.Code != b.Code:
-		return cmp.Compare(a.Code, b.Code)
-	}
-	return cmp.Compare(a.Message, b.Message)
 }
 
 // Max is the highest severity in the list; ok is false when it is empty.

@@ -1,8 +1,8 @@
 package resolve
 
 import (
-	"maps"
 	"slices"
+	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
@@ -14,109 +14,101 @@ type account struct {
 	at        diag.Span
 	workloads []*workload
 	fact      *ir.Fact // that shows it, where the tree does not
-	listed    bool     // belongs to Mesh.Identities
 }
 
-// readAccounts finds the accounts that the tree shows: of pods, and ServiceAccount objects.
-func (r *resolver) readAccounts() {
-	for _, o := range r.objects.byKind["ServiceAccount"] {
-		if r.namespaceOurs(o.Namespace) {
-			a := r.account(ir.NewIdentity(r.settings.TrustDomain, o.Namespace, o.Name))
-			a.at, a.listed = namePosition(o), true
-			r.origin("ServiceAccount/"+o.Namespace+"/"+o.Name, o, a.at)
-		}
-	}
-	for _, w := range r.workloads {
-		a := r.account(w.identity)
-		a.workloads = append(a.workloads, w)
-		a.listed = a.listed || w.meshed
-		if a.at.File == "" {
-			a.at = w.podAt("spec", "serviceAccountName")
-		}
-	}
+// accountName names an account of the mesh's trust domain.
+type accountName struct{ namespace, name string }
+
+func (r *resolver) identity(a accountName) ir.Identity {
+	return ir.NewIdentity(r.settings.TrustDomain, a.namespace, a.name)
 }
 
-func (r *resolver) namespaceOurs(name string) bool {
-	r.namespaceMeshed(name)
-	return r.namespaces[name].ours
+// home takes an identity of the mesh's own form apart.
+func (r *resolver) home(id ir.Identity) (accountName, bool) {
+	rest, ok := strings.CutPrefix(string(id), "spiffe://"+r.settings.TrustDomain+"/ns/")
+	ns, name, form := strings.Cut(rest, "/sa/")
+	return accountName{ns, name}, ok && form
 }
 
-func (r *resolver) account(id ir.Identity) *account {
-	a, ok := r.accounts[id]
-	if !ok {
-		a = &account{id: id}
-		r.accounts[id] = a
+// readAccount finds an account that the tree shows, by pods or a ServiceAccount
+// object; nil: it does not.
+func (r *resolver) readAccount(name accountName) *account {
+	a := &account{id: r.identity(name), workloads: r.running.Get(name)}
+	o, written := r.find("ServiceAccount", name.namespace, name.name)
+	switch {
+	case written && r.ours.Get(name.namespace):
+		a.at = namePosition(o)
+	case len(a.workloads) > 0:
+		a.at = a.workloads[0].podAt("spec", "serviceAccountName")
+	default:
+		return nil
 	}
 	return a
 }
 
+func sameAccount(a, b *account) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.at == b.at && slices.Equal(a.workloads, b.workloads)
+}
+
+// readListing takes into the mesh the accounts that ServiceAccount objects of a
+// namespace show, and those of which only facts know, that back no service and of
+// which no policy may speak: they run in a namespace of this tree, and without a
+// place in the bundle their proxies would be refused.
+func (r *resolver) readListing(ns string) *part {
+	return r.unit(func() {
+		if !r.ours.Get(ns) {
+			return
+		}
+		for _, o := range r.of("ServiceAccount", ns) {
+			r.list(r.identity(accountName{ns, o.Name}))
+			r.origin("ServiceAccount/"+ns+"/"+o.Name, o, namePosition(o))
+		}
+		if !r.present.Get(ns) {
+			return
+		}
+		for _, f := range r.known.clients[ns] {
+			r.out.read = append(r.out.read, f)
+			if a, ok := r.knownAccount(f.Namespace, f.Name); ok && !a.outside() {
+				r.list(a.id)
+			}
+		}
+	})
+}
+
+// readPeople lists the accounts of a namespace that the tree shows, sorted.
+func (r *resolver) readPeople(ns string) []string {
+	var out []string
+	if r.ours.Get(ns) {
+		out = r.names("ServiceAccount", ns)
+	}
+	for _, w := range r.backing.Get(ns).workloads {
+		out = append(out, w.account)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // knownAccount finds an account by name: in the tree, then in known facts.
 func (r *resolver) knownAccount(ns, name string) (*account, bool) {
-	id := ir.NewIdentity(r.settings.TrustDomain, ns, name)
-	if a, ok := r.accounts[id]; ok {
+	if a := r.account.Get(accountName{ns, name}); a != nil {
 		return a, true
 	}
-	if name == "default" && r.namespaces[ns] != nil && r.namespaces[ns].inTree {
-		return r.account(id), true // Kubernetes makes one in every namespace
+	id := r.identity(accountName{ns, name})
+	if name == "default" && r.present.Get(ns) {
+		return &account{id: id}, true // Kubernetes makes one in every namespace
 	}
-	f, _ := r.known.ask(factAccount, ns, name)
+	f, _ := r.ask(factAccount, ns, name)
 	if f == nil {
-		f = r.known.backing(id, r.settings.TrustDomain)
-	}
-	if f == nil {
-		return nil, false
-	}
-	a := r.account(id)
-	a.at, a.fact = f.At, f
-	r.factOrigin("ServiceAccount/"+id.Short(), "ServiceAccount", f)
-	return a, true
-}
-
-// backing finds a service fact that names the account, which is then known too.
-func (k *knowledge) backing(id ir.Identity, trustDomain string) *ir.Fact {
-	if k.backers == nil {
-		k.backers = map[ir.Identity]*ir.Fact{}
-		for _, f := range k.list {
-			for _, account := range factAccounts(f, trustDomain) {
-				if k.backers[account] == nil {
-					k.backers[account] = f
-				}
-			}
+		if f = r.known.backers[id]; f == nil {
+			return nil, false
 		}
+		r.out.read = append(r.out.read, f)
 	}
-	f := k.backers[id]
-	if f != nil {
-		k.read[f] = true
-	}
-	return f
-}
-
-// admitClients takes into the mesh the accounts of which only facts know, that
-// back no service and of which no policy may speak: they run in a namespace of
-// this tree, and without a place in the bundle their proxies would be refused.
-func (r *resolver) admitClients() {
-	for _, f := range r.known.clients() {
-		if n := r.namespaces[f.Namespace]; n != nil && n.inTree && n.ours {
-			r.known.read[f] = true
-			if a, ok := r.knownAccount(f.Namespace, f.Name); ok {
-				a.listed = a.listed || !a.outside()
-			}
-		}
-	}
-}
-
-// clients are the roles of facts that back no service, in order.
-func (k *knowledge) clients() []*ir.Fact {
-	var out []*ir.Fact
-	for _, facts := range k.roles {
-		for _, f := range facts {
-			if len(f.Services) == 0 {
-				out = append(out, f)
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b *ir.Fact) int { return compareFacts(*a, *b) })
-	return out
+	r.factOrigin(rankAccountFact, "ServiceAccount/"+id.Short(), "ServiceAccount", f)
+	return &account{id: id, at: f.At, fact: f}, true
 }
 
 // factAccounts are the accounts behind the service of a fact.
@@ -131,26 +123,16 @@ func factAccounts(f *ir.Fact, trustDomain string) []ir.Identity {
 }
 
 // accountNames lists the accounts of a namespace, for suggestions.
-func (r *resolver) accountNames(ns string) []string {
-	var out []string
-	for id := range r.accounts {
-		if _, n, name, ok := id.Split(); ok && n == ns {
-			out = append(out, name)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
+func (r *resolver) accountNames(ns string) []string { return r.people.Get(ns) }
 
 // accountNamespaces lists the namespaces that have an account of the name.
-func (r *resolver) accountNamespaces(account string) []string {
+func (r *resolver) accountNamespaces(name string) []string {
 	var out []string
-	for id := range r.accounts {
-		if _, ns, name, ok := id.Split(); ok && name == account {
+	for _, ns := range r.places.Get(struct{}{}) {
+		if r.account.Get(accountName{ns, name}) != nil {
 			out = append(out, ns)
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 
@@ -160,13 +142,4 @@ func (a *account) outside() bool {
 		return a.fact != nil && a.fact.Kind == factAccount && !meshed(a.fact)
 	}
 	return !slices.ContainsFunc(a.workloads, func(w *workload) bool { return w.meshed })
-}
-
-func (r *resolver) sortedAccounts() []*account {
-	ids := slices.Sorted(maps.Keys(r.accounts))
-	out := make([]*account, len(ids))
-	for i, id := range ids {
-		out[i] = r.accounts[id]
-	}
-	return out
 }

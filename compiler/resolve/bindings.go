@@ -11,23 +11,27 @@ import (
 
 // binding is an IdentityBinding and the identities it stands for (row 26).
 type binding struct {
-	obj        *syntax.Object
+	*part
 	identities []ir.Identity
 }
 
-// readBindings resolves every IdentityBinding, also those nobody names yet.
-func (r *resolver) readBindings() {
-	for _, o := range r.objects.byKind["IdentityBinding"] {
-		b := &binding{obj: o}
-		r.bindings[idOf(o)] = b
-		if o.IdentityBinding == nil || o.Invalid || !r.namespaceOurs(o.Namespace) {
-			continue
+// readBinding resolves an IdentityBinding; nil: there is none of that name.
+func (r *resolver) readBinding(id ir.ServiceID) *binding {
+	o, ok := r.find("IdentityBinding", id.Namespace, id.Name)
+	if !ok {
+		return nil
+	}
+	b := &binding{}
+	b.part = r.unit(func() {
+		if o.IdentityBinding == nil || o.Invalid || !r.ours.Get(o.Namespace) {
+			return
 		}
 		r.origin("IdentityBinding/"+o.Namespace+"/"+o.Name, o, namePosition(o))
 		b.identities = r.bind(o, o.IdentityBinding)
 		slices.Sort(b.identities)
 		b.identities = slices.Compact(b.identities)
-	}
+	})
+	return b
 }
 
 // bind is the union of a binding's schemes.
@@ -107,8 +111,8 @@ func (r *resolver) boundID(o *syntax.Object, written string, i int) []ir.Identit
 func (r *resolver) boundPods(o *syntax.Object, selector map[string]string) []ir.Identity {
 	chosen := map[ir.Identity]*workload{}
 	var out []ir.Identity
-	for _, w := range r.workloads {
-		if w.namespace == o.Namespace && w.meshed && selected(w.spec.PodLabels, selector) && chosen[w.identity] == nil {
+	for _, w := range r.backing.Get(o.Namespace).workloads {
+		if w.meshed && selected(w.spec.PodLabels, selector) && chosen[w.identity] == nil {
 			chosen[w.identity] = w
 			out = append(out, w.identity)
 		}
@@ -124,7 +128,7 @@ func (r *resolver) boundPods(o *syntax.Object, selector map[string]string) []ir.
 			WithEffect("it stands for %s, and for whoever comes to the namespace later", accountList(out)).
 			WithHelp("write the labels of the pods that are meant under `matchLabels`, or name the account with `serviceAccount`"))
 	}
-	for _, w := range r.workloads {
+	for _, w := range r.backing.Get(o.Namespace).workloads {
 		sel, shared := chosen[w.identity]
 		if !shared || !w.meshed || selected(w.spec.PodLabels, selector) {
 			continue

@@ -3,123 +3,163 @@ package resolve
 import (
 	"cmp"
 	"maps"
-	"net/netip"
+	"reflect"
 	"slices"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 )
 
+// assembly is the regions of a session put together.
+type assembly struct {
+	regions []*region
+	origins [][]namedOrigin
+	result  Result
+}
+
+// assemble puts the regions together; what did not change is shared with the last.
+func (r *resolver) assemble(last *assembly) *assembly {
+	a := &assembly{regions: r.regions.Get(struct{}{})}
+	a.result.Mesh = r.mesh(a.regions)
+	a.result.Mesh.Origins = r.allOrigins(a, last)
+	a.result.Inventory = &ir.Inventory{}
+	read, missed := map[*ir.Fact]bool{}, map[question]bool{}
+	for _, g := range a.regions {
+		inv := a.result.Inventory
+		inv.Namespaces = append(inv.Namespaces, g.namespaces...)
+		inv.Services = append(inv.Services, g.exposed...)
+		inv.Workloads = append(inv.Workloads, g.workloads...)
+		for _, f := range g.read {
+			read[f] = true
+		}
+		for _, q := range g.missed {
+			missed[q] = true
+		}
+	}
+	a.result.Used = r.known.used(read, missed)
+	return a
+}
+
+// readSeveral are the findings that several functions may make, each once.
+func (r *resolver) readSeveral(struct{}) *diag.Section {
+	var out diag.List
+	for _, g := range r.regions.Get(struct{}{}) {
+		out.Add(g.once...)
+	}
+	out = slices.CompactFunc(out.Sorted(), func(a, b diag.Finding) bool {
+		return a.Code == b.Code && a.At() == b.At() && a.Message == b.Message
+	})
+	return &diag.Section{Batches: []*diag.List{&out}}
+}
+
+func sameSection(a, b *diag.Section) bool { return reflect.DeepEqual(a, b) }
+
+// sections are all findings.
+func (r *resolver) sections() []*diag.Section {
+	out := []*diag.Section{r.written, r.configured.Get(struct{}{}), r.several.Get(struct{}{})}
+	for _, g := range r.regions.Get(struct{}{}) {
+		out = append(out, g.found)
+	}
+	return out
+}
+
 // mesh puts the parts together, each in order of name.
-func (r *resolver) mesh() *ir.Mesh {
+func (r *resolver) mesh(regions []*region) *ir.Mesh {
 	m := &ir.Mesh{
 		Settings: r.settings, Namespaces: []ir.Namespace{}, Identities: []ir.Identity{}, Services: []ir.Service{},
-		Roles: []ir.Role{}, Grants: r.grants, Splits: r.splits, Origins: r.origins,
+		Roles: []ir.Role{}, Grants: []ir.Grant{}, Splits: []ir.Split{},
 	}
-	if m.Grants == nil {
-		m.Grants = []ir.Grant{}
-	}
-	if m.Splits == nil {
-		m.Splits = []ir.Split{}
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.namespaces)) {
+	for _, name := range slices.Sorted(maps.Keys(r.policies)) {
 		// One that differs in nothing is left out: equal policies, equal bytes.
-		n, s := r.namespaces[name].Namespace, r.settings
+		n, s := r.policies[name], r.settings
 		if n.Mode != s.Mode || n.PlaintextAllowed != s.PlaintextAllowed || n.EgressAllowed != s.EgressAllowed {
 			m.Namespaces = append(m.Namespaces, n)
 		}
 	}
-	for _, a := range r.sortedAccounts() {
-		if a.listed {
-			m.Identities = append(m.Identities, a.id)
-		}
+	for _, g := range regions {
+		m.Services = append(m.Services, g.services...)
+		m.Identities = append(m.Identities, g.listed...)
 	}
-	for _, s := range r.sortedServices() {
-		m.Services = append(m.Services, s.out)
+	slices.Sort(m.Identities)
+	m.Identities = slices.Compact(m.Identities)
+	// Names in one text sort otherwise than namespace and name apart.
+	byText := slices.SortedFunc(slices.Values(regions), func(a, b *region) int { return cmp.Compare(a.name+"/", b.name+"/") })
+	var roles []namedRole
+	var staffed []ir.Identity
+	for _, g := range byText {
+		roles, staffed = append(roles, g.roles...), append(staffed, g.staffed...)
+		m.Grants = append(m.Grants, g.grants...)
+		m.Splits = append(m.Splits, g.splits...)
 	}
-	for _, ro := range r.sortedRoles() {
-		m.Roles = append(m.Roles, ir.Role{Identity: ro.identity, Services: notNil(ro.services), Ports: notNil(ro.ports)})
-	}
+	m.Roles = withClients(roles, m.Identities, staffed)
+	sorted(m.Grants, func(a, b ir.Grant) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Destination, b.Destination))
+	})
+	sorted(m.Splits, func(a, b ir.Split) int { return cmp.Compare(a.Name, b.Name) })
 	return m
 }
 
-func notNil[T any](s []T) []T {
-	if s == nil {
-		return []T{}
+// sorted sorts what is sorted already, but for odd names.
+func sorted[T any](list []T, compare func(a, b T) int) {
+	if !slices.IsSortedFunc(list, compare) {
+		slices.SortFunc(list, compare)
 	}
-	return s
 }
 
-// sortedRoles are in order of name, which is their key.
-func (r *resolver) sortedRoles() []*role {
-	out := make([]*role, 0, len(r.roles))
-	for _, name := range slices.Sorted(maps.Keys(r.roles)) {
-		out = append(out, r.roles[name])
+// withClients gives identities that no workload of the tree has a role without
+// services: whatever runs as them elsewhere is at least a client.
+func withClients(roles []namedRole, identities, staffed []ir.Identity) []ir.Role {
+	sorted(staffed, cmp.Compare[ir.Identity])
+	for _, id := range identities {
+		for len(staffed) > 0 && staffed[0] < id {
+			staffed = staffed[1:]
+		}
+		if len(staffed) == 0 || staffed[0] != id {
+			roles = append(roles, namedRole{ir.RoleName(id, nil), ir.Role{Identity: id, Services: []ir.ServiceID{}, Ports: []ir.InboundPort{}}})
+		}
+	}
+	sorted(roles, func(a, b namedRole) int { return cmp.Compare(a.name, b.name) })
+	out := make([]ir.Role, 0, len(roles))
+	for i := range roles {
+		if i == 0 || roles[i].name != roles[i-1].name {
+			out = append(out, roles[i].Role)
+		}
 	}
 	return out
 }
 
-// inventory is what the tree says of running things.
-func (r *resolver) inventory() *ir.Inventory {
-	inv := &ir.Inventory{}
-	for _, name := range r.namespacesInTree() {
-		n := ir.InventoryNamespace{Name: name}
-		if o := r.namespaces[name].obj; o != nil {
-			n.Labels = o.Labels
-		}
-		inv.Namespaces = append(inv.Namespaces, n)
+// allOrigins are the origins of all regions; those of the last assembly, if they
+// are the same.
+func (r *resolver) allOrigins(a, last *assembly) map[string]ir.Origin {
+	size := 0
+	for _, g := range a.regions {
+		a.origins = append(a.origins, r.origins.Get(g.name))
+		size += len(g.origins)
 	}
-	for _, s := range r.sortedServices() {
-		if s.obj == nil {
-			continue
-		}
-		is := ir.InventoryService{ID: s.id, Headless: s.headless, Ports: s.out.Ports}
-		if s.obj.Service != nil {
-			for _, ip := range append([]string{s.obj.Service.ClusterIP}, s.obj.Service.ClusterIPs...) {
-				if a, err := netip.ParseAddr(ip); err == nil && !slices.Contains(is.VIPs, a) {
-					is.VIPs = append(is.VIPs, a)
-				}
-			}
-		}
-		inv.Services = append(inv.Services, is)
+	if slices.EqualFunc(a.origins, last.origins, sameSlice) && last.result.Mesh != nil {
+		return last.result.Mesh.Origins
 	}
-	for _, w := range r.workloads {
-		inv.Workloads = append(inv.Workloads, r.inventoryOf(w))
-	}
-	slices.SortStableFunc(inv.Workloads, func(a, b ir.InventoryWorkload) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
-	})
-	return inv
-}
-
-func (r *resolver) inventoryOf(w *workload) ir.InventoryWorkload {
-	out := ir.InventoryWorkload{
-		Kind: w.kind, Namespace: w.namespace, Name: w.name, Identity: w.identity, Replicas: w.replicas, Meshed: w.meshed,
-		Services: w.services, Labels: w.spec.PodLabels, Annotations: w.spec.PodAnnotations,
-		Command: w.spec.PodAnnotations[annotationCommand], TargetPorts: map[ir.PortID]uint16{},
-	}
-	if w.spec.ServiceName != "" {
-		out.Governing = ir.ServiceID{Namespace: w.namespace, Name: w.spec.ServiceName}
-	}
-	for _, c := range w.containers() {
-		for _, p := range c.Ports {
-			if validPort(p.Port) {
-				out.Ports = append(out.Ports, ir.ContainerPort{Name: p.Name, UDP: p.Protocol == "UDP", Port: uint16(p.Port)})
+	out := make(map[string]ir.Origin, size)
+	var facts []namedOrigin // may be said of one name in several regions, and by the tree
+	for _, list := range a.origins {
+		for _, o := range list {
+			if o.rank < rankTree {
+				facts = append(facts, o)
+			} else {
+				out[o.name] = o.Origin
 			}
 		}
 	}
-	for _, id := range w.services {
-		for _, p := range r.services[id].ports {
-			if !validPort(p.Port) || p.Protocol == "UDP" && out.TargetPorts[ir.PortID{Service: id, Port: uint16(p.Port)}] != 0 {
-				continue
-			}
-			n, ok := uint16(targetNumber(p)), p.TargetName == ""
-			if !ok {
-				n, ok = w.port(p.TargetName, p.Protocol == "UDP")
-			}
-			if ok {
-				out.TargetPorts[ir.PortID{Service: id, Port: uint16(p.Port)}] = n
-			}
+	slices.SortFunc(facts, compareOrigins)
+	for _, o := range slices.Backward(facts) {
+		if _, said := out[o.name]; !said {
+			out[o.name] = o.Origin
 		}
 	}
 	return out
+}
+
+// sameSlice tells that two slices are one.
+func sameSlice[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -9,17 +10,24 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// settleGrants makes the grants of every target.
-func (r *resolver) settleGrants(targets []*target) {
-	for _, t := range targets {
-		r.grant(t)
+// granted is the grants of one target, in order of name and destination.
+type granted struct {
+	*part
+	list []ir.Grant
+}
+
+// settleGrants makes the grants of a target.
+func (r *resolver) settleGrants(id ir.ServiceID) *granted {
+	g := &granted{part: &part{}}
+	t := r.subject.Get(id)
+	if t.obj == nil {
+		return g
 	}
-	slices.SortFunc(r.grants, func(a, b ir.Grant) int {
-		if c := compareStrings(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return compareStrings(string(a.Destination), string(b.Destination))
+	g.part = r.unit(func() { r.grant(g, t) })
+	slices.SortFunc(g.list, func(a, b ir.Grant) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Destination, b.Destination))
 	})
+	return g
 }
 
 // layers is a target's rules by layer: entries of one layer are ORed, the layers
@@ -30,7 +38,7 @@ type layers struct {
 	destination    *portRule // v1alpha1 and v1alpha2: destination.port
 }
 
-func (r *resolver) grant(t *target) {
+func (r *resolver) grant(g *granted, t *target) {
 	rules := r.rules(t.obj)
 	l := layers{destination: destinationPort(t.obj)}
 	for _, ru := range rules {
@@ -58,7 +66,7 @@ func (r *resolver) grant(t *target) {
 	}
 	given := false
 	for _, d := range t.destinations {
-		given = r.grantTo(t, l, d) || given
+		given = r.grantTo(g, t, l, d) || given
 	}
 	r.judgeGrant(t, l, given)
 }
@@ -78,30 +86,30 @@ func destinationPort(o *syntax.Object) *portRule {
 }
 
 // grantTo makes the grants to one identity; false if there are none.
-func (r *resolver) grantTo(t *target, l layers, d ir.Identity) bool {
-	before := len(r.grants)
+func (r *resolver) grantTo(g *granted, t *target, l layers, d ir.Identity) bool {
+	before := len(g.list)
 	switch {
 	case len(t.obj.TrafficTarget.Rules) == 0:
-		r.addGrant(t, nameOf(t.obj), d, r.pick(d, l, isTCP, nil), nil, t.obj.AtUnion("spec", "destination"))
+		r.addGrant(g, t, nameOf(t.obj), d, r.pick(d, l, isTCP, nil), nil, t.obj.AtUnion("spec", "destination"))
 	case len(l.http) > 0:
 		for _, ru := range l.http {
 			if len(ru.matches) > 0 {
-				r.addRule(t, ru, d, r.pick(d, l, isHTTP, l.restrict()), ru.matches)
+				r.addRule(g, t, ru, d, r.pick(d, l, isHTTP, l.restrict()), ru.matches)
 			}
 		}
 	default:
 		for _, ru := range l.tcp {
 			if ru.ports != nil {
-				r.addRule(t, ru, d, r.pick(d, l, isTCP, []*portRule{ru.ports}), nil)
+				r.addRule(g, t, ru, d, r.pick(d, l, isTCP, []*portRule{ru.ports}), nil)
 			}
 		}
 		for _, ru := range l.udp {
 			if ru.ports != nil {
-				r.addRule(t, ru, d, r.pickUDP(d, l, ru.ports), nil)
+				r.addRule(g, t, ru, d, r.pickUDP(d, l, ru.ports), nil)
 			}
 		}
 	}
-	return len(r.grants) > before
+	return len(g.list) > before
 }
 
 // restrict is the L4 layer over HTTP rules: nil is no such layer. A UDPRoute
@@ -125,10 +133,7 @@ func isTCP(p ir.Protocol) bool  { return p != ir.UDP }
 // pick is the ports of an identity that fit a protocol class, any of the rules
 // (nil: no rules) and the destination's port, and all that these open too.
 func (r *resolver) pick(d ir.Identity, l layers, fits func(ir.Protocol) bool, rules []*portRule) []ir.PortID {
-	rc, ok := r.reach[d]
-	if !ok {
-		return nil
-	}
+	rc := r.reach.Get(d)
 	var out []ir.PortID
 	for _, p := range rc.ports {
 		n := p.id.Port
@@ -141,10 +146,7 @@ func (r *resolver) pick(d ir.Identity, l layers, fits func(ir.Protocol) bool, ru
 }
 
 func (r *resolver) pickUDP(d ir.Identity, l layers, rule *portRule) []ir.PortID {
-	rc, ok := r.reach[d]
-	if !ok {
-		return nil
-	}
+	rc := r.reach.Get(d)
 	var out []ir.PortID
 	for _, p := range rc.ports {
 		if p.protocol == ir.UDP && rule.has(p.id.Port) && (l.destination == nil || l.destination.has(p.id.Port)) && !rc.both(p.id) {
@@ -154,15 +156,15 @@ func (r *resolver) pickUDP(d ir.Identity, l layers, rule *portRule) []ir.PortID 
 	return out
 }
 
-func (r *resolver) addRule(t *target, ru rule, d ir.Identity, ports []ir.PortID, matches []ir.Match) {
+func (r *resolver) addRule(g *granted, t *target, ru rule, d ir.Identity, ports []ir.PortID, matches []ir.Match) {
 	name := nameOf(t.obj) + "#rule" + itoa(int64(ru.index))
-	r.addGrant(t, name, d, ports, matches, t.obj.AtUnion("spec", "rules", ru.index))
+	r.addGrant(g, t, name, d, ports, matches, t.obj.AtUnion("spec", "rules", ru.index))
 }
 
-func (r *resolver) addGrant(t *target, name string, d ir.Identity, ports []ir.PortID, matches []ir.Match, at diag.Span) {
+func (r *resolver) addGrant(g *granted, t *target, name string, d ir.Identity, ports []ir.PortID, matches []ir.Match, at diag.Span) {
 	if len(ports) == 0 {
 		return
 	}
 	r.origin(name, t.obj, at)
-	r.grants = append(r.grants, ir.Grant{Name: name, Sources: t.sources, Destination: d, Ports: ports, HTTP: matches})
+	g.list = append(g.list, ir.Grant{Name: name, Sources: t.sources, Destination: d, Ports: ports, HTTP: matches})
 }

@@ -30,10 +30,22 @@ func (l leading) target() string {
 }
 
 // settleRole groups the service ports of a role by target port (row 18).
-func (r *resolver) settleRole(ro *role) {
+func (r *resolver) settleRole(k roleKey) *settledRole {
+	roles := r.roles.Get(k.namespace)
+	i, ok := slices.BinarySearchFunc(roles, k.name, func(ro *role, name string) int { return cmp.Compare(ro.name, name) })
+	if !ok {
+		return &settledRole{part: &part{}, role: &role{}}
+	}
+	out := &settledRole{role: roles[i]}
+	out.part = r.unit(func() { out.ports = r.inboundPorts(out.role) })
+	return out
+}
+
+func (r *resolver) inboundPorts(ro *role) []ir.InboundPort {
+	var ports []ir.InboundPort
 	groups := map[string][]leading{}
 	for _, id := range ro.services {
-		s := r.services[id]
+		s := r.ports.Get(id)
 		for i := range s.ports {
 			if l, ok := r.lead(ro, s, i); ok {
 				groups[l.target()] = append(groups[l.target()], l)
@@ -45,11 +57,19 @@ func (r *resolver) settleRole(ro *role) {
 			continue
 		}
 		if port, ok := r.merge(groups[k]); ok {
-			ro.ports = append(ro.ports, port)
+			ports = append(ports, port)
 		}
 	}
-	slices.SortFunc(ro.ports, func(a, b ir.InboundPort) int {
+	slices.SortFunc(ports, func(a, b ir.InboundPort) int {
 		return cmp.Or(cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(a.TargetName, b.TargetName))
+	})
+	return ports
+}
+
+func sameInbound(a, b []ir.InboundPort) bool {
+	return slices.EqualFunc(a, b, func(x, y ir.InboundPort) bool {
+		return x.TargetPort == y.TargetPort && x.TargetName == y.TargetName && x.Protocol == y.Protocol &&
+			x.Plaintext == y.Plaintext && slices.Equal(x.Services, y.Services)
 	})
 }
 
@@ -124,15 +144,6 @@ func (r *resolver) reportUnnamed(w *workload, s *service, i int) {
 		f = f.WithHelp("name a container port %q, or write its number as targetPort", p.TargetName)
 	}
 	r.reportOnce(f.About(serviceRef(s), "spec.ports"))
-}
-
-// reportOnce leaves out a finding that was made before: roles share services.
-func (r *resolver) reportOnce(f diag.Finding) {
-	k := string(f.Code) + f.At().String() + f.Message
-	if !r.reported[k] {
-		r.reported[k] = true
-		r.report(f)
-	}
 }
 
 // merge makes one inbound port of the service ports that lead to it. Requests

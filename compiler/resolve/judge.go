@@ -17,7 +17,7 @@ func (r *resolver) judgeGrant(t *target, l layers, given bool) {
 			WithHelp("write a Service that selects its pods; %s", howToKnow))
 		return
 	}
-	before := len(r.findings)
+	before := len(r.out.findings)
 	for _, ru := range append(slices.Clone(l.tcp), l.udp...) {
 		if ru.ports != nil {
 			r.judgePorts(t, ru.ports, ru.kind == "UDPRoute", all)
@@ -27,7 +27,7 @@ func (r *resolver) judgeGrant(t *target, l layers, given bool) {
 		r.judgePorts(t, l.destination, false, all)
 	}
 	r.judgeLayers(t, l, all)
-	if !given && !l.broken && len(r.findings) == before {
+	if !given && !l.broken && len(r.out.findings) == before {
 		r.report(targetFinding(t.obj, "MSH1014", []any{"spec", "rules"}, "TrafficTarget %q opens no port of %s", t.obj.Name, shorts(t.destinations)).
 			WithEffect("it grants nothing").
 			WithHelp("HTTP rules open HTTP ports, a TCPRoute TCP and HTTP ports, a UDPRoute UDP ports; ports are those of the Service"))
@@ -38,9 +38,7 @@ func (r *resolver) judgeGrant(t *target, l layers, given bool) {
 func (r *resolver) reachOf(ids []ir.Identity) []reachPort {
 	var out []reachPort
 	for _, id := range ids {
-		if rc, ok := r.reach[id]; ok {
-			out = append(out, rc.ports...)
-		}
+		out = append(out, r.reach.Get(id).ports...)
 	}
 	return out
 }
@@ -93,7 +91,7 @@ func (r *resolver) portFinding(code diag.Code, t *target, n portNumber, format s
 func (r *resolver) tellBoth(t *target, n portNumber, named []ir.PortID) {
 	for _, d := range t.destinations {
 		for _, id := range named {
-			if rc, ok := r.reach[d]; ok && rc.both(id) {
+			if r.reach.Get(d).both(id) {
 				r.report(r.portFinding("MSH1020", t, n, "%s is a UDP and a TCP port", id).
 					WithEffect("no UDP is granted there: sidecars do not carry it, and the TCP port stays closed").
 					WithHelp("open the TCP port with a TCPRoute if that is meant"))
@@ -105,11 +103,7 @@ func (r *resolver) tellBoth(t *target, n portNumber, named []ir.PortID) {
 func (r *resolver) tellShared(t *target, n portNumber, named []ir.PortID) {
 	var more []string
 	for _, d := range t.destinations {
-		rc, ok := r.reach[d]
-		if !ok {
-			continue
-		}
-		for _, id := range rc.closure(named) {
+		for _, id := range r.reach.Get(d).closure(named) {
 			if int64(id.Port) != n.number && !slices.Contains(more, id.String()) {
 				more = append(more, id.String())
 			}
@@ -170,7 +164,7 @@ func (r *resolver) judgeLayers(t *target, l layers, all []reachPort) {
 			}
 			r.report(targetFinding(t.obj, "MSH1013", []any{"spec", "rules", ru.index}, "%s is %s, but the target also asks for HTTP matches", p.id, p.protocol).
 				WithEffect("the port stays closed: a call must pass a rule of each layer, and raw bytes match no HTTP rule").
-				WithRelated(r.services[p.id.Service].at(), "the service").
+				WithRelated(r.ports.Get(p.id.Service).at(), "the service").
 				WithHelp("write a TrafficTarget of its own for the TCP ports"))
 		}
 	}

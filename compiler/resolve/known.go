@@ -39,21 +39,27 @@ func questionOf(f ir.Fact) question {
 }
 
 // knowledge answers what no manifest shows: from the lock first, then from
-// assumptions; it remembers what was asked.
+// assumptions.
 type knowledge struct {
 	facts   map[question]*ir.Fact
-	roles   map[question][]*ir.Fact  // of an account
-	list    []*ir.Fact               // services, sorted
-	backers map[ir.Identity]*ir.Fact // made when first asked for
+	roles   map[question][]*ir.Fact // of an account
+	list    []*ir.Fact              // services, sorted
 	assumed map[*ir.Fact]bool
-	read    map[*ir.Fact]bool
-	missed  map[question]bool
+
+	// Of services, by what they say; settle fills these.
+	backers  map[ir.Identity]*ir.Fact // the first that names the account
+	behind   map[ir.Identity][]ir.ServiceID
+	inPlace  map[string][]*ir.Fact // by namespace
+	accounts map[*ir.Fact][]ir.Identity
+	clients  map[string][]*ir.Fact // roles that back no service, by namespace
+	places   []string              // namespaces of services and of the accounts behind them, sorted
 }
 
 func newKnowledge(lock ir.Known, assume []ir.Fact) *knowledge {
 	k := &knowledge{
-		facts: map[question]*ir.Fact{}, roles: map[question][]*ir.Fact{},
-		assumed: map[*ir.Fact]bool{}, read: map[*ir.Fact]bool{}, missed: map[question]bool{},
+		facts: map[question]*ir.Fact{}, roles: map[question][]*ir.Fact{}, assumed: map[*ir.Fact]bool{},
+		backers: map[ir.Identity]*ir.Fact{}, behind: map[ir.Identity][]ir.ServiceID{},
+		inPlace: map[string][]*ir.Fact{}, clients: map[string][]*ir.Fact{}, accounts: map[*ir.Fact][]ir.Identity{},
 	}
 	for _, f := range lock.Facts {
 		k.add(f, false)
@@ -65,12 +71,36 @@ func newKnowledge(lock ir.Known, assume []ir.Fact) *knowledge {
 	return k
 }
 
+// settle indexes the services by the accounts behind them. home takes an identity
+// apart.
+func (k *knowledge) settle(trustDomain string, home func(ir.Identity) (accountName, bool)) {
+	for _, f := range k.list {
+		k.places = append(k.places, f.Namespace)
+		id := ir.ServiceID{Namespace: f.Namespace, Name: f.Name}
+		k.inPlace[f.Namespace] = append(k.inPlace[f.Namespace], f)
+		k.accounts[f] = factAccounts(f, trustDomain)
+		for _, account := range k.accounts[f] {
+			if k.backers[account] == nil {
+				k.backers[account] = f
+			}
+			k.behind[account] = append(k.behind[account], id)
+			at, _ := home(account)
+			k.places = append(k.places, at.namespace)
+		}
+	}
+	slices.Sort(k.places)
+	k.places = slices.Compact(k.places)
+}
+
 func (k *knowledge) add(f ir.Fact, assumed bool) {
 	fact := &f
 	q := questionOf(f)
 	if f.Kind == factRole {
 		k.roles[q] = append(k.roles[q], fact)
 		k.assumed[fact] = assumed
+		if len(f.Services) == 0 {
+			k.clients[f.Namespace] = append(k.clients[f.Namespace], fact)
+		}
 		return
 	}
 	old, dup := k.facts[q]
@@ -83,21 +113,6 @@ func (k *knowledge) add(f ir.Fact, assumed bool) {
 	}
 }
 
-// ask finds a fact; absent tells that the lock says there is no such thing.
-func (k *knowledge) ask(of, namespace, name string) (fact *ir.Fact, absent bool) {
-	q := question{of, namespace, name}
-	f, ok := k.facts[q]
-	if !ok {
-		k.missed[q] = true
-		return nil, false
-	}
-	k.read[f] = true
-	if f.Kind == factAbsent {
-		return nil, true
-	}
-	return f, false
-}
-
 // peek finds a fact without resting anything on it.
 func (k *knowledge) peek(of, namespace, name string) *ir.Fact {
 	if f := k.facts[question{of, namespace, name}]; f != nil && f.Kind != factAbsent {
@@ -106,11 +121,12 @@ func (k *knowledge) peek(of, namespace, name string) *ir.Fact {
 	return nil
 }
 
-// rolesOf are the known combinations of services that one workload of the account backs.
-func (k *knowledge) rolesOf(namespace, account string) [][]ir.ServiceID {
+// knownRoles are the known combinations of services that one workload of the
+// account backs.
+func (r *resolver) knownRoles(a accountName) [][]ir.ServiceID {
 	var out [][]ir.ServiceID
-	for _, f := range k.roles[question{factRole, namespace, account}] {
-		k.read[f] = true
+	for _, f := range r.known.roles[question{factRole, a.namespace, a.name}] {
+		r.out.read = append(r.out.read, f)
 		var ids []ir.ServiceID
 		for _, s := range f.Services {
 			if id, ok := parseServiceID(s); ok {
@@ -123,14 +139,15 @@ func (k *knowledge) rolesOf(namespace, account string) [][]ir.ServiceID {
 	return out
 }
 
-func (k *knowledge) used() Used {
+// used is what functions have asked, each fact and each question once.
+func (k *knowledge) used(read map[*ir.Fact]bool, missed map[question]bool) Used {
 	var u Used
-	for f := range k.read {
+	for f := range read {
 		if !k.assumed[f] {
 			u.Facts = append(u.Facts, *f)
 		}
 	}
-	for q := range k.missed {
+	for q := range missed {
 		u.Unknown = append(u.Unknown, ir.Fact{Kind: factAbsent, Of: q.of, Namespace: q.namespace, Name: q.name})
 	}
 	slices.SortFunc(u.Facts, compareFacts)

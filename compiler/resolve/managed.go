@@ -18,8 +18,8 @@ func (r *resolver) managed(s *split) bool {
 // canarySplit: Flagger names the split and its root after the Canary's service,
 // with NAME-primary and NAME-canary as backends.
 func (r *resolver) canarySplit(s *split) bool {
-	for _, o := range r.objects.byKind["Canary"] {
-		if o.Canary == nil || o.Namespace != s.obj.Namespace || s.root == nil {
+	for _, o := range r.of("Canary", s.obj.Namespace) {
+		if o.Canary == nil || s.root == nil {
 			continue
 		}
 		name := or(o.Canary.ServiceName, o.Canary.TargetName)
@@ -36,8 +36,8 @@ func (r *resolver) canarySplit(s *split) bool {
 // rolloutSplit: Argo Rollouts splits its root service, or the stable one, between
 // exactly its canary and its stable service.
 func (r *resolver) rolloutSplit(s *split) bool {
-	for _, o := range r.objects.byKind["Rollout"] {
-		if o.Workload == nil || o.Namespace != s.obj.Namespace || o.Workload.CanaryService == "" {
+	for _, o := range r.of("Rollout", s.obj.Namespace) {
+		if o.Workload == nil || o.Workload.CanaryService == "" {
 			continue
 		}
 		ours := !slices.ContainsFunc(s.backends, func(b backend) bool {

@@ -13,28 +13,34 @@ import (
 // maxProgram is the most instructions a regular expression may have (row 20).
 const maxProgram = 5000
 
+// mostPatterns is how many expressions are remembered.
+const mostPatterns = 10000
+
 // routeGroup is an HTTPRouteGroup with its matches resolved; a match that has an
 // error is nil: it grants nothing.
 type routeGroup struct {
+	*part
 	obj     *smi.Object
 	order   []string
 	matches map[string]*ir.Match
 }
 
-// group finds a route group and resolves it once.
-func (r *resolver) group(namespace, name string) (*routeGroup, bool) {
-	id := ir.ServiceID{Namespace: namespace, Name: name}
-	if g, ok := r.groups[id]; ok {
-		return g, true
-	}
-	o, ok := r.objects.find("HTTPRouteGroup", namespace, name)
+// readGroup resolves a route group, also one that nobody names; nil: there is
+// none of that name.
+func (r *resolver) readGroup(id ir.ServiceID) *routeGroup {
+	o, ok := r.find("HTTPRouteGroup", id.Namespace, id.Name)
 	if !ok {
-		return nil, false
+		return nil
 	}
 	g := &routeGroup{obj: o, matches: map[string]*ir.Match{}}
-	r.groups[id] = g
-	if o.HTTPRouteGroup == nil {
-		return g, true
+	g.part = r.unit(func() { r.readMatches(g) })
+	return g
+}
+
+func (r *resolver) readMatches(g *routeGroup) {
+	o := g.obj
+	if o.HTTPRouteGroup == nil || !r.ours.Get(o.Namespace) {
+		return
 	}
 	for i, m := range o.HTTPRouteGroup.Matches {
 		if first, dup := g.matches[m.Name]; dup {
@@ -48,16 +54,6 @@ func (r *resolver) group(namespace, name string) (*routeGroup, bool) {
 		}
 		g.order = append(g.order, m.Name)
 		g.matches[m.Name] = r.match(o, i, m)
-	}
-	return g, true
-}
-
-// readGroups resolves the groups nobody names, so that their faults show too.
-func (r *resolver) readGroups() {
-	for _, o := range r.objects.byKind["HTTPRouteGroup"] {
-		if r.namespaceOurs(o.Namespace) {
-			r.group(o.Namespace, o.Name)
-		}
 	}
 }
 
@@ -161,6 +157,9 @@ func (r *resolver) pattern(o *smi.Object, path []any, regex string) (*pattern, b
 	p, ok := r.regexes[regex]
 	if !ok {
 		p = parsePattern(regex)
+		if len(r.regexes) >= mostPatterns {
+			clear(r.regexes) // a session may see very many in its life
+		}
 		r.regexes[regex] = p
 	}
 	switch {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
-	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // Names for ever (DESIGN 9).
@@ -18,50 +17,51 @@ const (
 	annotationCommand   = "lab.meshc.dev/command"
 )
 
-// namespace is what is known of one: its own settings and its labels.
+// namespace is what is known of one: its labels. Its settings are its policy.
 type namespace struct {
-	ir.Namespace
-	obj      *syntax.Object // nil: not in the tree
-	ours     bool           // not labelled for another mesh
-	disabled bool           // labelled inject: disabled
-	inTree   bool           // some object lies in it
-	asked    bool           // known facts were asked for its labels
+	*part
+	ours     bool // not labelled for another mesh
+	disabled bool // labelled inject: disabled
 }
 
-// readNamespaces finds the namespaces of the tree and of the settings.
-func (r *resolver) readNamespaces() {
-	for _, o := range r.files.Objects {
-		if o.Namespace != "" {
-			r.namespace(o.Namespace).inTree = true
+// policy is the settings in force in a namespace.
+func (r *resolver) policy(name string) ir.Namespace {
+	if n, ok := r.policies[name]; ok {
+		return n
+	}
+	s := r.settings
+	return ir.Namespace{Name: name, Mode: s.Mode, PlaintextAllowed: s.PlaintextAllowed, EgressAllowed: s.EgressAllowed}
+}
+
+// caring are the kinds to which it matters whether their namespace is in the mesh.
+var caring = append([]string{"ServiceAccount", "IdentityBinding", "TrafficTarget", "HTTPRouteGroup", "TrafficSplit"}, workloadKinds...)
+
+// readNamespace reads a namespace's labels. Those of one that is not in the tree
+// are a known fact, if anything in it cares.
+func (r *resolver) readNamespace(name string) *namespace {
+	n := &namespace{ours: true}
+	n.part = r.unit(func() {
+		if o, ok := r.find("Namespace", "", name); ok {
+			r.origin("Namespace/"+name, o, namePosition(o))
+			r.readNamespaceLabels(n, name, o.Labels, func(label string) diag.Span { return o.At("metadata", "labels", label) })
+			return
 		}
-	}
-	for _, o := range r.objects.byKind["Namespace"] {
-		n := r.namespace(o.Name)
-		n.obj, n.inTree = o, true
-		r.origin("Namespace/"+o.Name, o, namePosition(o))
-		r.readNamespaceLabels(n, o.Labels, func(label string) diag.Span { return o.At("metadata", "labels", label) })
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.files.Config.Namespaces)) {
-		r.readNamespaceSettings(name)
-	}
-}
-
-// namespace finds or makes the entry of a name, with the mesh's settings.
-func (r *resolver) namespace(name string) *namespace {
-	n, ok := r.namespaces[name]
-	if !ok {
-		s := r.settings
-		n = &namespace{ours: true, Namespace: ir.Namespace{Name: name, Mode: s.Mode, PlaintextAllowed: s.PlaintextAllowed, EgressAllowed: s.EgressAllowed}}
-		r.namespaces[name] = n
-	}
+		if !slices.ContainsFunc(caring, func(kind string) bool { return len(r.of(kind, name)) > 0 }) {
+			return
+		}
+		if f, _ := r.ask(factNamespace, "", name); f != nil {
+			r.factOrigin(rankAccountFact, "Namespace/"+name, "Namespace", f)
+			r.readNamespaceLabels(n, name, f.Labels, func(string) diag.Span { return f.At })
+		}
+	})
 	return n
 }
 
-func (r *resolver) readNamespaceLabels(n *namespace, labels map[string]string, at func(string) diag.Span) {
+func (r *resolver) readNamespaceLabels(n *namespace, name string, labels map[string]string, at func(string) diag.Span) {
 	// A mesh without a meshc.yaml has no name that a label could differ from.
-	if mesh, ok := labels[labelMesh]; ok && r.files.Config.Name != "" && mesh != r.settings.Name {
+	if mesh, ok := labels[labelMesh]; ok && r.config.Name != "" && mesh != r.settings.Name {
 		n.ours = false
-		r.report(diag.New("MSH3010", at(labelMesh), "namespace %q belongs to the mesh %q, not to %q", n.Name, mesh, r.settings.Name).
+		r.report(diag.New("MSH3010", at(labelMesh), "namespace %q belongs to the mesh %q, not to %q", name, mesh, r.settings.Name).
 			WithEffect("its workloads count as outside the mesh and its policies are left out").
 			WithHelp("label it `%s: %s` if it is meant to be in this mesh", labelMesh, r.settings.Name))
 	}
@@ -83,37 +83,33 @@ func (r *resolver) injectDisabled(labels map[string]string, at func(string) diag
 	}
 }
 
-// namespaceMeshed tells whether workloads of the namespace are in the mesh unless
-// they say otherwise. Labels of a namespace that is not in the tree are a known fact.
-func (r *resolver) namespaceMeshed(name string) bool {
-	n := r.namespace(name)
-	if n.obj == nil && !n.asked {
-		n.asked = true
-		if f, _ := r.known.ask(factNamespace, "", name); f != nil {
-			r.factOrigin("Namespace/"+name, "Namespace", f)
-			r.readNamespaceLabels(n, f.Labels, func(string) diag.Span { return f.At })
+// readPolicies reads the settings that meshc.yaml has for namespaces.
+func (r *resolver) readPolicies() {
+	for _, name := range slices.Sorted(maps.Keys(r.config.Namespaces)) {
+		c, n := r.config.Namespaces[name], r.policy(name)
+		path := func(field string) []any { return []any{"spec", "namespaces", name, field} }
+		if c.Mode != "" {
+			n.Mode = ir.Mode(r.choice(c.Mode, path("mode"), "strict", "permissive", "audit"))
 		}
+		if c.Egress != "" {
+			n.EgressAllowed = r.choice(c.Egress, path("egress"), "deny", "allow") == "allow"
+		}
+		if c.Plaintext != "" {
+			n.PlaintextAllowed = r.choice(c.Plaintext, path("plaintext"), "deny", "allow") == "allow"
+		}
+		r.policies[name] = n
 	}
-	return n.ours && !n.disabled
 }
 
-func (r *resolver) readNamespaceSettings(name string) {
-	c := r.files.Config.Namespaces[name]
-	path := func(field string) []any { return []any{"spec", "namespaces", name, field} }
-	n := r.namespace(name)
-	if c.Mode != "" {
-		n.Mode = ir.Mode(r.choice(c.Mode, path("mode"), "strict", "permissive", "audit"))
-	}
-	if c.Egress != "" {
-		n.EgressAllowed = r.choice(c.Egress, path("egress"), "deny", "allow") == "allow"
-	}
-	if c.Plaintext != "" {
-		n.PlaintextAllowed = r.choice(c.Plaintext, path("plaintext"), "deny", "allow") == "allow"
-	}
-	if !n.inTree && !r.known.mentions(name) {
+// findNamespaces tells which namespaces of meshc.yaml nothing lies in.
+func (r *resolver) findNamespaces() {
+	for _, name := range slices.Sorted(maps.Keys(r.config.Namespaces)) {
+		if r.present.Get(name) || r.known.mentions(name) {
+			continue
+		}
 		f := diag.New("MSH0305", r.configKey("spec", "namespaces", name), "nothing that is known lies in the namespace %q", name).
 			WithEffect("its settings change nothing")
-		if near := diag.Nearest(name, r.namespacesInTree()); near != "" {
+		if near := diag.Nearest(name, r.places.Get(struct{}{})); near != "" {
 			f = f.WithHelp("did you mean %q?", near)
 		}
 		r.report(f)
@@ -121,20 +117,10 @@ func (r *resolver) readNamespaceSettings(name string) {
 }
 
 func (r *resolver) configKey(path ...any) diag.Span {
-	if o := r.files.Config.Object; o != nil {
+	if o := r.config.Object; o != nil {
 		return o.AtKey(path...)
 	}
 	return diag.Span{}
-}
-
-func (r *resolver) namespacesInTree() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(r.namespaces)) {
-		if r.namespaces[name].inTree {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // mentions tells whether any fact is about the namespace or something in it.

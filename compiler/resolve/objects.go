@@ -6,53 +6,155 @@ import (
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/memo"
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// key names an object without its version: row 8 counts versions as one.
-type key struct{ kind, namespace, name string }
-
-// index finds objects by name; lists are in order of namespace, name and position.
-type index struct {
-	byKey  map[key]*syntax.Object
-	byKind map[string][]*syntax.Object
-}
-
-// indexObjects sorts a copy, so that the order of the input never shows. The
+// Name names objects without their version: row 8 counts versions as one. The
 // kinds of the mesh are unlike in name whatever their group, so kind is enough.
-func (r *resolver) indexObjects(objects []*syntax.Object) index {
-	sorted := slices.Clone(objects)
-	slices.SortStableFunc(sorted, func(a, b *syntax.Object) int {
-		if c := cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name)); c != 0 {
-			return c
-		}
-		x, y := a.At(), b.At()
-		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
-	})
-	ix := index{byKey: make(map[key]*syntax.Object, len(sorted)), byKind: map[string][]*syntax.Object{}}
-	for _, o := range sorted {
-		k := key{o.Kind, o.Namespace, o.Name}
-		if _, dup := ix.byKey[k]; dup {
-			continue // an error at both already; the first stands for it in references
-		}
-		ix.byKey[k] = o
-		ix.byKind[o.Kind] = append(ix.byKind[o.Kind], o)
+type Name struct{ Kind, Namespace, Name string }
+
+// ByName sorts objects under their names, those of one name by position.
+func ByName(objects []*syntax.Object) map[Name][]*syntax.Object {
+	out := make(map[Name][]*syntax.Object, len(objects))
+	for _, o := range objects {
+		n := Name{o.Kind, o.Namespace, o.Name}
+		out[n] = append(out[n], o)
 	}
-	return ix
+	for _, same := range out {
+		if len(same) > 1 {
+			slices.SortStableFunc(same, func(a, b *syntax.Object) int { return comparePositions(a.At(), b.At()) })
+		}
+	}
+	return out
 }
 
-func (ix index) find(kind, namespace, name string) (*syntax.Object, bool) {
-	o, ok := ix.byKey[key{kind, namespace, name}]
-	return o, ok
+func comparePositions(x, y diag.Span) int {
+	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
+}
+
+// inputs are the objects, by whatever functions look for them by. Of several of
+// one name, which are an error already, the first stands for all in references.
+type inputs struct {
+	named   *memo.Table[Name, []*syntax.Object]
+	located *memo.Table[located, []*syntax.Object] // in order of name
+	called  *memo.Table[called, []*syntax.Object]  // routes of one name, in order of namespace
+	present *memo.Table[string, bool]              // some object lies in the namespace
+	places  *memo.Table[struct{}, []string]        // these namespaces, sorted
+	counts  *memo.Table[string, int]               // objects in each
+}
+
+type located struct{ kind, namespace string }
+
+type called struct{ kind, name string }
+
+func newInputs(g *memo.Graph) inputs {
+	return inputs{
+		named:   memo.Inputs[Name](g, equalSlices[*syntax.Object]),
+		located: memo.Inputs[located](g, equalSlices[*syntax.Object]),
+		called:  memo.Inputs[called](g, equalSlices[*syntax.Object]),
+		present: memo.Inputs[string](g, memo.Is[bool]),
+		places:  memo.Inputs[struct{}](g, equalSlices[string]),
+		counts:  memo.Inputs[string](g, memo.Is[int]),
+	}
+}
+
+// setObjects makes the objects of some names others.
+func (r *resolver) setObjects(changes map[Name][]*syntax.Object) {
+	first := func(objects []*syntax.Object) *syntax.Object {
+		if len(objects) == 0 {
+			return nil
+		}
+		return objects[0]
+	}
+	inPlace, byCall := map[located][]edit{}, map[called][]edit{}
+	touched := map[string]bool{}
+	for name, now := range changes {
+		before := r.named.Peek(name)
+		r.named.Set(name, now)
+		e := edit{first(before), first(now)}
+		l, c := located{name.Kind, name.Namespace}, called{name.Kind, name.Name}
+		inPlace[l] = append(inPlace[l], e)
+		switch name.Kind {
+		case "HTTPRouteGroup", "TCPRoute", "UDPRoute":
+			byCall[c] = append(byCall[c], e)
+		}
+		ns := name.Namespace
+		if name.Kind == "Namespace" {
+			ns = name.Name
+		}
+		if len(before) != len(now) && ns != "" {
+			r.counts.Set(ns, r.counts.Peek(ns)+len(now)-len(before))
+			touched[ns] = true
+		}
+	}
+	for l, edits := range inPlace {
+		r.located.Set(l, edited(r.located.Peek(l), edits, func(o *syntax.Object) string { return o.Name }))
+	}
+	for c, edits := range byCall {
+		r.called.Set(c, edited(r.called.Peek(c), edits, func(o *syntax.Object) string { return o.Namespace }))
+	}
+	r.setPlaces(touched)
+}
+
+func (r *resolver) setPlaces(touched map[string]bool) {
+	places := slices.Clone(r.places.Peek(struct{}{}))
+	for ns := range touched {
+		there := r.counts.Peek(ns) > 0
+		if there == r.present.Peek(ns) {
+			continue
+		}
+		r.present.Set(ns, there)
+		if there {
+			places = append(places, ns)
+		} else {
+			places = slices.DeleteFunc(places, func(x string) bool { return x == ns })
+		}
+	}
+	slices.Sort(places)
+	r.places.Set(struct{}{}, places)
+}
+
+// edit is an object before and after a change; nil: there is none.
+type edit struct{ before, now *syntax.Object }
+
+// edited is a sorted list after the edits; the list itself stays as it is.
+func edited(list []*syntax.Object, edits []edit, by func(*syntax.Object) string) []*syntax.Object {
+	gone := make(map[*syntax.Object]bool, len(edits))
+	out := make([]*syntax.Object, 0, len(list)+len(edits))
+	for _, e := range edits {
+		gone[e.before] = true
+		if e.now != nil {
+			out = append(out, e.now)
+		}
+	}
+	for _, o := range list {
+		if !gone[o] {
+			out = append(out, o)
+		}
+	}
+	slices.SortFunc(out, func(a, b *syntax.Object) int { return cmp.Compare(by(a), by(b)) })
+	return out
+}
+
+// find is the object that a name stands for.
+func (r *resolver) find(kind, namespace, name string) (*syntax.Object, bool) {
+	if all := r.named.Get(Name{kind, namespace, name}); len(all) > 0 {
+		return all[0], true
+	}
+	return nil, false
+}
+
+// of lists the objects of a kind in a namespace in order of name.
+func (r *resolver) of(kind, namespace string) []*syntax.Object {
+	return r.located.Get(located{kind, namespace})
 }
 
 // names lists the objects of a kind in a namespace, for suggestions.
-func (ix index) names(kind, namespace string) []string {
+func (r *resolver) names(kind, namespace string) []string {
 	var out []string
-	for _, o := range ix.byKind[kind] {
-		if o.Namespace == namespace {
-			out = append(out, o.Name)
-		}
+	for _, o := range r.of(kind, namespace) {
+		out = append(out, o.Name)
 	}
 	return out
 }

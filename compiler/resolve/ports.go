@@ -158,7 +158,7 @@ func commonTarget(workloads []*workload, p syntax.ServicePort) uint16 {
 // by the namespace's setting or by the Service's annotation, a list of numbers
 // or names of ports.
 func (r *resolver) readPlaintext(s *service) {
-	open := r.namespace(s.id.Namespace).PlaintextAllowed
+	open := r.policy(s.id.Namespace).PlaintextAllowed
 	for i := range s.out.Ports {
 		s.out.Ports[i].Plaintext = open
 	}

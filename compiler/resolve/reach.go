@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -22,37 +23,38 @@ type reachPort struct {
 	targets  []uint16 // its numbers in the roles of the identity
 }
 
-// indexReach makes the reach of every identity that backs something.
-func (r *resolver) indexReach() {
-	for _, ro := range r.sortedRoles() {
-		rc, ok := r.reach[ro.identity]
-		if !ok {
-			rc = &reach{together: map[ir.PortID][]ir.PortID{}}
-			r.reach[ro.identity] = rc
+// readReach is the reach of an identity; empty when it backs nothing.
+func (r *resolver) readReach(id ir.Identity) *reach {
+	rc := &reach{together: map[ir.PortID][]ir.PortID{}}
+	home, _ := r.home(id)
+	for _, ro := range r.roles.Get(home.namespace) {
+		if ro.identity != id {
+			continue
 		}
-		for _, p := range ro.ports {
+		for _, p := range r.inbound.Get(roleKey{home.namespace, ro.name}) {
 			for _, id := range p.Services {
 				rc.add(id, r.protocolOfPort(id), p.TargetPort)
 				rc.together[id] = append(rc.together[id], p.Services...)
 			}
 		}
 		for _, s := range ro.services {
-			for _, p := range r.services[s].out.Ports {
+			for _, p := range r.ports.Get(s).out.Ports {
 				if p.Protocol == ir.UDP {
 					rc.add(ir.PortID{Service: s, Port: p.Number}, ir.UDP, p.TargetPort)
 				}
 			}
 		}
 	}
-	for _, rc := range r.reach {
-		slices.SortFunc(rc.ports, func(a, b reachPort) int {
-			if c := boolInt(a.protocol == ir.UDP) - boolInt(b.protocol == ir.UDP); c != 0 {
-				return c
-			}
-			return a.id.Compare(b.id)
-		})
-	}
+	slices.SortFunc(rc.ports, func(a, b reachPort) int {
+		if c := boolInt(a.protocol == ir.UDP) - boolInt(b.protocol == ir.UDP); c != 0 {
+			return c
+		}
+		return a.id.Compare(b.id)
+	})
+	return rc
 }
+
+func sameReach(a, b *reach) bool { return reflect.DeepEqual(a, b) }
 
 func (rc *reach) add(id ir.PortID, protocol ir.Protocol, target uint16) {
 	for i := range rc.ports {
@@ -68,7 +70,7 @@ func (rc *reach) add(id ir.PortID, protocol ir.Protocol, target uint16) {
 }
 
 func (r *resolver) protocolOfPort(id ir.PortID) ir.Protocol {
-	for _, p := range r.services[id.Service].out.Ports {
+	for _, p := range r.ports.Get(id.Service).out.Ports {
 		if p.Number == id.Port && p.Protocol != ir.UDP {
 			return p.Protocol
 		}

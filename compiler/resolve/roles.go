@@ -10,96 +10,118 @@ import (
 // role is what some workloads are to the mesh: their identity and the services
 // they back. Without workloads it is known from facts only.
 type role struct {
+	name      string
 	identity  ir.Identity
 	services  []ir.ServiceID
 	workloads []*workload
-	ports     []ir.InboundPort
 }
 
-// settleRoles makes the roles of the workloads and of known facts, and their ports.
-func (r *resolver) settleRoles() {
-	for _, w := range r.workloads {
-		if !w.meshed {
-			continue
-		}
-		r.addRole(w.identity, w.services, w)
-		for _, v := range w.variants {
-			r.addRole(w.identity, v, w)
-		}
-	}
-	r.addKnownRoles()
-	r.addClientRoles()
-	for _, ro := range r.sortedRoles() {
-		r.settleRole(ro)
-	}
-	r.indexReach()
+// roleKey names a role, and the namespace of its identity.
+type roleKey struct{ namespace, name string }
+
+// settledRole is a role with its ports.
+type settledRole struct {
+	*part
+	*role
+	ports []ir.InboundPort
 }
 
-func (r *resolver) addRole(id ir.Identity, services []ir.ServiceID, w *workload) {
+// roleSet collects roles by name.
+type roleSet map[string]*role
+
+func (s roleSet) add(id ir.Identity, services []ir.ServiceID, w *workload) {
 	name := ir.RoleName(id, services)
-	ro, ok := r.roles[name]
+	ro, ok := s[name]
 	if !ok {
-		ro = &role{identity: id, services: services}
-		r.roles[name] = ro
+		ro = &role{name: name, identity: id, services: services}
+		s[name] = ro
 	}
 	if w != nil {
 		ro.workloads = append(ro.workloads, w)
 	}
 }
 
-// addKnownRoles makes the roles of accounts that back services which only facts
-// show. Which of them one workload backs together is a fact too; without it
-// every combination gets a role, so that whatever runs finds its own.
-func (r *resolver) addKnownRoles() {
-	behind := map[ir.Identity][]ir.ServiceID{}
-	for _, s := range r.sortedServices() {
-		if len(s.workloads) > 0 {
+// cast is the roles of the identities of a namespace, in order of name.
+type cast struct {
+	*part
+	list []*role
+}
+
+// readRoles makes the roles of the tree's workloads and of known facts.
+func (r *resolver) readRoles(ns string) *cast {
+	out := &cast{}
+	out.part = r.unit(func() { out.list = r.rolesIn(ns) })
+	return out
+}
+
+func (r *resolver) rolesIn(ns string) []*role {
+	roles := roleSet{}
+	b := r.backing.Get(ns)
+	for _, w := range b.workloads {
+		if !w.meshed {
 			continue
 		}
-		for _, id := range s.out.Accounts {
-			behind[id] = append(behind[id], s.id)
+		roles.add(w.identity, b.backed[w], w)
+		for _, v := range b.variants[w] {
+			roles.add(w.identity, v, w)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(behind)) {
-		_, ns, name, _ := id.Split()
-		if known := r.known.rolesOf(ns, name); len(known) > 0 {
-			for _, services := range known {
-				r.addRole(id, r.present(services), nil)
-			}
-			continue
-		}
-		for _, set := range combinations(behind[id]) {
-			for _, base := range r.servicesInTree(id) {
-				r.addRole(id, union(base, set), nil)
-			}
-		}
+	for _, id := range r.unbackedIn(ns) {
+		r.addKnownRoles(roles, b, id)
 	}
-}
-
-// addClientRoles gives identities that no workload of the tree has a role without
-// services: whatever runs as them elsewhere is at least a client.
-func (r *resolver) addClientRoles() {
-	for _, a := range r.sortedAccounts() {
-		if a.listed && len(a.workloads) == 0 {
-			r.addRole(a.id, nil, nil)
-		}
-	}
-}
-
-// present leaves out the services of a known role that are not in the mesh.
-func (r *resolver) present(services []ir.ServiceID) []ir.ServiceID {
-	return slices.DeleteFunc(services, func(id ir.ServiceID) bool { return r.services[id] == nil })
-}
-
-// servicesInTree are the sets of services that the tree's workloads of the account back.
-func (r *resolver) servicesInTree(id ir.Identity) [][]ir.ServiceID {
-	out := [][]ir.ServiceID{nil}
-	for _, w := range r.account(id).workloads {
-		if w.meshed && len(w.services) > 0 {
-			out = append(out, w.services)
-		}
+	out := make([]*role, 0, len(roles))
+	for _, name := range slices.Sorted(maps.Keys(roles)) {
+		out = append(out, roles[name])
 	}
 	return out
+}
+
+// unbackedIn are the identities of a namespace that facts place behind services.
+func (r *resolver) unbackedIn(ns string) []ir.Identity {
+	var out []ir.Identity
+	for id := range r.known.behind {
+		if home, _ := r.home(id); home.namespace == ns {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// addKnownRoles makes the roles of an account that backs services which no
+// workload of the tree backs. Which of them one workload backs together is a fact
+// too; without it every combination gets a role, so that whatever runs finds its own.
+func (r *resolver) addKnownRoles(roles roleSet, b *backing, id ir.Identity) {
+	var behind []ir.ServiceID
+	for _, s := range r.known.behind[id] {
+		if svc := r.ports.Get(s); svc != nil && len(svc.workloads) == 0 && slices.Contains(svc.out.Accounts, id) {
+			behind = append(behind, s)
+		}
+	}
+	if len(behind) == 0 {
+		return
+	}
+	home, _ := r.home(id)
+	if known := r.knownRoles(home); len(known) > 0 {
+		for _, services := range known {
+			roles.add(id, slices.DeleteFunc(services, func(s ir.ServiceID) bool { return r.service.Get(s) == nil }), nil)
+		}
+		return
+	}
+	for _, set := range combinations(behind) {
+		roles.add(id, set, nil)
+		for _, w := range b.accounts[home.name] {
+			if w.meshed && len(b.backed[w]) > 0 {
+				roles.add(id, union(b.backed[w], set), nil)
+			}
+		}
+	}
+}
+
+func sameRoles(a, b []*role) bool {
+	return slices.EqualFunc(a, b, func(x, y *role) bool {
+		return x.name == y.name && slices.Equal(x.services, y.services) && slices.Equal(x.workloads, y.workloads)
+	})
 }
 
 // combinations are all non-empty subsets of up to four services; of more, each

@@ -68,15 +68,13 @@ func (r *resolver) missingRoute(o *syntax.Object, i int, written syntax.Rule) {
 	f := targetFinding(o, "MSH1004", []any{"spec", "rules", i, "name"}, "there is no %s %q in namespace %q", written.Kind, written.Name, o.Namespace).
 		WithEffect("the rule grants nothing until it exists").
 		WithHelp("write the %s in the namespace of the target, or mend the name", written.Kind)
-	if n := diag.Nearest(written.Name, r.objects.names(written.Kind, o.Namespace)); n != "" {
-		near, _ := r.objects.find(written.Kind, o.Namespace, n)
+	if n := diag.Nearest(written.Name, r.names(written.Kind, o.Namespace)); n != "" {
+		near, _ := r.find(written.Kind, o.Namespace, n)
 		f = f.WithHelp("did you mean %q?", n).WithRelated(namePosition(near), "a similar name").
 			WithFix("name "+n, diag.Edit{Span: o.AtUnion("spec", "rules", i, "name"), NewText: n})
 	} else {
-		for _, other := range r.objects.byKind[written.Kind] {
-			if other.Name == written.Name {
-				f = f.WithRelated(namePosition(other), "one of this name is in namespace "+other.Namespace)
-			}
+		for _, other := range r.called.Get(called{written.Kind, written.Name}) {
+			f = f.WithRelated(namePosition(other), "one of this name is in namespace "+other.Namespace)
 		}
 	}
 	r.report(f)
@@ -84,8 +82,8 @@ func (r *resolver) missingRoute(o *syntax.Object, i int, written syntax.Rule) {
 
 // ruleMatches are the matches a rule names; left out, all of the group (row 12).
 func (r *resolver) ruleMatches(o *syntax.Object, i int, written syntax.Rule) []ir.Match {
-	g, ok := r.group(o.Namespace, written.Name)
-	if !ok {
+	g := r.group.Get(ir.ServiceID{Namespace: o.Namespace, Name: written.Name})
+	if g == nil {
 		r.missingRoute(o, i, written)
 		return nil
 	}
@@ -133,7 +131,7 @@ func (r *resolver) rulePorts(o *syntax.Object, i int, written syntax.Rule) *port
 			WithEffect("the rule grants nothing").WithHelp("leave `matches` out; name the HTTPRouteGroup in a rule of its own"))
 		return nil
 	}
-	route, ok := r.objects.find(written.Kind, o.Namespace, written.Name)
+	route, ok := r.find(written.Kind, o.Namespace, written.Name)
 	if !ok {
 		r.missingRoute(o, i, written)
 		return nil

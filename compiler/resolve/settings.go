@@ -20,7 +20,7 @@ const (
 
 // readSettings fills the mesh-wide settings and judges what was written.
 func (r *resolver) readSettings() {
-	c := r.files.Config
+	c := r.config
 	r.settings = ir.Settings{
 		Name:              or(c.Name, defaultName),
 		TrustDomain:       or(c.TrustDomain, defaultDomain),
@@ -51,7 +51,7 @@ func or(s, fallback string) string {
 
 // inConfig is the position of a value of meshc.yaml.
 func (r *resolver) inConfig(path ...any) diag.Span {
-	if o := r.files.Config.Object; o != nil {
+	if o := r.config.Object; o != nil {
 		return o.At(path...)
 	}
 	return diag.Span{}
@@ -128,14 +128,14 @@ func (r *resolver) checkNames() {
 		r.report(diag.New("MSH0301", r.inConfig("spec", "clusterDomain"), "%q is not a domain", s.ClusterDomain).
 			WithHelp("write the domain that service names end in, as cluster.local"))
 	}
-	for i, t := range r.files.Config.Targets {
+	for i, t := range r.config.Targets {
 		r.choice(t, []any{"spec", "targets", i}, "envoy", "grpc")
 	}
 }
 
 // checkCertificates judges lifetimes that must fit each other.
 func (r *resolver) checkCertificates() {
-	c := r.files.Config
+	c := r.config
 	leaf := r.duration(c.LeafLifetime, 24*time.Hour, time.Minute, "certificates", "leaf")
 	intermediate := r.duration(c.Intermediate, 2160*time.Hour, time.Minute, "certificates", "intermediate")
 	r.duration(c.AuthGrace, leaf/2, 0, "authGrace")
@@ -147,7 +147,7 @@ func (r *resolver) checkCertificates() {
 }
 
 func (r *resolver) checkSources() {
-	for _, s := range r.files.Config.Sources {
+	for _, s := range r.config.Sources {
 		switch {
 		case s.Path != "" && s.Kustomize != "":
 			r.report(diag.New("MSH0304", s.At, "the source has both a path and a kustomization").

@@ -8,14 +8,38 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// settleServices gives every service its ports and the accounts behind it.
-func (r *resolver) settleServices() {
-	for _, s := range r.sortedServices() {
-		s.out = ir.Service{ID: s.id, Headless: s.headless, Accounts: []ir.Identity{}, Ports: []ir.Port{}}
-		r.settlePorts(s)
-		r.settleAccounts(s)
-		r.readPlaintext(s)
+// settled is a service with its ports and the accounts behind it.
+type settled struct {
+	*part
+	service *service // nil: the mesh has none of that name
+}
+
+// settleService gives a service its ports and the accounts behind it.
+func (r *resolver) settleService(id ir.ServiceID) *settled {
+	known := r.service.Get(id)
+	if known == nil {
+		return &settled{part: &part{}}
 	}
+	s := *known
+	s.out = ir.Service{ID: s.id, Headless: s.headless, Accounts: []ir.Identity{}, Ports: []ir.Port{}}
+	return &settled{service: &s, part: r.unit(func() {
+		if s.obj == nil {
+			r.ask(factService, id.Namespace, id.Name)
+			r.factOrigin(rankTree, "Service/"+id.String(), "Service", s.fact)
+		}
+		r.settlePorts(&s)
+		r.settleAccounts(&s)
+		r.readPlaintext(&s)
+	})}
+}
+
+// sameService tells that two services mean the same and lie at the same place.
+func sameService(a, b *service) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return sameDeclaration(a, b) && slices.Equal(a.out.Accounts, b.out.Accounts) &&
+		slices.Equal(a.out.Ports, b.out.Ports) && a.out.Outside == b.out.Outside && a.out.Headless == b.out.Headless
 }
 
 // settleAccounts finds the whole set of accounts behind a service: from the
@@ -29,7 +53,7 @@ func (r *resolver) settleAccounts(s *service) {
 		return
 	}
 	if s.fact == nil {
-		s.fact, _ = r.known.ask(factService, s.id.Namespace, s.id.Name)
+		s.fact, _ = r.ask(factService, s.id.Namespace, s.id.Name)
 	}
 	if s.fact != nil && len(s.fact.Accounts) > 0 {
 		r.accountsOfFact(s)
@@ -78,10 +102,9 @@ func (r *resolver) accountsOfFact(s *service) {
 				WithHelp("write NAMESPACE/SERVICEACCOUNT or spiffe://%s/ns/NAMESPACE/sa/SERVICEACCOUNT", r.settings.TrustDomain))
 			continue
 		}
-		a := r.account(id)
-		a.listed = true
-		if _, known := r.origins["ServiceAccount/"+id.Short()]; !known && len(a.workloads) == 0 {
-			r.factOrigin("ServiceAccount/"+id.Short(), "ServiceAccount", s.fact)
+		r.list(id)
+		if home, ok := r.home(id); !ok || len(r.running.Get(home)) == 0 {
+			r.factOrigin(rankServiceFact, "ServiceAccount/"+id.Short(), "ServiceAccount", s.fact)
 		}
 		s.out.Accounts = append(s.out.Accounts, id)
 	}
@@ -100,7 +123,7 @@ func (r *resolver) reportUnbacked(s *service) {
 			WithEffect(effect).WithHelp(howToKnow).About(serviceRef(s), "spec.selector"))
 		return
 	}
-	if s.made || s.split {
+	if s.made || r.rooted.Get(s.id) {
 		return // the missing target is a finding already; a split's leaves take the calls to its root
 	}
 	f := diag.New("MSH4004", s.at(), "nothing that is known backs service %q", s.id.Name).WithEffect(effect).

@@ -26,54 +26,104 @@ type backend struct {
 	weight  int64
 }
 
-// readSplits resolves the service names of the splits, so that known services
-// come into the mesh before roles are made.
-func (r *resolver) readSplits() []*split {
-	var out []*split
-	for _, o := range r.objects.byKind["TrafficSplit"] {
-		if o.TrafficSplit == nil || o.Invalid || !r.namespaceOurs(o.Namespace) {
-			continue
+// splits are the splits of a namespace in order of name: each is about services
+// of its own namespace, and some are judged together.
+type splits struct {
+	*part
+	list  []*split
+	roots map[ir.ServiceID]bool // of those without matches
+}
+
+// readSplits resolves the service names of a namespace's splits.
+func (r *resolver) readSplits(ns string) *splits {
+	out := &splits{roots: map[ir.ServiceID]bool{}}
+	out.part = r.unit(func() {
+		for _, o := range r.wholeSplits(ns) {
+			r.origin(nameOf(o), o, namePosition(o))
+			s := &split{obj: o}
+			if id, ok := r.serviceName(o, []any{"spec", "service"}, o.TrafficSplit.Service); ok {
+				s.root = r.splitRoot(o, id)
+			}
+			s.broken = s.root == nil
+			r.readBackends(s)
+			r.readSplitMatches(s)
+			if s.root != nil && len(o.TrafficSplit.Matches) == 0 {
+				out.roots[s.root.id] = true
+			}
+			out.list = append(out.list, s)
 		}
-		r.origin(nameOf(o), o, namePosition(o))
-		s := &split{obj: o}
-		if id, ok := r.serviceName(o, []any{"spec", "service"}, o.TrafficSplit.Service); ok {
-			s.root = r.splitRoot(o, id)
+	})
+	return out
+}
+
+// wholeSplits are the splits of a namespace that are not in error by themselves.
+func (r *resolver) wholeSplits(ns string) []*syntax.Object {
+	var out []*syntax.Object
+	for _, o := range r.of("TrafficSplit", ns) {
+		if o.TrafficSplit != nil && !o.Invalid && r.ours.Get(ns) {
+			out = append(out, o)
 		}
-		s.broken = s.root == nil
-		r.readBackends(s)
-		r.readSplitMatches(s)
-		if s.root != nil && len(o.TrafficSplit.Matches) == 0 {
-			s.root.split = true
-		}
-		out = append(out, s)
 	}
 	return out
+}
+
+// readAsked are the services that splits of the namespace name: those that only
+// facts show come into the mesh by it.
+func (r *resolver) readAsked(ns string) []ir.ServiceID {
+	var out []ir.ServiceID
+	for _, o := range r.wholeSplits(ns) {
+		names := []string{o.TrafficSplit.Service}
+		for _, b := range o.TrafficSplit.Backends {
+			names = append(names, b.Service)
+		}
+		for _, written := range names {
+			if n := r.splitName(ns, written); n.wellFormed && n.id.Namespace == ns {
+				out = append(out, n.id)
+			}
+		}
+	}
+	slices.SortFunc(out, ir.ServiceID.Compare)
+	return slices.Compact(out)
 }
 
 func splitFinding(o *syntax.Object, code diag.Code, path []any, format string, args ...any) diag.Finding {
 	return diag.New(code, o.AtUnion(path...), format, args...).About(o.Ref(), pathString(o.PathTo(path...)))
 }
 
-// serviceName reads the forms of row 40.
-func (r *resolver) serviceName(o *syntax.Object, path []any, written string) (ir.ServiceID, bool) {
+// splitName is a service's name as a split writes it (row 40).
+type splitName struct {
+	id         ir.ServiceID
+	wellFormed bool
+}
+
+func (r *resolver) splitName(namespace, written string) splitName {
 	name, rest, qualified := strings.Cut(strings.TrimSuffix(written, "."), ".")
 	ns, suffix, _ := strings.Cut(rest, ".")
-	id := ir.ServiceID{Namespace: o.Namespace, Name: name}
-	wellFormed := label.MatchString(name) && (!qualified || label.MatchString(ns)) &&
+	n := splitName{id: ir.ServiceID{Namespace: namespace, Name: name}}
+	n.wellFormed = label.MatchString(name) && (!qualified || label.MatchString(ns)) &&
 		(suffix == "" || suffix == "svc" || suffix == "svc."+r.settings.ClusterDomain)
-	if !wellFormed {
+	if qualified {
+		n.id.Namespace = ns
+	}
+	return n
+}
+
+// serviceName reads the name of a service of the split's own namespace.
+func (r *resolver) serviceName(o *syntax.Object, path []any, written string) (ir.ServiceID, bool) {
+	n := r.splitName(o.Namespace, written)
+	if !n.wellFormed {
 		r.report(splitFinding(o, "MSH2001", path, "%q is not the name of a service", written).
 			WithEffect("nothing is split").
 			WithHelp("write NAME, NAME.%s, NAME.%s.svc or NAME.%s.svc.%s", o.Namespace, o.Namespace, o.Namespace, r.settings.ClusterDomain))
-		return id, false
+		return n.id, false
 	}
-	if qualified && ns != o.Namespace {
+	if ns := n.id.Namespace; ns != o.Namespace {
 		r.report(splitFinding(o, "MSH2002", path, "%q is in namespace %q, the split in %q", written, ns, o.Namespace).
 			WithEffect("nothing is split: a split is about services of its own namespace").
 			WithHelp("move the split to namespace %s, or name a service of %s", ns, o.Namespace))
-		return id, false
+		return n.id, false
 	}
-	return id, true
+	return n.id, true
 }
 
 func (r *resolver) splitRoot(o *syntax.Object, id ir.ServiceID) *service {
@@ -148,11 +198,11 @@ func (r *resolver) readSplitMatches(s *split) {
 			s.broken = true
 			continue
 		}
-		g, ok := r.group(o.Namespace, ref.Name)
-		if !ok {
+		g := r.group.Get(ir.ServiceID{Namespace: o.Namespace, Name: ref.Name})
+		if g == nil {
 			f := splitFinding(o, "MSH2015", append(path, "name"), "there is no HTTPRouteGroup %q in namespace %q", ref.Name, o.Namespace).
 				WithEffect("nothing is split until it exists").WithHelp("write the group in the namespace of the split, or mend the name")
-			if n := diag.Nearest(ref.Name, r.objects.names("HTTPRouteGroup", o.Namespace)); n != "" {
+			if n := diag.Nearest(ref.Name, r.names("HTTPRouteGroup", o.Namespace)); n != "" {
 				f = f.WithHelp("did you mean %q?", n)
 			}
 			r.report(f)

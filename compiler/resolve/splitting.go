@@ -9,25 +9,55 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// settleSplits judges the splits together and makes those that are whole.
-func (r *resolver) settleSplits(splits []*split) {
-	r.refuseNested(splits)
-	r.refuseRivals(splits)
-	for _, s := range splits {
-		r.judgeSelf(s)
-		weights, ok := r.weights(s)
-		if s.broken || !ok {
-			continue
+// shares is the splits of a namespace that are whole, in order of name.
+type shares struct {
+	*part
+	list []ir.Split
+}
+
+// settleSplits judges the splits of a namespace together and makes those that
+// are whole.
+func (r *resolver) settleSplits(ns string) *shares {
+	out := &shares{}
+	out.part = r.unit(func() {
+		splits := r.withPorts(r.splits.Get(ns).list)
+		r.refuseNested(splits)
+		r.refuseRivals(splits)
+		for _, s := range splits {
+			r.judgeSelf(s)
+			weights, ok := r.weights(s)
+			if s.broken || !ok {
+				continue
+			}
+			sp := ir.Split{Name: nameOf(s.obj), Root: s.root.id, Matches: s.matches, Backends: []ir.Backend{}}
+			for i, b := range s.backends {
+				sp.Backends = append(sp.Backends, ir.Backend{Service: b.id, Weight: weights[i], Ports: r.splitPorts(s, b), Missing: b.service == nil})
+			}
+			slices.SortFunc(sp.Backends, func(a, b ir.Backend) int { return a.Service.Compare(b.Service) })
+			r.judgePortShares(s, sp)
+			out.list = append(out.list, sp)
 		}
-		out := ir.Split{Name: nameOf(s.obj), Root: s.root.id, Matches: s.matches, Backends: []ir.Backend{}}
-		for i, b := range s.backends {
-			out.Backends = append(out.Backends, ir.Backend{Service: b.id, Weight: weights[i], Ports: r.splitPorts(s, b), Missing: b.service == nil})
+	})
+	return out
+}
+
+// withPorts copies splits, with their services settled: judging marks the copies.
+func (r *resolver) withPorts(list []*split) []*split {
+	out := make([]*split, len(list))
+	for i, s := range list {
+		own := *s
+		if own.root != nil {
+			own.root = r.ports.Get(own.root.id)
 		}
-		slices.SortFunc(out.Backends, func(a, b ir.Backend) int { return a.Service.Compare(b.Service) })
-		r.judgePortShares(s, out)
-		r.splits = append(r.splits, out)
+		own.backends = slices.Clone(own.backends)
+		for j := range own.backends {
+			if b := &own.backends[j]; b.service != nil {
+				b.service = r.ports.Get(b.id)
+			}
+		}
+		out[i] = &own
 	}
-	slices.SortFunc(r.splits, func(a, b ir.Split) int { return compareStrings(a.Name, b.Name) })
+	return out
 }
 
 // weights divides by the common divisor: only ratios matter (row 4).

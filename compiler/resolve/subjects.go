@@ -79,7 +79,7 @@ func (r *resolver) accountSubject(s subject) []ir.Identity {
 		r.report(f)
 		return nil
 	}
-	a.listed = true
+	r.list(a.id)
 	if s.role == "source" && a.outside() {
 		shown, says := a.at, "it is known to be outside the mesh"
 		if len(a.workloads) > 0 {
@@ -94,16 +94,15 @@ func (r *resolver) accountSubject(s subject) []ir.Identity {
 }
 
 func (r *resolver) bindingSubject(s subject) []ir.Identity {
-	b, ok := r.bindings[ir.ServiceID{Namespace: s.Namespace, Name: s.Name}]
-	if ok {
+	if b := r.binding.Get(ir.ServiceID{Namespace: s.Namespace, Name: s.Name}); b != nil {
 		for _, id := range b.identities {
-			r.account(id).listed = true
+			r.list(id)
 		}
 		return b.identities
 	}
 	f := s.find("MSH3002", "name", "there is no IdentityBinding %q in namespace %q", s.Name, s.Namespace).
 		WithEffect("%s", s.effect()).WithHelp("add its manifest to the sources")
-	if n := diag.Nearest(s.Name, r.objects.names("IdentityBinding", s.Namespace)); n != "" {
+	if n := diag.Nearest(s.Name, r.names("IdentityBinding", s.Namespace)); n != "" {
 		f = f.WithHelp("did you mean %q?", n).WithFix("name "+n, diag.Edit{Span: s.at("name"), NewText: n})
 	}
 	r.report(f)

@@ -10,27 +10,41 @@ import (
 
 // target is a TrafficTarget whose subjects are resolved.
 type target struct {
-	obj          *syntax.Object
+	*part
+	obj          *syntax.Object // nil: it grants nothing
 	destinations []ir.Identity
 	sources      []ir.Identity
 }
 
-// readTargets resolves who each TrafficTarget is about.
-func (r *resolver) readTargets() []*target {
-	var out []*target
-	for _, o := range r.objects.byKind["TrafficTarget"] {
-		if o.TrafficTarget == nil || !r.namespaceOurs(o.Namespace) {
-			continue
+// readTarget resolves who a TrafficTarget is about.
+func (r *resolver) readTarget(id ir.ServiceID) *target {
+	t := &target{}
+	o, ok := r.find("TrafficTarget", id.Namespace, id.Name)
+	t.part = r.unit(func() {
+		if !ok || o.TrafficTarget == nil || !r.ours.Get(o.Namespace) {
+			return
 		}
 		r.origin(nameOf(o), o, namePosition(o))
-		t := &target{obj: o}
 		t.destinations = r.destination(o)
 		t.sources = r.sources(o)
 		if !o.Invalid {
-			out = append(out, t)
+			t.obj = o
+		}
+	})
+	return t
+}
+
+// readWanted are the destinations of a namespace's targets, sorted. It matters
+// only to services that facts show.
+func (r *resolver) readWanted(ns string) []ir.Identity {
+	var out []ir.Identity
+	for _, o := range r.of("TrafficTarget", ns) {
+		if t := r.subject.Get(idOf(o)); t.obj != nil {
+			out = append(out, t.destinations...)
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // destination is in the target's own namespace (row 23).

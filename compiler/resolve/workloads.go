@@ -9,63 +9,65 @@ import (
 )
 
 // workload is a Pod, anything with a pod template, or a copy of one that a
-// controller will make.
+// controller will make. It is never changed: which services select it is said by
+// the backing of its namespace.
 type workload struct {
+	*part
 	obj       *syntax.Object
 	kind      string
 	namespace string
 	name      string
 	spec      *syntax.Workload
 	template  *syntax.Object // where the pod was written: obj, or what workloadRef names
+	account   string
 	identity  ir.Identity
 	meshed    bool
 	replicas  int
-	services  []ir.ServiceID // that select it, sorted
-	// variants are further sets of services that its pods back while a controller
-	// (Flagger, Argo Rollouts) moves selectors.
-	variants [][]ir.ServiceID
 }
 
 // workloadKinds are all kinds with pods, in order of name.
 var workloadKinds = []string{"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "ReplicationController", "Rollout", "StatefulSet"}
 
-// readWorkloads finds the workloads of the tree, each with its identity (row 6)
-// and whether it is in the mesh, then those that controllers will make.
-func (r *resolver) readWorkloads() {
-	for _, kind := range workloadKinds {
-		for _, o := range r.objects.byKind[kind] {
-			if w, ok := r.readWorkload(o); ok {
-				r.workloads = append(r.workloads, w)
-			}
-		}
+// readWorkload reads a workload of the tree with its identity (row 6) and whether
+// it is in the mesh. One whose pods are not known has no spec.
+func (r *resolver) readWorkload(name Name) *workload {
+	o, ok := r.find(name.Kind, name.Namespace, name.Name)
+	if !ok || o.Workload == nil {
+		return nil // it could not be decoded at all
 	}
-	r.addPrimaries()
-	for _, w := range r.workloads {
-		r.origin("Workload/"+w.namespace+"/"+w.name, w.obj, namePosition(w.obj))
-	}
-}
-
-func (r *resolver) readWorkload(o *syntax.Object) (*workload, bool) {
-	if o.Workload == nil {
-		return nil, false // it could not be decoded at all
-	}
-	w := &workload{obj: o, kind: o.Kind, namespace: o.Namespace, name: o.Name, spec: o.Workload, template: o, replicas: 1}
+	w := &workload{obj: o, kind: o.Kind, namespace: o.Namespace, name: o.Name, replicas: 1}
 	if o.Workload.Replicas != nil {
 		w.replicas = int(*o.Workload.Replicas)
 	}
-	if ref := o.Workload.TemplateRef; ref != nil {
-		target, ok := r.objects.find(ref.Kind, o.Namespace, ref.Name)
-		if !ok || target.Workload == nil {
-			r.report(diag.New("MSH4017", o.At("spec", "workloadRef", "name"), "%s %q, whose pods %s runs, is not known", ref.Kind, ref.Name, nameOf(o)).
-				WithEffect("its service account and its services are not known, so nothing is granted to it").
-				WithHelp("add the manifest of %s %s to the sources", ref.Kind, ref.Name).About(o.Ref(), "spec.workloadRef.name"))
-			return nil, false
+	w.part = r.unit(func() {
+		if w.spec, w.template = r.template(o); w.spec == nil {
+			return
 		}
-		w.spec, w.template = withStrategy(target.Workload, o.Workload), target
+		w.account = or(w.spec.ServiceAccount, "default")
+		w.identity = r.identity(accountName{w.namespace, w.account})
+		if w.meshed = r.isMeshed(w); w.meshed {
+			r.list(w.identity)
+		}
+		r.originOf(rankTree+slices.Index(workloadKinds, w.kind), "Workload/"+w.namespace+"/"+w.name, o, namePosition(o))
+	})
+	return w
+}
+
+// template is the pod of a workload and where it was written; nil when that is
+// nowhere.
+func (r *resolver) template(o *syntax.Object) (*syntax.Workload, *syntax.Object) {
+	ref := o.Workload.TemplateRef
+	if ref == nil {
+		return o.Workload, o
 	}
-	w.identity = ir.NewIdentity(r.settings.TrustDomain, w.namespace, or(w.spec.ServiceAccount, "default"))
-	w.meshed = r.isMeshed(w)
-	return w, true
+	target, ok := r.find(ref.Kind, o.Namespace, ref.Name)
+	if !ok || target.Workload == nil {
+		r.report(diag.New("MSH4017", o.At("spec", "workloadRef", "name"), "%s %q, whose pods %s runs, is not known", ref.Kind, ref.Name, nameOf(o)).
+			WithEffect("its service account and its services are not known, so nothing is granted to it").
+			WithHelp("add the manifest of %s %s to the sources", ref.Kind, ref.Name).About(o.Ref(), "spec.workloadRef.name"))
+		return nil, nil
+	}
+	return withStrategy(target.Workload, o.Workload), target
 }
 
 // withStrategy is the pod of a template with the canary strategy of its owner.
@@ -80,7 +82,7 @@ func withStrategy(template, owner *syntax.Workload) *syntax.Workload {
 func (r *resolver) isMeshed(w *workload) bool {
 	at := func(label string) diag.Span { return w.podAt("metadata", "labels", label) }
 	disabled := r.injectDisabled(w.spec.PodLabels, at)
-	if !r.namespaceMeshed(w.namespace) || disabled {
+	if !r.meshed.Get(w.namespace) || disabled {
 		return false
 	}
 	if w.spec.HostNetwork {

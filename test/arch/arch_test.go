@@ -73,10 +73,12 @@ var (
 var ladder = []room{
 	{"compiler/diag", nil, with(pure, neither)},
 	{"compiler/ir", []string{"compiler/diag"}, with(pure, neither)},
+	// memo knows no meaning: functions, what they read, what they made.
+	{"compiler/memo", nil, with(pure, neither)},
 	// source opens files: it is the one room of the compiler that reads the disk.
 	{"compiler/source", []string{"compiler/diag", "compiler/ir"}, with(without(pure, "os"), neither)},
 	{"compiler/syntax", []string{"compiler/diag", "compiler/ir", "compiler/source"}, with(pure, noEnvoy)},
-	{"compiler/resolve", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax"}, with(pure, neither)},
+	{"compiler/resolve", []string{"compiler/diag", "compiler/ir", "compiler/memo", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	{"compiler/check", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	{"compiler/envoy", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
 	{"compiler/verify", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},

@@ -1,0 +1,100 @@
+package diag
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Section is the findings of one place in the order they were made, in batches.
+// As long as what it is made from stays the same, a section and each of its
+// batches stay the same value: then differences are found without comparing texts.
+type Section struct{ Batches []*List }
+
+// All are the findings of sections.
+func All(sections []*Section) List {
+	added, _ := Difference(nil, sections)
+	return added
+}
+
+// Difference is the findings that are in the present sections and were not in
+// those before, and the other way round.
+func Difference(before, now []*Section) (added, removed List) {
+	was, is := members(before), members(now)
+	old := map[*List]bool{}
+	for _, s := range before {
+		if !is[s] {
+			for _, b := range s.Batches {
+				old[b] = true
+			}
+		}
+	}
+	for _, s := range now {
+		if was[s] {
+			continue
+		}
+		for _, b := range s.Batches {
+			if old[b] {
+				delete(old, b)
+			} else {
+				added.Add(*b...)
+			}
+		}
+	}
+	for _, s := range before {
+		if is[s] {
+			continue
+		}
+		for _, b := range s.Batches {
+			if old[b] {
+				removed.Add(*b...)
+			}
+		}
+	}
+	return added, removed
+}
+
+func members(sections []*Section) map[*Section]bool {
+	out := make(map[*Section]bool, len(sections))
+	for _, s := range sections {
+		out[s] = true
+	}
+	return out
+}
+
+// Patched is a sorted list without some of its findings and with others.
+func (l List) Patched(added, removed List) List {
+	added, removed = added.Sorted(), removed.Sorted()
+	out := make(List, 0, len(l)+len(added))
+	for _, f := range l {
+		for len(removed) > 0 && compare(&removed[0], &f) < 0 {
+			removed = removed[1:]
+		}
+		if len(removed) > 0 && compare(&removed[0], &f) == 0 {
+			removed = removed[1:]
+			continue
+		}
+		for len(added) > 0 && compare(&added[0], &f) < 0 {
+			out, added = append(out, added[0]), added[1:]
+		}
+		out = append(out, f)
+	}
+	return append(out, added...)
+}
+
+// compare orders by position, code and message; where these are equal by the
+// rest of what is said, so that the order never depends on who came first.
+func compare(a, b *Finding) int {
+	x, y := a.At(), b.At()
+	if c := cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col)); c != 0 {
+		return c
+	}
+	if c := cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message)); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.Effect, b.Effect), cmp.Compare(a.Help, b.Help), cmp.Compare(a.Path, b.Path),
+		slices.CompareFunc(a.Related, b.Related, compareLocations))
+}
+
+func compareLocations(a, b Location) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Label, b.Label))
+}

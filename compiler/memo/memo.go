@@ -1,0 +1,221 @@
+// Package memo remembers what pure functions made of what they read. A Table is
+// a function of a key; while it runs, the graph records which other entries it
+// read. When an input becomes another, only what read it, directly or through
+// others, is suspected; a suspect is run again only when one of its reads has in
+// fact become another. It knows nothing of what the functions mean. A graph is
+// for one goroutine at a time.
+package memo
+
+// Graph is the entries of all its tables and who read whom.
+type Graph struct {
+	now    uint64 // revision: grows with every change of an input
+	edit   uint64 // number of the edit that is under way
+	frame  uint64 // number of the run that is under way
+	frames uint64 // runs so far
+	stack  []*cell
+	// An edit that may be undone remembers what it changes, in order, and whom it
+	// made suspects.
+	tentative bool
+	changes   []change
+	marked    []*cell
+	orphans   []*cell
+}
+
+// New makes an empty graph.
+func New() *Graph { return &Graph{now: 1} }
+
+// cell is what the graph knows of one entry.
+type cell struct {
+	owner   owner
+	checked uint64 // revision at which the value was last known to be right
+	changed uint64 // revision at which the value last became another
+	seen    uint64 // the last run that read it
+	reads   []*cell
+	readers []*cell
+	suspect bool
+	marked  uint64 // the edit in which it became a suspect
+	unmade  bool   // it has no value yet
+	gone    bool
+}
+
+// owner is the entry around a cell, with its types.
+type owner interface {
+	// run makes the value again, and tells whether it became another.
+	run() bool
+	// keep returns what puts the present value back.
+	keep() (restore func())
+	// spare tells that the value can be had again: it was made, or is zero.
+	spare() bool
+	// forget takes the entry out of its table.
+	forget()
+}
+
+// change is what Rollback undoes.
+type change struct {
+	c       *cell
+	before  cell
+	restore func() // nil: the entry was made since Begin
+}
+
+// Begin starts an edit; every change of an input belongs to one. Only a tentative
+// one can be undone. Until its end all that is asked for is answered as if the
+// edit were kept.
+func (g *Graph) Begin(tentative bool) {
+	g.edit++
+	g.tentative = tentative
+}
+
+// Commit keeps the edit, and forgets entries that nothing reads any more.
+func (g *Graph) Commit() {
+	for len(g.orphans) > 0 {
+		c := g.orphans[len(g.orphans)-1]
+		g.orphans = g.orphans[:len(g.orphans)-1]
+		if len(c.readers) > 0 || c.gone || !c.owner.spare() {
+			continue
+		}
+		c.gone = true
+		g.unlink(c, c.reads)
+		c.owner.forget()
+	}
+	g.end()
+}
+
+// Rollback makes everything what it was at Begin. Revisions are not used again:
+// what was found unchanged in between stays so.
+func (g *Graph) Rollback() {
+	for _, c := range g.marked {
+		c.suspect = false
+	}
+	for i := len(g.changes) - 1; i >= 0; i-- {
+		ch := &g.changes[i]
+		g.unlink(ch.c, ch.c.reads)
+		if ch.restore == nil {
+			ch.c.gone = true
+			ch.c.owner.forget()
+			continue
+		}
+		ch.restore()
+		readers := ch.c.readers
+		*ch.c = ch.before
+		ch.c.readers = readers
+		g.link(ch.c, ch.c.reads)
+	}
+	g.now++
+	g.end()
+}
+
+func (g *Graph) end() {
+	clear(g.changes)
+	clear(g.marked)
+	g.changes, g.marked, g.orphans = g.changes[:0], g.marked[:0], g.orphans[:0]
+	g.tentative = false
+}
+
+// save remembers an entry as it is, once it is about to become another.
+func (g *Graph) save(c *cell) {
+	if g.tentative {
+		before := *c
+		before.suspect = c.suspect && c.marked != g.edit
+		g.changes = append(g.changes, change{c: c, before: before, restore: c.owner.keep()})
+	}
+}
+
+// suspects marks everything that read a cell.
+func (g *Graph) suspects(c *cell) {
+	for _, r := range c.readers {
+		if !r.suspect {
+			r.suspect, r.marked = true, g.edit
+			if g.tentative {
+				g.marked = append(g.marked, r)
+			}
+			g.suspects(r)
+		}
+	}
+}
+
+// ensure makes a cell's value right.
+func (g *Graph) ensure(c *cell) {
+	if c.unmade {
+		g.run(c)
+		return
+	}
+	if !c.suspect {
+		return
+	}
+	for _, r := range c.reads {
+		if g.ensure(r); r.changed > c.checked {
+			g.run(c)
+			return
+		}
+	}
+	if c.marked != g.edit {
+		g.save(c) // it was a suspect before this edit, and is one again after a rollback
+	}
+	c.suspect, c.checked = false, g.now
+}
+
+func (g *Graph) run(c *cell) {
+	if !c.unmade {
+		g.save(c)
+	}
+	start, outer := len(g.stack), g.frame
+	g.frames++
+	g.frame = g.frames
+	changed := c.owner.run()
+	g.frame = outer
+	reads := g.stack[start:]
+	if !equal(reads, c.reads) {
+		own := append([]*cell(nil), reads...)
+		g.unlink(c, c.reads)
+		g.link(c, own)
+		c.reads = own
+	}
+	clear(reads)
+	g.stack = g.stack[:start]
+	if changed || c.unmade {
+		c.changed = g.now
+	}
+	c.checked, c.suspect, c.unmade = g.now, false, false
+}
+
+// read records that the run under way has read a cell.
+func (g *Graph) read(c *cell) {
+	if g.frame != 0 && c.seen != g.frame {
+		c.seen = g.frame
+		g.stack = append(g.stack, c)
+	}
+}
+
+func (g *Graph) link(c *cell, reads []*cell) {
+	for _, r := range reads {
+		r.readers = append(r.readers, c)
+	}
+}
+
+func (g *Graph) unlink(c *cell, reads []*cell) {
+	for _, r := range reads {
+		for i, x := range r.readers {
+			if x == c {
+				last := len(r.readers) - 1
+				r.readers[i], r.readers[last] = r.readers[last], nil
+				r.readers = r.readers[:last]
+				break
+			}
+		}
+		if len(r.readers) == 0 {
+			g.orphans = append(g.orphans, r)
+		}
+	}
+}
+
+func equal(a, b []*cell) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

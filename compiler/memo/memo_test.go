@@ -1,0 +1,134 @@
+package memo_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/meshc/meshc/compiler/memo"
+)
+
+// sheet is a spreadsheet: cells are numbers, or sums of the cells they name.
+type sheet struct {
+	graph *memo.Graph
+	words *memo.Table[int, string]
+	sums  *memo.Table[int, int]
+	even  *memo.Table[int, bool]
+	runs  map[int]int
+}
+
+func newSheet() *sheet {
+	s := &sheet{graph: memo.New(), runs: map[int]int{}}
+	s.words = memo.Inputs[int](s.graph, memo.Is[string])
+	s.sums = memo.Func(s.graph, memo.Is[int], func(k int) int {
+		s.runs[k]++
+		return s.sum(k, s.sums.Get)
+	})
+	s.even = memo.Func(s.graph, memo.Is[bool], func(k int) bool {
+		s.runs[-k]++
+		return s.sums.Get(k)%2 == 0
+	})
+	return s
+}
+
+// sum reads a cell: one character for each cell that it adds up, all of them of
+// lower number than its own, and 1.
+func (s *sheet) sum(k int, of func(int) int) int {
+	total := 1
+	for _, c := range s.words.Get(k) {
+		if n := int(c) - 'A'; n >= 0 && n < k {
+			total += of(n)
+		}
+	}
+	return total
+}
+
+// cold computes without memory.
+func (s *sheet) cold(k int) int { return s.sum(k, s.cold) }
+
+// A change runs what read it again, and nothing else; what comes out the same
+// stops there.
+func TestOnlyWhatReadAChangeRunsAgain(t *testing.T) {
+	s := newSheet()
+	s.graph.Begin(false)
+	s.words.Set(1, "A")
+	s.words.Set(2, "B")
+	s.words.Set(3, "A")
+	s.even.Get(2)
+	s.sums.Get(3)
+	s.graph.Commit()
+	clear(s.runs)
+
+	s.graph.Begin(false)
+	s.words.Set(1, "AA")
+	if s.sums.Get(2) != 4 || s.sums.Get(3) != 2 || s.runs[1] != 1 || s.runs[2] != 1 || s.runs[3] != 0 {
+		t.Errorf("%d and %d after %v", s.sums.Get(2), s.sums.Get(3), s.runs)
+	}
+	s.graph.Commit()
+	clear(s.runs)
+
+	s.graph.Begin(false)
+	s.words.Set(1, "AA ")
+	if s.even.Get(2); s.runs[1] != 1 || s.runs[2] != 0 || s.runs[-2] != 1 {
+		t.Errorf("a change without effect ran %v", s.runs)
+	}
+}
+
+// Whatever is changed, kept or undone, answers are those of a graph without memory.
+func TestMemoryNeverShows(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	const size = 12
+	s := newSheet()
+	check := func(step int) {
+		for range 4 {
+			k := rnd.IntN(size)
+			if got, want := s.sums.Get(k), s.cold(k); got != want || s.even.Get(k) != (want%2 == 0) {
+				t.Fatalf("step %d: cell %d is %d, not %d %q", step, k, got, want, words(s, size))
+			}
+		}
+	}
+	for step := range 20000 {
+		kept := map[int]string{}
+		for k := range size {
+			kept[k] = s.words.Peek(k)
+		}
+		tentative := rnd.IntN(2) == 0
+		s.graph.Begin(tentative)
+		for range 1 + rnd.IntN(3) {
+			word := make([]byte, rnd.IntN(4))
+			for i := range word {
+				word[i] = byte('A' + rnd.IntN(size))
+			}
+			s.words.Set(rnd.IntN(size), string(word))
+			if rnd.IntN(3) == 0 {
+				check(step)
+			}
+		}
+		check(step)
+		if !tentative || rnd.IntN(10) == 0 {
+			s.graph.Commit()
+			continue
+		}
+		s.graph.Rollback()
+		if now := words(s, size); !same(kept, now) {
+			t.Fatalf("step %d: %v was rolled back to %v", step, kept, now)
+		}
+		check(step)
+	}
+}
+
+func words(s *sheet, size int) []string {
+	out := make([]string, size)
+	for k := range out {
+		out[k] = s.words.Peek(k)
+	}
+	return out
+}
+
+func same(kept map[int]string, now []string) bool {
+	for k, w := range now {
+		if kept[k] != w {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,97 @@
+package memo
+
+// Table is a function of a key whose values are remembered, or (without a
+// function) inputs by key.
+type Table[K comparable, V any] struct {
+	graph   *Graph
+	entries map[K]*entry[K, V]
+	make    func(K) V
+	same    func(a, b V) bool
+}
+
+type entry[K comparable, V any] struct {
+	cell
+	table *Table[K, V]
+	key   K
+	value V
+}
+
+// Func is a table of what make returns. make must depend on nothing but its key
+// and what it reads of tables of the graph, and may not read itself. same tells
+// that a new value is no other than the old one for whoever reads it; the old one
+// is kept then.
+func Func[K comparable, V any](g *Graph, same func(a, b V) bool, make func(K) V) *Table[K, V] {
+	return &Table[K, V]{graph: g, entries: map[K]*entry[K, V]{}, make: make, same: same}
+}
+
+// Inputs is a table of values that Set gives it; those never set are zero.
+func Inputs[K comparable, V any](g *Graph, same func(a, b V) bool) *Table[K, V] {
+	return Func[K, V](g, same, nil)
+}
+
+// Is is the sameness of values that == compares.
+func Is[V comparable](a, b V) bool { return a == b }
+
+// Get is the value of a key, made now if need be. The function under way, if
+// any, counts as having read it.
+func (t *Table[K, V]) Get(key K) V {
+	e := t.entry(key)
+	t.graph.ensure(&e.cell)
+	t.graph.read(&e.cell)
+	return e.value
+}
+
+// Set makes an input another.
+func (t *Table[K, V]) Set(key K, value V) {
+	e := t.entry(key)
+	if t.same(e.value, value) {
+		return
+	}
+	t.graph.save(&e.cell)
+	t.graph.now++
+	e.value, e.changed = value, t.graph.now
+	t.graph.suspects(&e.cell)
+}
+
+// Peek is the value an input has, read by nobody.
+func (t *Table[K, V]) Peek(key K) V {
+	if e, ok := t.entries[key]; ok {
+		return e.value
+	}
+	var none V
+	return none
+}
+
+func (t *Table[K, V]) entry(key K) *entry[K, V] {
+	if e, ok := t.entries[key]; ok {
+		return e
+	}
+	e := &entry[K, V]{table: t, key: key}
+	e.cell = cell{owner: e, unmade: t.make != nil}
+	t.entries[key] = e
+	if t.graph.tentative {
+		t.graph.changes = append(t.graph.changes, change{c: &e.cell})
+	}
+	return e
+}
+
+func (e *entry[K, V]) run() bool {
+	value := e.table.make(e.key)
+	if !e.unmade && e.table.same(e.value, value) {
+		return false
+	}
+	e.value = value
+	return true
+}
+
+func (e *entry[K, V]) keep() func() {
+	value := e.value
+	return func() { e.value = value }
+}
+
+func (e *entry[K, V]) spare() bool {
+	var none V
+	return e.table.make != nil || e.table.same(e.value, none)
+}
+
+func (e *entry[K, V]) forget() { delete(e.table.entries, e.key) }

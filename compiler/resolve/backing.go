@@ -1,0 +1,119 @@
+package resolve
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// backing is which workloads of a namespace are behind which of its services.
+// Selectors and controllers work within a namespace, so it is found out at once;
+// who needs to know of one service or one account reads that part of it.
+type backing struct {
+	*part
+	workloads []*workload // in order of kind and name, then those that controllers will make
+	services  map[ir.ServiceID]*service
+	accounts  map[string][]*workload
+	backed    map[*workload][]ir.ServiceID // sorted
+	// variants are further sets of services that pods back while a controller
+	// (Flagger, Argo Rollouts) moves selectors.
+	variants map[*workload][][]ir.ServiceID
+}
+
+func (r *resolver) readBacking(ns string) *backing {
+	b := &backing{
+		services: map[ir.ServiceID]*service{}, accounts: map[string][]*workload{},
+		backed: map[*workload][]ir.ServiceID{}, variants: map[*workload][][]ir.ServiceID{},
+	}
+	for _, kind := range workloadKinds {
+		for _, o := range r.of(kind, ns) {
+			if w := r.workload.Get(Name{kind, ns, o.Name}); w != nil && w.spec != nil {
+				b.workloads = append(b.workloads, w)
+			}
+		}
+	}
+	b.part = r.unit(func() {
+		r.addPrimaries(b, ns)
+		r.addServices(b, ns)
+		r.addCanaryServices(b, ns)
+	})
+	for _, w := range b.workloads {
+		b.accounts[w.account] = append(b.accounts[w.account], w)
+	}
+	b.bind()
+	return b
+}
+
+// addServices finds the workloads that the namespace's services select.
+func (r *resolver) addServices(b *backing, ns string) {
+	pods := indexPods(b.workloads)
+	for _, o := range r.of("Service", ns) {
+		if o.Service == nil {
+			continue
+		}
+		if o.Service.Type == "ExternalName" {
+			r.reportExternalName(o)
+			continue
+		}
+		s := &service{id: idOf(o), obj: o, selector: o.Service.Selector, headless: o.Service.ClusterIP == "None", ports: o.Service.Ports}
+		s.workloads = pods.find(s.selector)
+		b.services[s.id] = s
+		r.origin("Service/"+s.id.String(), o, namePosition(o))
+	}
+}
+
+// bind tells the workloads which services select them.
+func (b *backing) bind() {
+	for _, id := range slices.SortedFunc(maps.Keys(b.services), ir.ServiceID.Compare) {
+		for _, w := range b.services[id].workloads {
+			b.backed[w] = append(b.backed[w], id)
+		}
+	}
+	for _, w := range b.workloads {
+		b.variants[w] = append(b.variants[w], rolloutVariants(w, b.backed[w])...)
+	}
+}
+
+// find is a workload by name.
+func (b *backing) find(kind, name string) (*workload, bool) {
+	for _, w := range b.workloads {
+		if w.kind == kind && w.name == name {
+			return w, true
+		}
+	}
+	return nil, false
+}
+
+// podIndex finds pods by one label without looking at all of a namespace.
+type podIndex map[podLabel][]*workload
+
+type podLabel struct{ name, value string }
+
+func indexPods(workloads []*workload) podIndex {
+	ix := podIndex{}
+	for _, w := range workloads {
+		for l, v := range w.spec.PodLabels {
+			ix[podLabel{l, v}] = append(ix[podLabel{l, v}], w)
+		}
+	}
+	return ix
+}
+
+// find lists the workloads a service's selector selects; an empty one selects none.
+func (ix podIndex) find(selector map[string]string) []*workload {
+	var shortest []*workload
+	first := true
+	for l, v := range selector {
+		if c := ix[podLabel{l, v}]; first || len(c) < len(shortest) {
+			shortest, first = c, false
+		}
+	}
+	var out []*workload
+	for _, w := range shortest {
+		if selected(w.spec.PodLabels, selector) {
+			out = append(out, w)
+		}
+	}
+	return out
+}

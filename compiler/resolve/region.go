@@ -1,0 +1,134 @@
+package resolve
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// region is what the objects of a namespace, and the facts about it, come to.
+type region struct {
+	name     string
+	parts    []*part
+	found    *diag.Section
+	once     diag.List
+	services []ir.Service
+	roles    []namedRole
+	grants   []ir.Grant
+	splits   []ir.Split
+
+	listed  []ir.Identity // sorted
+	staffed []ir.Identity // those with workloads, sorted
+	origins []namedOrigin
+	read    []*ir.Fact
+	missed  []question
+
+	namespaces []ir.InventoryNamespace
+	exposed    []ir.InventoryService
+	workloads  []ir.InventoryWorkload
+}
+
+type namedRole struct {
+	name string
+	ir.Role
+}
+
+// readRegions are all of them in order of name.
+func (r *resolver) readRegions(struct{}) []*region {
+	names := slices.Concat(r.places.Get(struct{}{}), r.known.places)
+	slices.Sort(names)
+	var out []*region
+	for _, ns := range slices.Compact(names) {
+		out = append(out, r.region.Get(ns))
+	}
+	return out
+}
+
+func (r *resolver) readRegion(ns string) *region {
+	g := &region{name: ns}
+	g.add(r.space.Get(ns).part, r.listing.Get(ns), r.backing.Get(ns).part)
+	for _, kind := range workloadKinds {
+		for _, o := range r.of(kind, ns) {
+			if w := r.workload.Get(Name{kind, ns, o.Name}); w != nil {
+				g.add(w.part)
+			}
+		}
+	}
+	for _, o := range r.of("IdentityBinding", ns) {
+		g.add(r.binding.Get(idOf(o)).part)
+	}
+	for _, o := range r.of("HTTPRouteGroup", ns) {
+		g.add(r.group.Get(idOf(o)).part)
+	}
+	r.addServicesTo(g)
+	r.addRolesTo(g)
+	for _, o := range r.of("TrafficTarget", ns) {
+		granted := r.grants.Get(idOf(o))
+		g.add(r.subject.Get(idOf(o)).part, granted.part)
+		g.grants = append(g.grants, granted.list...)
+	}
+	shares := r.shares.Get(ns)
+	g.add(r.splits.Get(ns).part, shares.part)
+	g.splits = shares.list
+	r.addInventoryTo(g)
+	g.finish()
+	return g
+}
+
+func (g *region) add(parts ...*part) { g.parts = append(g.parts, parts...) }
+
+func (r *resolver) addServicesTo(g *region) {
+	for _, id := range r.servicesIn(g.name) {
+		g.add(r.settled.Get(id).part)
+		g.services = append(g.services, r.ports.Get(id).out)
+	}
+}
+
+func (r *resolver) addRolesTo(g *region) {
+	g.add(r.cast.Get(g.name).part)
+	for _, ro := range r.roles.Get(g.name) {
+		k := roleKey{g.name, ro.name}
+		g.add(r.role.Get(k).part)
+		g.roles = append(g.roles, namedRole{ro.name, ir.Role{Identity: ro.identity, Services: notNil(ro.services), Ports: notNil(r.inbound.Get(k))}})
+	}
+}
+
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// finish puts together what the parts add.
+func (g *region) finish() {
+	at := map[string]int{}
+	g.found = &diag.Section{Batches: make([]*diag.List, 0, len(g.parts))}
+	for _, p := range g.parts {
+		g.found.Batches = append(g.found.Batches, &p.findings)
+		g.once.Add(p.once...)
+		g.listed = append(g.listed, p.listed...)
+		g.read = append(g.read, p.read...)
+		g.missed = append(g.missed, p.missed...)
+		for _, o := range p.origins {
+			i, twice := at[o.name]
+			switch {
+			case !twice:
+				at[o.name] = len(g.origins)
+				g.origins = append(g.origins, o)
+			case compareOrigins(o, g.origins[i]) > 0:
+				g.origins[i] = o
+			}
+		}
+	}
+	slices.Sort(g.staffed)
+	slices.Sort(g.listed)
+	g.listed = slices.Compact(g.listed)
+}
+
+// compareOrigins tells which of two origins of one name counts: the greater one.
+func compareOrigins(a, b namedOrigin) int {
+	return cmp.Or(cmp.Compare(a.rank, b.rank), -cmp.Compare(a.File, b.File), -cmp.Compare(a.Line, b.Line), -cmp.Compare(a.Col, b.Col))
+}

@@ -1,0 +1,153 @@
+package resolve
+
+import (
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/memo"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// Session resolves objects that change. All that it is asked between Begin and
+// the end of an edit of its graph is answered for the objects as the edit has them.
+type Session struct {
+	*resolver
+	last *assembly
+}
+
+// NewSession starts without an object. Another configuration or other known facts
+// are another session.
+func NewSession(g *memo.Graph, config *syntax.Config, known ir.Known, opts Options) *Session {
+	return &Session{newResolver(g, config, known, opts), &assembly{}}
+}
+
+// Set makes the objects of some names others, within an edit of the graph.
+func (s *Session) Set(changes map[Name][]*syntax.Object) { s.setObjects(changes) }
+
+// Findings are all findings, in sections that stay the same while what they are
+// about does.
+func (s *Session) Findings() []*diag.Section { return s.sections() }
+
+// Result is what the objects mean now. It is not changed by later edits, and
+// shares with the last one what is the same.
+func (s *Session) Result() Result {
+	s.last = s.assemble(s.last)
+	return s.last.result
+}
+
+// resolver is the functions of a session. Its settings never change.
+type resolver struct {
+	config   *syntax.Config
+	opts     Options
+	known    *knowledge
+	settings ir.Settings
+	compat   ir.Compat
+	policies map[string]ir.Namespace // of namespaces that meshc.yaml names
+	regexes  map[string]*pattern
+	written  *diag.Section // about meshc.yaml itself
+
+	graph *memo.Graph
+	inputs
+	tables
+	out *part // of the unit under way
+}
+
+// tables are the remembered functions, each next to the code that makes its values.
+type tables struct {
+	configured *memo.Table[struct{}, *diag.Section] // namespaces of meshc.yaml that are not there
+	space      *memo.Table[string, *namespace]
+	ours       *memo.Table[string, bool] // not labelled for another mesh
+	meshed     *memo.Table[string, bool] // unless a workload says otherwise
+
+	workload *memo.Table[Name, *workload]
+	backing  *memo.Table[string, *backing]
+	declared *memo.Table[ir.ServiceID, *service]
+	running  *memo.Table[accountName, []*workload]
+	backed   *memo.Table[*workload, []ir.ServiceID]
+
+	listing *memo.Table[string, *part] // accounts of a namespace that are in the mesh whatever policy says
+	account *memo.Table[accountName, *account]
+	people  *memo.Table[string, []string] // names of the accounts of a namespace
+	binding *memo.Table[ir.ServiceID, *binding]
+	subject *memo.Table[ir.ServiceID, *target]
+	wanted  *memo.Table[string, []ir.Identity] // destinations of a namespace's targets
+
+	group   *memo.Table[ir.ServiceID, *routeGroup]
+	service *memo.Table[ir.ServiceID, *service]
+	asked   *memo.Table[string, []ir.ServiceID] // services that splits of a namespace name
+	splits  *memo.Table[string, *splits]
+	rooted  *memo.Table[ir.ServiceID, bool] // a split without matches sends every call to its leaves
+	settled *memo.Table[ir.ServiceID, *settled]
+	ports   *memo.Table[ir.ServiceID, *service] // settled, and another only when its meaning is
+
+	cast    *memo.Table[string, *cast]
+	roles   *memo.Table[string, []*role]
+	role    *memo.Table[roleKey, *settledRole]
+	inbound *memo.Table[roleKey, []ir.InboundPort]
+	reach   *memo.Table[ir.Identity, *reach]
+	grants  *memo.Table[ir.ServiceID, *granted]
+	shares  *memo.Table[string, *shares]
+	pods    *memo.Table[*workload, *ir.InventoryWorkload]
+	regions *memo.Table[struct{}, []*region]
+	region  *memo.Table[string, *region]
+	origins *memo.Table[string, []namedOrigin]
+	several *memo.Table[struct{}, *diag.Section] // findings that several functions made
+}
+
+func newResolver(g *memo.Graph, config *syntax.Config, known ir.Known, opts Options) *resolver {
+	r := &resolver{config: config, opts: opts, policies: map[string]ir.Namespace{}, regexes: map[string]*pattern{}, graph: g}
+	r.inputs = newInputs(r.graph)
+	r.known = newKnowledge(known, config.Assume)
+	written := r.unit(func() {
+		r.checkAssumptions(config.Assume)
+		r.readSettings()
+		r.readPolicies()
+	})
+	r.written = &diag.Section{Batches: []*diag.List{&written.findings}}
+	r.known.settle(r.settings.TrustDomain, r.home)
+	r.makeTables()
+	return r
+}
+
+func (r *resolver) makeTables() {
+	g := r.graph
+	r.configured = memo.Func(g, memo.Is, quiet(r, func(struct{}) *diag.Section {
+		return &diag.Section{Batches: []*diag.List{&r.unit(r.findNamespaces).findings}}
+	}))
+	r.space = memo.Func(g, memo.Is, quiet(r, r.readNamespace))
+	r.ours = memo.Func(g, memo.Is, quiet(r, func(ns string) bool { return r.space.Get(ns).ours }))
+	r.meshed = memo.Func(g, memo.Is, quiet(r, func(ns string) bool { n := r.space.Get(ns); return n.ours && !n.disabled }))
+
+	r.workload = memo.Func(g, memo.Is, quiet(r, r.readWorkload))
+	r.backing = memo.Func(g, memo.Is, quiet(r, r.readBacking))
+	r.declared = memo.Func(g, sameDeclaration, quiet(r, func(id ir.ServiceID) *service { return r.backing.Get(id.Namespace).services[id] }))
+	r.running = memo.Func(g, equalSlices, quiet(r, func(a accountName) []*workload { return r.backing.Get(a.namespace).accounts[a.name] }))
+	r.backed = memo.Func(g, equalSlices, quiet(r, func(w *workload) []ir.ServiceID { return r.backing.Get(w.namespace).backed[w] }))
+
+	r.listing = memo.Func(g, memo.Is, quiet(r, r.readListing))
+	r.account = memo.Func(g, sameAccount, quiet(r, r.readAccount))
+	r.people = memo.Func(g, equalSlices, quiet(r, r.readPeople))
+	r.binding = memo.Func(g, memo.Is, quiet(r, r.readBinding))
+	r.subject = memo.Func(g, memo.Is, quiet(r, r.readTarget))
+	r.wanted = memo.Func(g, equalSlices, quiet(r, r.readWanted))
+
+	r.group = memo.Func(g, memo.Is, quiet(r, r.readGroup))
+	r.service = memo.Func(g, sameDeclaration, quiet(r, r.readService))
+	r.asked = memo.Func(g, equalSlices, quiet(r, r.readAsked))
+	r.splits = memo.Func(g, memo.Is, quiet(r, r.readSplits))
+	r.rooted = memo.Func(g, memo.Is, quiet(r, func(id ir.ServiceID) bool { return r.splits.Get(id.Namespace).roots[id] }))
+	r.settled = memo.Func(g, memo.Is, quiet(r, r.settleService))
+	r.ports = memo.Func(g, sameService, quiet(r, func(id ir.ServiceID) *service { return r.settled.Get(id).service }))
+
+	r.cast = memo.Func(g, memo.Is, quiet(r, r.readRoles))
+	r.roles = memo.Func(g, sameRoles, quiet(r, func(ns string) []*role { return r.cast.Get(ns).list }))
+	r.role = memo.Func(g, memo.Is, quiet(r, r.settleRole))
+	r.inbound = memo.Func(g, sameInbound, quiet(r, func(k roleKey) []ir.InboundPort { return r.role.Get(k).ports }))
+	r.reach = memo.Func(g, sameReach, quiet(r, r.readReach))
+	r.grants = memo.Func(g, memo.Is, quiet(r, r.settleGrants))
+	r.shares = memo.Func(g, memo.Is, quiet(r, r.settleSplits))
+	r.pods = memo.Func(g, memo.Is, quiet(r, r.inventoryOf))
+	r.regions = memo.Func(g, equalSlices, quiet(r, r.readRegions))
+	r.region = memo.Func(g, memo.Is, quiet(r, r.readRegion))
+	r.origins = memo.Func(g, equalSlices, quiet(r, func(ns string) []namedOrigin { return r.region.Get(ns).origins }))
+	r.several = memo.Func(g, sameSection, quiet(r, r.readSeveral))
+}
