@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
@@ -25,26 +24,6 @@ func same(m proto.Message) string {
 		return err.Error()
 	}
 	return strconv.Itoa(len(b)) + ":" + string(b)
-}
-
-func rulesClass(m *rbacv3.RBAC) string {
-	if m == nil {
-		return "none"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "rules %d", m.Action)
-	for _, name := range slices.Sorted(maps.Keys(m.Policies)) {
-		b.WriteString(" policy")
-		for _, p := range m.Policies[name].GetPermissions() {
-			b.WriteString(same(p))
-		}
-		for _, p := range m.Policies[name].GetPrincipals() {
-			if p.GetAuthenticated().GetPrincipalName().GetExact() == "" {
-				b.WriteString(same(p))
-			}
-		}
-	}
-	return b.String()
 }
 
 func managerClass(m *hcmv3.HttpConnectionManager, guards []guard) string {

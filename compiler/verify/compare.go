@@ -30,7 +30,7 @@ type Disagreement struct {
 // ports whose policies and configuration treat requests alike, whatever their
 // names, share the questions about requests; who may call is asked for each.
 func Compare(mesh *ir.Mesh, plan *ir.Plan) []Disagreement {
-	found, _ := compare(mesh, plan, everything(mesh, plan), nil)
+	found, _ := new(Memo).compare(mesh, plan)
 	return found
 }
 
@@ -41,10 +41,7 @@ func compare(mesh *ir.Mesh, plan *ir.Plan, sel selection, proved map[classDigest
 	if sel.few {
 		find = scanned(plan)
 	}
-	compiled, err := newMesh(plan, find, slices.Concat(mesh.Settings.ServiceRanges, mesh.Settings.PodRanges))
-	if err != nil {
-		return []Disagreement{{Asked: "any request", Why: err.Error()}}, nil
-	}
+	compiled := newMesh(plan, find, slices.Concat(mesh.Settings.ServiceRanges, mesh.Settings.PodRanges))
 	c := newComparison(sel.around(mesh), compiled)
 	ports := c.ports(sel.ports)
 	parallel(len(ports), func(i int) { c.classify(ports[i]) })

@@ -10,8 +10,6 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	statev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
 	directv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/direct_response/v3"
-	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	netstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/set_filter_state/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -34,18 +32,22 @@ func newFilter(m *listenerv3.Filter) (filter, error) {
 	return f, inside(err, "filter %s", m.Name)
 }
 
+const urlNetworkRBAC = "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC"
+
 func newTypedFilter(a *anypb.Any) (filter, error) {
+	switch a.GetTypeUrl() {
+	case urlManager:
+		return readManager(a.GetValue())
+	case urlNetworkRBAC:
+		return networkRBAC(a.GetValue())
+	}
 	config, err := unpack(a)
 	if err != nil {
 		return nil, err
 	}
 	switch c := config.(type) {
-	case *hcmv3.HttpConnectionManager:
-		return newManager(c)
 	case *tcpv3.TcpProxy:
 		return newTCP(c)
-	case *netrbacv3.RBAC:
-		return networkRBAC(c)
 	case *netstatev3.Config:
 		return newState(c)
 	case *directv3.Config:

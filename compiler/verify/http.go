@@ -9,7 +9,6 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
@@ -34,8 +33,39 @@ type guard struct {
 	rbac *rbac
 }
 
-func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
-	if err := only(m, "codec_type", "stat_prefix", "rds", "route_config", "http_filters",
+// readManager reads a connection manager. Many differ in nothing but where their
+// routes come from.
+func readManager(body []byte) (filter, error) {
+	source, said, rest := taken(body, rdsField)
+	alike, err := readManagers.get(string(rest), func() (*manager, error) {
+		var m hcmv3.HttpConnectionManager
+		if err := decode(rest, &m); err != nil {
+			return nil, err
+		}
+		return newManager(&m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var m hcmv3.Rds
+	if err := decodeOnly(source, &m, "config_source", "route_config_name"); err != nil {
+		return nil, err
+	}
+	out := *alike
+	out.rds = m.RouteConfigName
+	if said == (out.routes != nil) {
+		return nil, errors.New("a connection manager has no routes, or two kinds of them")
+	}
+	return &out, nil
+}
+
+var (
+	readManagers kept[*manager]
+	rdsField     = numberOf(&hcmv3.HttpConnectionManager{}, "rds")
+)
+
+func newManager(m *hcmv3.HttpConnectionManager) (*manager, error) {
+	if err := only(m, "codec_type", "stat_prefix", "route_config", "http_filters",
 		"normalize_path", "merge_slashes", "path_with_escaped_slashes_action", "local_reply_config", "early_header_mutation_extensions",
 		// These change what the peers see or how long it takes, not who may call whom.
 		"access_log", "http_protocol_options", "http2_protocol_options", "common_http_protocol_options",
@@ -45,7 +75,7 @@ func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
 		"forward_client_cert_details", "set_current_client_cert_details", "drain_timeout", "delayed_close_timeout"); err != nil {
 		return nil, err
 	}
-	out := &manager{rds: m.GetRds().GetRouteConfigName()}
+	out := &manager{}
 	var err error
 	if out.normalises, err = normalises(m); err != nil {
 		return nil, err
@@ -63,8 +93,6 @@ func newManager(m *hcmv3.HttpConnectionManager) (filter, error) {
 		if out.routes, err = newRoutes(c); err != nil {
 			return nil, err
 		}
-	} else if out.rds == "" {
-		return nil, errors.New("a connection manager has no routes")
 	}
 	if out.guards, err = httpFilters(m.HttpFilters); err != nil {
 		return nil, err
@@ -118,23 +146,27 @@ func dropped(in []*corev3.TypedExtensionConfig) ([]test, error) {
 	return out, nil
 }
 
+const urlRBAC = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
+
 func httpFilters(in []*hcmv3.HttpFilter) ([]guard, error) {
 	var out []guard
 	for i, f := range in {
 		if err := only(f, "name", "typed_config"); err != nil {
 			return nil, err
 		}
+		if f.GetTypedConfig().GetTypeUrl() == urlRBAC {
+			r, err := httpRBAC(f.GetTypedConfig().GetValue())
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, guard{f.Name, r})
+			continue
+		}
 		config, err := unpack(f.GetTypedConfig())
 		if err != nil {
 			return nil, err
 		}
 		switch c := config.(type) {
-		case *httprbacv3.RBAC:
-			r, err := httpRBAC(c)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, guard{f.Name, r})
 		case *routerv3.Router:
 			if i != len(in)-1 {
 				return nil, errors.New("filters after the router are never reached")

@@ -30,11 +30,7 @@ func (m *Memo) Compare(mesh *ir.Mesh, plan *ir.Plan) []Disagreement {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	sel := everything(mesh, plan)
-	if m.plan != nil {
-		sel = since(m.mesh, m.plan, mesh, plan)
-	}
-	found, classes := compare(mesh, plan, sel, m.classes)
+	found, classes := m.compare(mesh, plan)
 	if len(found) > 0 {
 		return found
 	}
@@ -46,4 +42,16 @@ func (m *Memo) Compare(mesh *ir.Mesh, plan *ir.Plan) []Disagreement {
 		m.classes[c] = true
 	}
 	return nil
+}
+
+// compare asks what is not proved, and gives the classes that it asked about.
+func (m *Memo) compare(mesh *ir.Mesh, plan *ir.Plan) ([]Disagreement, []classDigest) {
+	if err := checkRefs(plan); err != nil {
+		return []Disagreement{{Asked: "any request", Why: err.Error()}}, nil
+	}
+	sel := everything(mesh, plan)
+	if m.plan != nil {
+		sel = since(m.mesh, m.plan, mesh, plan)
+	}
+	return compare(mesh, plan, sel, m.classes)
 }

@@ -102,14 +102,6 @@ func (p *people) add(m *matcherv3.StringMatcher) {
 	}
 }
 
-func peopleOf(m *rbacv3.Policy) people {
-	var out people
-	for _, p := range m.GetPrincipals() {
-		out.principal(p)
-	}
-	return out
-}
-
 func (p *people) principal(m *rbacv3.Principal) {
 	p.add(m.GetAuthenticated().GetPrincipalName())
 	for _, sub := range slices.Concat(m.GetAndIds().GetIds(), m.GetOrIds().GetIds()) {

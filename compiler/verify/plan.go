@@ -26,14 +26,15 @@ type Mesh struct {
 // Check reads everything. ranges are the mesh's own addresses that the control
 // plane is going to bind, as meshc.yaml has them.
 func New(plan *ir.Plan, ranges ...netip.Prefix) (*Mesh, error) {
-	return newMesh(plan, mapped(plan), ranges)
-}
-
-func newMesh(plan *ir.Plan, find index, ranges []netip.Prefix) (*Mesh, error) {
 	if err := checkRefs(plan); err != nil {
 		return nil, err
 	}
-	return &Mesh{plan: plan, ranges: append([]netip.Prefix{meshRange}, ranges...), find: find, parts: newParts(plan)}, nil
+	return newMesh(plan, mapped(plan), ranges), nil
+}
+
+// newMesh is for a plan whose references were checked.
+func newMesh(plan *ir.Plan, find index, ranges []netip.Prefix) *Mesh {
+	return &Mesh{plan: plan, ranges: append([]netip.Prefix{meshRange}, ranges...), find: find, parts: newParts(plan)}
 }
 
 func (m *Mesh) cluster(id ir.PortID) (int, bool) { return clusterOf(m.plan, id) }

@@ -3,14 +3,13 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -34,6 +33,8 @@ type policy struct {
 	name    string
 	matches ask
 	names   people // whom its principals name
+	class   string
+	from    []proto.Message // what it was read of
 }
 
 // passing are the names of the policies that match; ok is whether the rules let
@@ -65,83 +66,70 @@ func (f *rbac) judge(req *request) (by []string, ok bool) {
 	return by, ok
 }
 
-func httpRBAC(m *httprbacv3.RBAC) (*rbac, error) {
-	if m == nil { // Envoy turns the filter off
+// The numbers of the fields that RBAC messages of both layers share.
+const (
+	rbacRules  = 1
+	rbacShadow = 2
+)
+
+// perRoute reads the policies of a route; Envoy turns the filter off without any.
+func perRoute(a *anypb.Any) (*rbac, error) {
+	body, said, rest := taken(a.GetValue(), perRouteRBAC)
+	if a.GetTypeUrl() != urlPerRoute {
+		return nil, fmt.Errorf("%s is not a RBACPerRoute", a.GetTypeUrl())
+	}
+	if err := decodeOnly(rest, &httprbacv3.RBACPerRoute{}); err != nil {
+		return nil, err
+	}
+	if !said {
 		return &rbac{}, nil
 	}
-	if err := only(m, "rules", "rules_stat_prefix", "shadow_rules", "shadow_rules_stat_prefix", "track_per_rule_stats"); err != nil {
-		return nil, err
-	}
-	return newRBAC(m.Rules, m.ShadowRules, m.RulesStatPrefix)
+	return httpRBAC(body)
 }
 
-func networkRBAC(m *netrbacv3.RBAC) (*rbac, error) {
-	if err := only(m, "rules", "shadow_rules", "shadow_rules_stat_prefix", "stat_prefix"); err != nil {
-		return nil, err
-	}
-	return newRBAC(m.Rules, m.ShadowRules, "")
+const urlPerRoute = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute"
+
+var perRouteRBAC = numberOf(&httprbacv3.RBACPerRoute{}, "rbac")
+
+func httpRBAC(body []byte) (*rbac, error) {
+	var m httprbacv3.RBAC
+	return newRBAC(body, &m, func() string { return m.RulesStatPrefix }, "rules_stat_prefix", "shadow_rules_stat_prefix", "track_per_rule_stats")
 }
 
-func newRBAC(enforced, observed *rbacv3.RBAC, prefix string) (*rbac, error) {
-	r, err := newRules(enforced)
-	if err != nil {
-		return nil, err
-	}
-	shadow, err := newRules(observed)
-	return &rbac{
-		rules: r, shadow: shadow, prefix: prefix,
-		class: rulesClass(enforced) + " shadow " + rulesClass(observed),
-		names: slices.Concat(r.people(), shadow.people()), from: []proto.Message{enforced, observed},
-	}, inside(err, "shadow")
+func networkRBAC(body []byte) (*rbac, error) {
+	return newRBAC(body, &netrbacv3.RBAC{}, func() string { return "" }, "shadow_rules_stat_prefix", "stat_prefix")
 }
 
-func (r *rules) people() people {
-	var out people
-	if r != nil {
-		for _, p := range r.policies {
-			out = append(out, p.names...)
+// newRBAC reads the rules by themselves, and the rest into m, which may say no
+// more than the fields.
+func newRBAC(body []byte, m proto.Message, prefix func() string, fields ...string) (*rbac, error) {
+	enforced, enforces, body := taken(body, rbacRules)
+	observed, observes, body := taken(body, rbacShadow)
+	if err := decodeOnly(body, m, fields...); err != nil {
+		return nil, err
+	}
+	out := &rbac{prefix: prefix()}
+	var err error
+	if enforces {
+		if out.rules, err = readRules(enforced); err != nil {
+			return nil, err
 		}
 	}
-	return out
-}
-
-func newRules(m *rbacv3.RBAC) (*rules, error) {
-	if m == nil {
-		return nil, nil
-	}
-	if err := only(m, "action", "policies"); err != nil {
-		return nil, err
-	}
-	if m.Action != rbacv3.RBAC_ALLOW && m.Action != rbacv3.RBAC_DENY {
-		return nil, fmt.Errorf("RBAC action %s is not understood", m.Action)
-	}
-	out := &rules{deny: m.Action == rbacv3.RBAC_DENY}
-	for _, name := range slices.Sorted(maps.Keys(m.Policies)) {
-		matches, err := newPolicy(m.Policies[name])
-		if err != nil {
-			return nil, inside(err, "policy %s", name)
+	if observes {
+		if out.shadow, err = readRules(observed); err != nil {
+			return nil, inside(err, "shadow")
 		}
-		out.policies = append(out.policies, policy{name, matches, peopleOf(m.Policies[name])})
+	}
+	for _, r := range []*rules{out.rules, out.shadow} {
+		out.class += r.words() + " shadow "
+		if r != nil {
+			for i := range r.policies {
+				out.names = append(out.names, r.policies[i].names...)
+				out.from = append(out.from, r.policies[i].from...)
+			}
+		}
 	}
 	return out, nil
-}
-
-func newPolicy(m *rbacv3.Policy) (ask, error) {
-	if err := only(m, "permissions", "principals"); err != nil {
-		return nil, err
-	}
-	if len(m.Permissions) == 0 || len(m.Principals) == 0 {
-		return nil, errors.New("a policy without permissions or principals is refused by Envoy")
-	}
-	permissions, err := each(m.Permissions, permission)
-	if err != nil {
-		return nil, err
-	}
-	principals, err := each(m.Principals, principal)
-	if err != nil {
-		return nil, err
-	}
-	return all([]ask{some(permissions), some(principals)}), nil
 }
 
 func permission(m *rbacv3.Permission) (ask, error) {

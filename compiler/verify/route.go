@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -23,13 +22,7 @@ func newRoute(m *routev3.Route) (*route, error) {
 		return nil, inside(err, "route %s", m.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.TypedPerFilterConfig)) {
-		per, err := unpackAs[*httprbacv3.RBACPerRoute](m.TypedPerFilterConfig[name])
-		if err == nil {
-			err = only(per, "rbac")
-		}
-		if err == nil {
-			out.guards[name], err = httpRBAC(per.Rbac)
-		}
+		out.guards[name], err = perRoute(m.TypedPerFilterConfig[name])
 		if err != nil {
 			return nil, inside(err, "route %s, filter %s", m.Name, name)
 		}

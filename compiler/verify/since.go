@@ -15,7 +15,7 @@ type difference struct {
 	mesh0, mesh *ir.Mesh
 	plan0, plan *ir.Plan
 	was         []ir.Ref // of each resource: the equal one of plan0, or NoRef
-	touched     map[ir.ServiceID]bool
+	touched     *services
 	roles       map[int]bool // of the plan
 	scopes      map[int]bool // of the plan
 	egress      bool
@@ -23,12 +23,12 @@ type difference struct {
 
 // since selects what differs from a mesh and plan that were proved.
 func since(mesh0 *ir.Mesh, plan0 *ir.Plan, mesh *ir.Mesh, plan *ir.Plan) selection {
-	if checkRefs(plan) != nil || !sameGround(mesh0, mesh) {
+	if !sameGround(mesh0, mesh) {
 		return everything(mesh, plan)
 	}
 	d := &difference{
 		mesh0: mesh0, mesh: mesh, plan0: plan0, plan: plan, was: sameResources(plan0.Resources, plan.Resources),
-		touched: map[ir.ServiceID]bool{}, roles: map[int]bool{}, scopes: map[int]bool{},
+		touched: &services{}, roles: map[int]bool{}, scopes: map[int]bool{},
 	}
 	d.policy()
 	d.outbound()
@@ -41,45 +41,45 @@ func since(mesh0 *ir.Mesh, plan0 *ir.Plan, mesh *ir.Mesh, plan *ir.Plan) selecti
 // sameGround tells whether what every judgement reads is the same.
 func sameGround(a, b *ir.Mesh) bool {
 	x, y := a.Settings, b.Settings
-	same := slices.Equal(x.ServiceRanges, y.ServiceRanges) && slices.Equal(x.PodRanges, y.PodRanges)
+	same := equal(x.ServiceRanges, y.ServiceRanges) && equal(x.PodRanges, y.PodRanges)
 	x.ServiceRanges, x.PodRanges, y.ServiceRanges, y.PodRanges = nil, nil, nil, nil
-	return same && sameSettings(x, y) && slices.Equal(a.Namespaces, b.Namespaces)
+	return same && sameSettings(x, y) && equal(a.Namespaces, b.Namespaces)
 }
 
 // policy is what the mesh says.
 func (d *difference) policy() {
 	changed(d.mesh0.Services, d.mesh.Services, func(s *ir.Service) ir.ServiceID { return s.ID }, sameService,
-		func(s *ir.Service) { d.touched[s.ID] = true })
+		func(s *ir.Service) { d.touched.add(s.ID) })
 	changed(d.mesh0.Grants, d.mesh.Grants, func(g *ir.Grant) string { return g.Name }, sameGrant, func(g *ir.Grant) { d.touch(g.Ports) })
-	changed(d.mesh0.Splits, d.mesh.Splits, func(s *ir.Split) string { return s.Name }, sameSplit, func(s *ir.Split) { d.touched[s.Root] = true })
+	changed(d.mesh0.Splits, d.mesh.Splits, func(s *ir.Split) string { return s.Name }, sameSplit, func(s *ir.Split) { d.touched.add(s.Root) })
 	changed(d.mesh0.Roles, d.mesh.Roles, func(r *ir.Role) string { return r.Name() }, sameRole, func(r *ir.Role) {
 		for _, s := range r.Services {
-			d.touched[s] = true
+			d.touched.add(s)
 		}
 		for i := range r.Ports {
 			d.touch(r.Ports[i].Services)
 		}
 	})
-	d.egress = d.egress || !slices.Equal(d.mesh0.Identities, d.mesh.Identities)
+	d.egress = d.egress || !equal(d.mesh0.Identities, d.mesh.Identities)
 }
 
 func (d *difference) touch(ports []ir.PortID) {
 	for _, p := range ports {
-		d.touched[p.Service] = true
+		d.touched.add(p.Service)
 	}
 }
 
 // outbound is what clients are given, and where it leads.
 func (d *difference) outbound() {
 	changed(d.plan0.Outbound, d.plan.Outbound, func(o *ir.OutboundPort) ir.PortID { return o.Port }, d.sameOutbound,
-		func(o *ir.OutboundPort) { d.touched[o.Port.Service] = true })
+		func(o *ir.OutboundPort) { d.touched.add(o.Port.Service) })
 	changed(d.plan0.Clusters, d.plan.Clusters, func(c *ir.Cluster) ir.PortID { return c.Port }, func(a, b *ir.Cluster) bool {
-		return a.Port == b.Port && d.same(a.Resource, b.Resource) && slices.Equal(a.Accounts, b.Accounts)
-	}, func(c *ir.Cluster) { d.touched[c.Port.Service] = true })
+		return a.Port == b.Port && d.same(a.Resource, b.Resource) && equal(a.Accounts, b.Accounts)
+	}, func(c *ir.Cluster) { d.touched.add(c.Port.Service) })
 }
 
 func (d *difference) sameOutbound(a, b *ir.OutboundPort) bool {
-	return a.Port == b.Port && a.Protocol == b.Protocol && a.Headless == b.Headless && slices.Equal(a.Clusters, b.Clusters) &&
+	return a.Port == b.Port && a.Protocol == b.Protocol && a.Headless == b.Headless && equal(a.Clusters, b.Clusters) &&
 		d.same(a.Listener, b.Listener) && d.same(a.Route, b.Route) && d.same(a.Extension, b.Extension) && d.same(a.Direct, b.Direct)
 }
 
@@ -92,7 +92,7 @@ func (d *difference) same(a, b ir.Ref) bool {
 	return d.was[b] == a
 }
 
-func (d *difference) sameRefs(a, b []ir.Ref) bool { return slices.EqualFunc(a, b, d.same) }
+func (d *difference) sameRefs(a, b []ir.Ref) bool { return equalFunc(a, b, d.same) }
 
 // clients are the identities with their scopes. Many share one: each pair of
 // scopes is looked at once.
@@ -130,7 +130,7 @@ func (d *difference) client(before, now *ir.Scope) bool {
 	alike := before != nil && now != nil
 	if alike {
 		alike = d.same(before.Virtual, now.Virtual) && d.same(before.Ranged, now.Ranged) && d.sameRefs(before.Extra, now.Extra) &&
-			slices.Equal(before.Without, now.Without)
+			equal(before.Without, now.Without)
 	}
 	d.egress = d.egress || !alike
 	if before == nil {
@@ -140,11 +140,11 @@ func (d *difference) client(before, now *ir.Scope) bool {
 		now = &none
 	}
 	if alike {
-		if slices.Equal(before.Outbound, now.Outbound) {
+		if equal(before.Outbound, now.Outbound) {
 			return false
 		}
 		changed(before.Outbound, now.Outbound, func(p *ir.PortID) ir.PortID { return *p }, func(a, b *ir.PortID) bool { return *a == *b },
-			func(p *ir.PortID) { d.touched[p.Service] = true })
+			func(p *ir.PortID) { d.touched.add(p.Service) })
 		return true
 	}
 	d.touch(before.Outbound)
@@ -158,7 +158,7 @@ func (d *difference) client(before, now *ir.Scope) bool {
 func (d *difference) inbound() {
 	touch := func(r *ir.RolePlan) {
 		for _, s := range r.Services {
-			d.touched[s] = true
+			d.touched.add(s)
 		}
 		for i := range r.Ports {
 			d.touch(r.Ports[i].Services)
@@ -168,9 +168,9 @@ func (d *difference) inbound() {
 }
 
 func (d *difference) sameRolePlan(a, b *ir.RolePlan) bool {
-	return a.Identity == b.Identity && slices.Equal(a.Services, b.Services) && d.same(a.Listener, b.Listener) &&
-		slices.EqualFunc(a.Ports, b.Ports, func(x, y ir.InboundPlan) bool {
-			return x.TargetPort == y.TargetPort && x.Protocol == y.Protocol && slices.Equal(x.Services, y.Services) &&
+	return a.Identity == b.Identity && equal(a.Services, b.Services) && d.same(a.Listener, b.Listener) &&
+		equalFunc(a.Ports, b.Ports, func(x, y ir.InboundPlan) bool {
+			return x.TargetPort == y.TargetPort && x.Protocol == y.Protocol && equal(x.Services, y.Services) &&
 				d.sameRefs(x.Chains, y.Chains) && d.same(x.Route, y.Route) && d.same(x.Extension, y.Extension)
 		})
 }
@@ -180,7 +180,7 @@ func (d *difference) sameRolePlan(a, b *ir.RolePlan) bool {
 func (d *difference) spread() {
 	var roots []ir.ServiceID
 	root := func(s *ir.Split) {
-		if slices.ContainsFunc(s.Backends, func(b ir.Backend) bool { return d.touched[b.Service] }) {
+		if slices.ContainsFunc(s.Backends, func(b ir.Backend) bool { return d.touched.has(b.Service) }) {
 			roots = append(roots, s.Root)
 		}
 	}
@@ -192,19 +192,19 @@ func (d *difference) spread() {
 	}
 	for i := range d.plan.Outbound {
 		o := &d.plan.Outbound[i]
-		if slices.ContainsFunc(o.Clusters, func(p ir.PortID) bool { return d.touched[p.Service] }) {
+		if slices.ContainsFunc(o.Clusters, func(p ir.PortID) bool { return d.touched.has(p.Service) }) {
 			roots = append(roots, o.Port.Service)
 		}
 	}
 	for _, s := range roots {
-		d.touched[s] = true
+		d.touched.add(s)
 	}
 	for i := range d.plan.Roles {
 		r := &d.plan.Roles[i]
 		serves := func(p ir.InboundPlan) bool {
-			return slices.ContainsFunc(p.Services, func(p ir.PortID) bool { return d.touched[p.Service] })
+			return slices.ContainsFunc(p.Services, func(p ir.PortID) bool { return d.touched.has(p.Service) })
 		}
-		if slices.ContainsFunc(r.Services, func(s ir.ServiceID) bool { return d.touched[s] }) || slices.ContainsFunc(r.Ports, serves) {
+		if slices.ContainsFunc(r.Services, func(s ir.ServiceID) bool { return d.touched.has(s) }) || slices.ContainsFunc(r.Ports, serves) {
 			d.roles[i] = true
 		}
 	}
@@ -241,8 +241,11 @@ func compareResources(a, b *ir.Resource) int {
 }
 
 // changed touches what one of two lists has and the other has not, or has
-// elsewhere among what both have.
+// elsewhere among what both have. Lists of one place in memory are equal.
 func changed[T any, K comparable](old, now []T, key func(*T) K, same func(a, b *T) bool, touch func(*T)) {
+	if onePlace(old, now) {
+		return
+	}
 	for len(old) > 0 && len(now) > 0 && same(&old[0], &now[0]) {
 		old, now = old[1:], now[1:]
 	}

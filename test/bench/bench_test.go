@@ -20,7 +20,6 @@ import (
 	"github.com/meshc/meshc/compiler/resolve"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
-	"github.com/meshc/meshc/compiler/verify"
 )
 
 // Figures of different days and tools are compared on one input: it must stay
@@ -167,21 +166,5 @@ func BenchmarkStages1000(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-// BenchmarkVerify1000 is what the comparison of mesh and plan adds to a build.
-func BenchmarkVerify1000(b *testing.B) {
-	files, _ := syntax.Parse(source.FromMap(RefMesh(1000, 64)))
-	mesh, _, _, _ := resolve.Mesh(files, ir.Known{}, resolve.Options{})
-	plan, err := envoy.Lower(mesh)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if found := verify.Compare(mesh, plan); len(found) > 0 {
-			b.Fatalf("%s: %s", found[0].Asked, found[0].Why)
-		}
 	}
 }
