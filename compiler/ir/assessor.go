@@ -88,21 +88,46 @@ func (m *Mesh) Open(id ServiceID) bool { return m.open(id) }
 
 // expressions are compiled ones by their text; nil keeps none. One that does
 // not compile matches nothing.
-type expressions struct{ sync.Map }
+type expressions struct{ searched, anchored sync.Map }
 
+// found tells whether an expression matches anywhere in a text.
 func (e *expressions) found(expr, s string) bool {
 	if e == nil {
-		re, err := regexp.Compile(expr)
-		return err == nil && re.MatchString(s)
+		return compiled(expr).matches(s)
 	}
-	known, ok := e.Load(expr)
-	if !ok {
-		re, err := regexp.Compile(expr)
-		if err != nil {
-			re = nil
-		}
-		known, _ = e.LoadOrStore(expr, re)
+	return keptIn(&e.searched, expr, expr).matches(s)
+}
+
+// whole tells whether an expression matches all of a text.
+func (e *expressions) whole(expr, s string) bool {
+	if e == nil {
+		return compiled(anchored(expr)).matches(s)
 	}
-	re := known.(*regexp.Regexp)
-	return re != nil && re.MatchString(s)
+	if re, ok := e.anchored.Load(expr); ok {
+		return re.(expression).matches(s)
+	}
+	return keptIn(&e.anchored, expr, anchored(expr)).matches(s)
+}
+
+func anchored(expr string) string { return `\A(?:` + expr + `)\z` }
+
+// expression is a compiled one; one without matches nothing.
+type expression struct{ *regexp.Regexp }
+
+func (e expression) matches(s string) bool { return e.Regexp != nil && e.MatchString(s) }
+
+func compiled(expr string) expression {
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		return expression{}
+	}
+	return expression{re}
+}
+
+func keptIn(known *sync.Map, key, expr string) expression {
+	if re, ok := known.Load(key); ok {
+		return re.(expression)
+	}
+	re, _ := known.LoadOrStore(key, compiled(expr))
+	return re.(expression)
 }

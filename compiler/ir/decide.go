@@ -47,10 +47,18 @@ type decision struct {
 	seen *HTTPRequest
 	// bytes: the proxy that holds the request reads no HTTP, and answers none.
 	bytes bool
-	// near: sentences on grants that came close are wanted.
+	// near: sentences are wanted, of reasons and of grants that came close.
 	near bool
 	// expressions are kept from request to request; nil keeps none.
 	expressions *expressions
+}
+
+// say is a reason, if reasons are wanted.
+func (d *decision) say(reason func() string) string {
+	if !d.near {
+		return ""
+	}
+	return reason()
 }
 
 // knows tells whether the mesh names an identity anywhere.
@@ -176,7 +184,7 @@ func (d *decision) past(svc *Service, port *Port) Verdict {
 func (d *decision) meshed(svc *Service, port *Port) Verdict {
 	branches := d.m.branches(svc, port)
 	if !d.m.lists(d.r.From, svc.ID, port.Number, branches) {
-		v := d.unlisted(d.ungranted(svc, port, branches))
+		v := d.unlisted(d.say(func() string { return d.ungranted(svc, port, branches) }))
 		if v.Status != StatusBadRequest {
 			v.Near = d.nearMisses(svc, port, branches)
 		}
@@ -184,7 +192,7 @@ func (d *decision) meshed(svc *Service, port *Port) Verdict {
 	}
 	if port.Protocol.IsHTTP() {
 		if d.r.HTTP == nil {
-			return Verdict{Outcome: Deny, Reason: notHTTP(d.r.To)}
+			return Verdict{Outcome: Deny, Reason: d.say(func() string { return notHTTP(d.r.To) })}
 		}
 		if status, reason := d.normalise(); status != 0 {
 			return Verdict{Outcome: Deny, Status: status, Reason: reason}
@@ -203,7 +211,7 @@ func (d *decision) normalise() (status int, reason string) {
 	}
 	path, ok := NormalisePath(d.seen.Path)
 	if !ok {
-		return StatusBadRequest, badPath(d.r.HTTP.Path)
+		return StatusBadRequest, d.say(func() string { return badPath(d.r.HTTP.Path) })
 	}
 	next := HTTPRequest{Method: d.seen.Method, Path: path}
 	for _, h := range d.seen.Headers {

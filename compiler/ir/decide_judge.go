@@ -39,7 +39,7 @@ func (d *decision) parse(leaf Leaf, port *Port) (Leaf, bool) {
 	id := PortID{Service: leaf.Service, Port: port.Number}
 	d.bytes = false
 	if d.seen == nil {
-		leaf.Reason = notHTTP(id)
+		leaf.Reason = d.say(func() string { return notHTTP(id) })
 		return d.refused(leaf, 0), true
 	}
 	status, reason := d.normalise()
@@ -56,7 +56,7 @@ func (d *decision) judgePlain(leaf Leaf, port *Port, open bool) Leaf {
 	id := PortID{Service: leaf.Service, Port: port.Number}
 	if !open {
 		leaf.Outcome = Deny
-		leaf.Reason = fmt.Sprintf("%s takes no client without a mesh certificate", id)
+		leaf.Reason = d.say(func() string { return fmt.Sprintf("%s takes no client without a mesh certificate", id) })
 		return leaf
 	}
 	if port.Protocol.IsHTTP() {
@@ -65,7 +65,7 @@ func (d *decision) judgePlain(leaf Leaf, port *Port, open bool) Leaf {
 		}
 	}
 	leaf.Outcome, leaf.By = Allow, []string{ByPlaintext}
-	leaf.Reason = fmt.Sprintf("%s takes clients without a mesh certificate", id)
+	leaf.Reason = d.say(func() string { return fmt.Sprintf("%s takes clients without a mesh certificate", id) })
 	return leaf
 }
 
@@ -103,7 +103,9 @@ func (d *decision) judgeTCP(leaf Leaf, port, root *Port) Leaf {
 	if d.m.open(leaf.Service) {
 		return d.byGrants(leaf, port, passing)
 	}
-	return d.unavailable(leaf, fmt.Sprintf("%s is %s, but %s sends it HTTP requests", id, port.Protocol, d.r.To))
+	return d.unavailable(leaf, d.say(func() string {
+		return fmt.Sprintf("%s is %s, but %s sends it HTTP requests", id, port.Protocol, d.r.To)
+	}))
 }
 
 // passing are the names of the grants that let the request in, sorted.
@@ -114,7 +116,7 @@ func (d *decision) passing(leaf Leaf, port *Port) []string {
 		if !g.opens(leaf, port.Number) || !slices.Contains(g.Sources, d.r.From) {
 			continue
 		}
-		if len(g.HTTP) == 0 || port.Protocol.IsHTTP() && slices.ContainsFunc(g.HTTP, func(m Match) bool { return d.matches(m) == "" }) {
+		if len(g.HTTP) == 0 || port.Protocol.IsHTTP() && slices.ContainsFunc(g.HTTP, d.takes) {
 			out = append(out, g.Name)
 		}
 	}
@@ -134,21 +136,26 @@ func (d *decision) byGrants(leaf Leaf, port *Port, passing []string) Leaf {
 	switch {
 	case mode == Permissive && member:
 		leaf.Outcome, leaf.By = Allow, []string{ByPermissive}
-		leaf.Reason = fmt.Sprintf("permissive mode lets every mesh identity call %s", id)
+		leaf.Reason = d.say(func() string { return fmt.Sprintf("permissive mode lets every mesh identity call %s", id) })
 	case mode == Audit && member && len(passing) == 0:
 		leaf.Outcome, leaf.By = Allow, []string{ByAudit}
-		leaf.Reason = fmt.Sprintf("audit mode lets it through and counts it: %s", d.lack(leaf, port))
+		leaf.Reason = d.say(func() string { return fmt.Sprintf("audit mode lets it through and counts it: %s", d.lack(leaf, port)) })
 		leaf.Near = d.nearLeaf(leaf, port)
 	case len(passing) > 0 && (mode != Permissive && mode != Audit || member):
 		leaf.Outcome, leaf.By = Allow, passing
-		leaf.Reason = fmt.Sprintf("%s lets %s send %s to %s", strings.Join(passing, ", "), d.r.From.Short(), d.r, id)
+		leaf.Reason = d.say(func() string {
+			return fmt.Sprintf("%s lets %s send %s to %s", strings.Join(passing, ", "), d.r.From.Short(), d.r, id)
+		})
 	default:
-		leaf.Reason = d.lack(leaf, port)
+		leaf.Reason = d.say(func() string { return d.lack(leaf, port) })
 		leaf.Near = d.nearLeaf(leaf, port)
 		return d.refused(leaf, StatusForbidden)
 	}
 	return leaf
 }
+
+// takes tells whether a request is of a class.
+func (d *decision) takes(m Match) bool { return d.matches(m) == "" }
 
 // matches returns why a request is not of a class; empty when it is.
 func (d *decision) matches(m Match) string {
@@ -156,10 +163,12 @@ func (d *decision) matches(m Match) string {
 		return "raw bytes are no HTTP request"
 	}
 	if len(m.Methods) > 0 && !slices.Contains(m.Methods, "*") && !slices.Contains(m.Methods, d.seen.Method) {
-		return fmt.Sprintf("method %s is none of %s", d.seen.Method, strings.Join(m.Methods, ", "))
+		return d.unless(func() string {
+			return fmt.Sprintf("method %s is none of %s", d.seen.Method, strings.Join(m.Methods, ", "))
+		})
 	}
-	if path := WithoutQuery(d.seen.Path); m.Path != "" && !d.expressions.found(`\A(?:`+m.Path+`)\z`, path) {
-		return fmt.Sprintf("path %s does not match %s", path, written(m.Path))
+	if path := WithoutQuery(d.seen.Path); m.Path != "" && !d.expressions.whole(m.Path, path) {
+		return d.unless(func() string { return fmt.Sprintf("path %s does not match %s", path, written(m.Path)) })
 	}
 	for _, h := range m.Headers {
 		if why := d.headerMatches(h); why != "" {
@@ -169,17 +178,29 @@ func (d *decision) matches(m Match) string {
 	return ""
 }
 
+// unless is a reason that is never empty.
+func (d *decision) unless(reason func() string) string {
+	if !d.near {
+		return "it does not match"
+	}
+	return reason()
+}
+
 func (d *decision) headerMatches(h HeaderMatch) string {
-	expr := h.Regex
+	matches := d.expressions.found
 	if h.Full {
-		expr = `\A(?:` + expr + `)\z`
+		matches = d.expressions.whole
 	}
 	seen := d.r
 	seen.HTTP = d.seen
 	lines := seen.Lines(h.Name)
-	if slices.ContainsFunc(lines, func(line string) bool { return d.expressions.found(expr, line) }) {
+	if slices.ContainsFunc(lines, func(line string) bool { return matches(h.Regex, line) }) {
 		return ""
 	}
+	return d.unless(func() string { return headerReason(h, lines) })
+}
+
+func headerReason(h HeaderMatch, lines []string) string {
 	name := h.Name
 	if name == ":authority" {
 		name = "host"

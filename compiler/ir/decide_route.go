@@ -60,7 +60,7 @@ func (s share) counts() bool { return s.weight > 0 }
 // choose picks the shares of the first branch that takes the request.
 func (d *decision) choose(branches []branch) []share {
 	for _, b := range branches {
-		if len(b.matches) == 0 || slices.ContainsFunc(b.matches, func(m Match) bool { return d.matches(m) == "" }) {
+		if len(b.matches) == 0 || slices.ContainsFunc(b.matches, d.takes) {
 			return b.shares
 		}
 	}
@@ -155,10 +155,14 @@ func (d *decision) unavailable(leaf Leaf, reason string) Leaf {
 func (d *decision) leaving(leaf Leaf) Leaf {
 	if d.m.mayLeave(d.r.From) {
 		leaf.Outcome, leaf.By = Allow, []string{ByEgress}
-		leaf.Reason = fmt.Sprintf("%s is outside the mesh, and egress is allowed to %s", leaf.Service, d.r.From.Short())
+		leaf.Reason = d.say(func() string {
+			return fmt.Sprintf("%s is outside the mesh, and egress is allowed to %s", leaf.Service, d.r.From.Short())
+		})
 		return leaf
 	}
-	leaf.Reason = fmt.Sprintf("%s is outside the mesh, and egress is denied to %s", leaf.Service, d.r.From.Short())
+	leaf.Reason = d.say(func() string {
+		return fmt.Sprintf("%s is outside the mesh, and egress is denied to %s", leaf.Service, d.r.From.Short())
+	})
 	return d.refused(leaf, StatusForbidden)
 }
 

@@ -21,16 +21,14 @@ func (id Identity) Split() (trustDomain, namespace, account string, ok bool) {
 	if !found {
 		return "", "", "", false
 	}
-	parts := strings.Split(rest, "/")
-	if len(parts) != 5 || parts[1] != "ns" || parts[3] != "sa" {
+	trustDomain, rest, _ = strings.Cut(rest, "/ns/")
+	namespace, account, ok = strings.Cut(rest, "/sa/")
+	ok = ok && trustDomain != "" && namespace != "" && account != "" &&
+		!strings.Contains(trustDomain, "/") && !strings.Contains(namespace, "/") && !strings.Contains(account, "/")
+	if !ok {
 		return "", "", "", false
 	}
-	for _, p := range []string{parts[0], parts[2], parts[4]} {
-		if p == "" {
-			return "", "", "", false
-		}
-	}
-	return parts[0], parts[2], parts[4], true
+	return trustDomain, namespace, account, true
 }
 
 // Short is namespace/serviceaccount for ids of the mesh's own form, else the id itself.

@@ -112,16 +112,18 @@ func membersOf(plan *ir.Plan) [][]ir.Identity {
 
 // portQuestions are what is asked about one service port.
 type portQuestions struct {
-	id     ir.PortID
-	port   *ir.Port
-	around *ir.Mesh // what a call to it can meet
-	kinds  []clientKind
-	behind []inboundParts // what the roles hold that a call to it may come to
-	class  classDigest
-	full   bool // it is the first of its class
-	hits   []ir.HTTPRequest
-	others []ir.Identity // whom no grant names, once they are known
-	found  []Disagreement
+	id      ir.PortID
+	port    *ir.Port
+	around  *ir.Mesh // what a call to it can meet
+	kinds   []clientKind
+	behind  []inboundParts // what the roles hold that a call to it may come to
+	class   classDigest
+	full    bool        // it is the first of its class
+	asker   ir.Identity // who is asked about in any case
+	hits    []ir.HTTPRequest
+	granted []ir.HTTPRequest // of each grant around it
+	others  []ir.Identity    // whom no grant names, once they are known
+	found   []Disagreement
 }
 
 // ports are questions about the ports of services that carry TCP, in order.

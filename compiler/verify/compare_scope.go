@@ -75,6 +75,9 @@ func (c *comparison) withheld(listed []int) []ir.Identity {
 func (c *comparison) kinds(q *portQuestions, named map[ir.Identity]bool) []ir.Identity {
 	listed, leaving := c.compiled.find.lists(q.id), reachOf(q.around).leaving
 	var out []ir.Identity
+	if q.asker != "" && !named[q.asker] {
+		out = append(out, q.asker)
+	}
 	for _, i := range listed {
 		for _, id := range c.members[i] {
 			if !named[id] {
@@ -119,11 +122,36 @@ func (c *comparison) egress() []Disagreement {
 				c.ask(q, ir.Request{From: id, External: to, HTTP: http})
 			}
 		}
+		if to := c.unlisted(id); to != nil {
+			q.found = append(q.found, c.port(to)...)
+		}
 		if len(q.found) > 0 {
 			break
 		}
 	}
 	return smallest(q.found)
+}
+
+// unlisted are questions about the first service port that an identity's scope
+// does not list; nil: it lists all.
+func (c *comparison) unlisted(id ir.Identity) *portQuestions {
+	own, ok := c.compiled.identity(id)
+	if !ok {
+		return nil
+	}
+	for i := range c.mesh.Services {
+		svc := &c.mesh.Services[i]
+		for j := range svc.Ports {
+			to := ir.PortID{Service: svc.ID, Port: svc.Ports[j].Number}
+			if _, listed := slices.BinarySearch(c.compiled.find.lists(to), own.Scope); listed || svc.Ports[j].Protocol == ir.UDP {
+				continue
+			}
+			q := &portQuestions{id: to, port: &svc.Ports[j], asker: id}
+			c.classify(q)
+			return q
+		}
+	}
+	return nil
 }
 
 // leavers are one identity for each way in which scopes treat what they do not

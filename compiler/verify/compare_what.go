@@ -21,6 +21,7 @@ func (c *comparison) classify(q *portQuestions) {
 	for i := range q.around.Grants {
 		q.hits = append(q.hits, c.hits(&q.around.Grants[i]))
 	}
+	q.granted = slices.Clone(q.hits)
 	for _, s := range q.around.Splits {
 		if len(s.Matches) > 0 {
 			q.hits = append(q.hits, probe.Hit(s.Matches[0]))
@@ -64,11 +65,16 @@ func meshWords(q *portQuestions) string {
 }
 
 func matchWords(m ir.Match) string {
-	out := fmt.Sprintf(" %q %q", m.Path, m.Methods)
-	for _, h := range m.Headers {
-		out += fmt.Sprintf(" %q %q %v", h.Name, h.Regex, h.Full)
+	b := strconv.AppendQuote(nil, m.Path)
+	for _, method := range m.Methods {
+		b = strconv.AppendQuote(append(b, ' '), method)
 	}
-	return out
+	for _, h := range m.Headers {
+		b = strconv.AppendQuote(append(b, " header "...), h.Name)
+		b = strconv.AppendQuote(append(b, ' '), h.Regex)
+		b = strconv.AppendBool(append(b, ' '), h.Full)
+	}
+	return string(append(b, ';'))
 }
 
 // clientKind are the clients that the same grants name.

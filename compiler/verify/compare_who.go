@@ -26,7 +26,7 @@ func (c *comparison) askWho(q *portQuestions) {
 	q.around.Identities = slices.Concat(who.named, who.others, who.strangers)
 	slices.Sort(q.around.Identities)
 	q.around.Identities = slices.Compact(q.around.Identities)
-	for i, id := range who.named {
+	for i, id := range c.distinct(q, who.named) {
 		for _, http := range q.requests(c.hitsOf(q, id), i == 0) {
 			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http})
 		}
@@ -70,7 +70,7 @@ func (c *comparison) hitsOf(q *portQuestions, id ir.Identity) []ir.HTTPRequest {
 	var out []ir.HTTPRequest
 	for i := range q.around.Grants {
 		if g := &q.around.Grants[i]; slices.Contains(g.Sources, id) {
-			out = append(out, c.hits(g))
+			out = append(out, q.granted[i])
 		}
 	}
 	return distinctRequests(out)

@@ -154,7 +154,8 @@ func (l *listener) pick(c *request) (*chain, error) {
 	if l.inspects && c.tls != nil {
 		sni, transport, alpn = c.tls.sni, "tls", c.tls.alpn
 	}
-	left := l.chains
+	var room [16]*chain
+	left := append(room[:0], l.chains...)
 	left = prefer(left, func(f *chain) bool { return f.port == uint32(c.to.Port()) }, func(f *chain) bool { return f.port == 0 })
 	left = byPrefix(left, c.to.Addr().Unmap())
 	left = prefer(left, func(f *chain) bool { return sni != "" && slices.Contains(f.names, sni) }, func(f *chain) bool { return len(f.names) == 0 })
@@ -171,14 +172,15 @@ func (l *listener) pick(c *request) (*chain, error) {
 
 // prefer keeps the exact ones, if there are any, else the indifferent ones.
 func prefer(in []*chain, exact, indifferent func(*chain) bool) []*chain {
-	if out := keep(in, exact); len(out) > 0 {
-		return out
+	if slices.ContainsFunc(in, exact) {
+		return keep(in, exact)
 	}
 	return keep(in, indifferent)
 }
 
+// keep filters in place.
 func keep(in []*chain, f func(*chain) bool) []*chain {
-	var out []*chain
+	out := in[:0]
 	for _, c := range in {
 		if f(c) {
 			out = append(out, c)
@@ -210,8 +212,9 @@ func byPrefix(in []*chain, addr netip.Addr) []*chain {
 
 func byALPN(in []*chain, offered []string) []*chain {
 	for _, p := range offered {
-		if out := keep(in, func(c *chain) bool { return slices.Contains(c.alpn, p) }); len(out) > 0 {
-			return out
+		speaks := func(c *chain) bool { return slices.Contains(c.alpn, p) }
+		if slices.ContainsFunc(in, speaks) {
+			return keep(in, speaks)
 		}
 	}
 	return keep(in, func(c *chain) bool { return len(c.alpn) == 0 })

@@ -219,7 +219,11 @@ func (w *Workload) arrive(a *answer) error {
 func (w *Workload) leaf(a *answer) ir.Leaf {
 	leaf := ir.Leaf{Account: w.Identity, Outcome: ir.Deny, Status: a.status, Reason: a.reason}
 	if len(a.forward) > 0 {
-		leaf.Outcome, leaf.By = ir.Allow, slices.Compact(slices.Sorted(slices.Values(a.by)))
+		leaf.Outcome, leaf.By = ir.Allow, slices.Clone(a.by)
+		if len(a.by) > 1 {
+			slices.Sort(leaf.By)
+			leaf.By = slices.Compact(leaf.By)
+		}
 		leaf.Reason = "it reaches the workload of " + w.Identity.Short()
 	}
 	return leaf

@@ -21,6 +21,7 @@ type rbac struct {
 	class         string
 	names         people
 	from          []proto.Message // what it was read of
+	vague         bool            // a principal takes more than the one identity it names
 }
 
 // rules are policies in order of name, as Envoy tries them.
@@ -35,6 +36,7 @@ type policy struct {
 	names   people // whom its principals name
 	class   string
 	from    []proto.Message // what it was read of
+	vague   bool
 }
 
 // passing are the names of the policies that match; ok is whether the rules let
@@ -126,6 +128,7 @@ func newRBAC(body []byte, m proto.Message, prefix func() string, fields ...strin
 			for i := range r.policies {
 				out.names = append(out.names, r.policies[i].names...)
 				out.from = append(out.from, r.policies[i].from...)
+				out.vague = out.vague || r.policies[i].vague
 			}
 		}
 	}

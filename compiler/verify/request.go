@@ -34,7 +34,7 @@ func (r *request) lines(name string) []string {
 // normalise is what a connection manager does to the path before anything else.
 func (r *request) normalise() bool {
 	path, ok := ir.NormalisePath(r.http.Path)
-	if ok {
+	if ok && path != r.http.Path {
 		next := *r.http
 		next.Path = path
 		r.http = &next
@@ -47,13 +47,14 @@ func (r *request) connects() bool { return r.http.Method == "CONNECT" }
 
 // drop removes the headers whose names the matchers take.
 func (r *request) drop(names []test) {
-	if len(names) == 0 {
+	dropped := func(h ir.Header) bool {
+		return slices.ContainsFunc(names, func(is test) bool { return is(strings.ToLower(h.Name)) })
+	}
+	if !slices.ContainsFunc(r.http.Headers, dropped) {
 		return
 	}
 	next := *r.http
-	next.Headers = slices.DeleteFunc(slices.Clone(next.Headers), func(h ir.Header) bool {
-		return slices.ContainsFunc(names, func(is test) bool { return is(strings.ToLower(h.Name)) })
-	})
+	next.Headers = slices.DeleteFunc(slices.Clone(next.Headers), dropped)
 	r.http = &next
 }
 

@@ -98,6 +98,7 @@ func readPolicy(body []byte) (policy, error) {
 			principals = append(principals, p.is)
 			out.names = append(out.names, p.names...)
 			if !p.exact {
+				out.vague = true
 				out.from = append(out.from, p.from)
 				class.WriteString(p.class)
 			}

@@ -60,7 +60,9 @@ func (d *difference) selection() selection {
 			sel.roles = append(sel.roles, i)
 		}
 	}
-	sel.near = d.nearby(sel.roles).has
+	if !d.egress { // who may leave is asked about any service port
+		sel.near = d.nearby(sel.roles).has
+	}
 	sel.check = d.check
 	return sel
 }

@@ -18,6 +18,7 @@ type tlsContext struct {
 	accepts test
 	// names are what accepts names; none: any certificate.
 	names    people
+	any      bool // it accepts any certificate of the roots
 	required bool // the server demands a certificate
 	presents bool // it has a certificate of its own
 	alpn     []string
@@ -90,6 +91,7 @@ func commonTLS(m *tlsv3.CommonTlsContext) (*tlsContext, error) {
 	}
 	var err error
 	t.accepts, err = subjectAltNames(combined.DefaultValidationContext)
+	t.any = len(combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames()) == 0
 	for _, n := range combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames() {
 		t.names.add(n.GetMatcher())
 	}
