@@ -15,6 +15,7 @@ type Run struct {
 	Args []string
 	Env  []string
 	Dir  string
+	UID  int // 0: as we are
 }
 
 // Exit is how a program ended: its exit code, 128 + the signal that killed it.
@@ -72,5 +73,8 @@ func command(r Run) *exec.Cmd {
 		cmd.Dir = "/"
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if r.UID != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(r.UID), Gid: uint32(r.UID)}
+	}
 	return cmd
 }
