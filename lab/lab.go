@@ -75,6 +75,7 @@ type Lab struct {
 	askedDown sync.Once
 	requests  atomic.Uint64 // sent by this lab, to number them
 
+	editing  sync.Mutex // held from reading the state to changing it
 	changing sync.Mutex // held over a change of what runs
 	mu       sync.Mutex // guards what follows
 	state    state
@@ -283,6 +284,8 @@ func (l *Lab) apply(tree *source.Tree, known ir.Known) error {
 	if domain := next.result.Mesh.Settings.ClusterDomain; domain != l.ground.clusterDomain {
 		return fmt.Errorf("the cluster domain cannot change from %s to %s while the lab runs", l.ground.clusterDomain, domain)
 	}
+	l.editing.Lock()
+	defer l.editing.Unlock()
 	l.mu.Lock()
 	next.catalog = l.state.catalog
 	l.mu.Unlock()

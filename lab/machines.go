@@ -34,6 +34,8 @@ func (l *Lab) follow(machines catalog.Provider) {
 // SetCatalog makes another catalog's machines run: it returns when those that are
 // new answer and every proxy has acknowledged.
 func (l *Lab) SetCatalog(machines *catalog.Snapshot) error {
+	l.editing.Lock()
+	defer l.editing.Unlock()
 	l.mu.Lock()
 	next := l.state
 	l.mu.Unlock()
