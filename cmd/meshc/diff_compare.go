@@ -73,9 +73,13 @@ func (f *diffFlags) compareIn(s streams, env string, base, head *diffSide) (diff
 		}
 		return nil, none, err
 	}
+	if before.objects+after.objects == 0 {
+		return nil, none, engine(errors.New("nothing was compared: neither side has a document of a kind that a mesh reads"))
+	}
 	if base.Absent {
-		before.mesh = &ir.Mesh{Settings: after.mesh.Settings}
-		before.mesh.Settings.Mode, before.mesh.Settings.EgressAllowed, before.mesh.Settings.PlaintextAllowed = ir.Strict, false, false
+		before.mesh = nothing(after.mesh)
+	} else if head.Absent {
+		after.mesh = nothing(before.mesh)
 	}
 	changes := diff.Meshes(before.mesh, after.mesh)
 	locate(changes, before.settings, after.settings)
@@ -88,6 +92,13 @@ func (f *diffFlags) compareIn(s streams, env string, base, head *diffSide) (diff
 		none = diff.Plans(before.plan, after.plan)
 	}
 	return changes, none, nil
+}
+
+// nothing is a mesh in which nobody may do anything, beside one that is there.
+func nothing(beside *ir.Mesh) *ir.Mesh {
+	m := &ir.Mesh{Settings: beside.Settings}
+	m.Settings.Mode, m.Settings.EgressAllowed, m.Settings.PlaintextAllowed = ir.Strict, false, false
+	return m
 }
 
 // has is the environment to compile a side in.
@@ -122,7 +133,7 @@ func (f *diffFlags) rules(s streams, env string, base, head *diffSide, before, a
 		return nil, nil
 	}
 	if f.rulesFrom == "" {
-		if base.bundle != nil || base.Absent {
+		if base.bundle != nil || base.Absent || head.Absent {
 			return nil, nil
 		}
 		return diff.Rules(before.judging, after.judging), nil

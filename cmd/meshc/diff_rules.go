@@ -70,7 +70,11 @@ func ruleFiles(j *diff.Judging, tree *source.Tree, dirs *yaml.Node, walk func(st
 				return // judges nothing
 			}
 			sum := sha256.Sum256(data)
-			short := strings.TrimPrefix(strings.TrimPrefix(name, tree.Dir()), "/")
+			short, err := filepath.Rel(filepath.FromSlash(tree.Dir()), filepath.FromSlash(name))
+			if err != nil {
+				short = name
+			}
+			short = filepath.ToSlash(short)
 			j.Files[short] = diff.Written{Value: hex.EncodeToString(sum[:]), Cause: diff.Cause{Name: "rule " + short, File: name, Line: 1}}
 		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -80,14 +84,36 @@ func ruleFiles(j *diff.Judging, tree *source.Tree, dirs *yaml.Node, walk func(st
 	return nil
 }
 
-// waiversIn finds the waivers that stand in a manifest.
+// waiversIn finds the waivers that stand in a manifest. Each is told with the
+// object and the setting it stands by: moved elsewhere it is another one.
 func waiversIn(j *diff.Judging, name string, data []byte) {
-	for i, text := range bytes.Split(data, []byte("\n")) {
-		_, comment, ok := bytes.Cut(text, []byte("#"))
-		if words := bytes.TrimSpace(comment); ok && bytes.HasPrefix(words, []byte(waiverMark)) {
-			waiver := strings.TrimSpace(strings.TrimPrefix(string(words), waiverMark)) + " in " + path.Base(name)
-			j.Waivers[waiver] = diff.Written{Cause: diff.Cause{Name: "waiver", File: name, Line: i + 1}}
+	if !bytes.Contains(data, []byte(waiverMark)) {
+		return
+	}
+	lines := strings.Split(string(data), "\n")
+	kind, called := "", ""
+	for i, text := range lines {
+		switch {
+		case strings.HasPrefix(text, "---"):
+			kind, called = "", ""
+		case strings.HasPrefix(text, "kind:"):
+			kind = strings.TrimSpace(strings.TrimPrefix(text, "kind:"))
+		case called == "" && strings.HasPrefix(text, "  name:"):
+			called = strings.TrimSpace(strings.TrimPrefix(text, "  name:"))
 		}
+		before, comment, ok := strings.Cut(text, "#")
+		waiver, marked := strings.CutPrefix(strings.TrimSpace(comment), waiverMark)
+		if !ok || !marked {
+			continue
+		}
+		for next := i + 1; strings.TrimSpace(before) == "" && next < len(lines); next++ {
+			before, _, _ = strings.Cut(lines[next], "#")
+		}
+		key := fmt.Sprintf("%s at %q of %s %s in %s", strings.TrimSpace(waiver), strings.TrimSpace(before), kind, called, path.Base(name))
+		for _, again := j.Waivers[key]; again; _, again = j.Waivers[key] {
+			key += ", once more"
+		}
+		j.Waivers[key] = diff.Written{Cause: diff.Cause{Name: "waiver", File: name, Line: i + 1}}
 	}
 }
 
@@ -146,16 +172,22 @@ func (d *diffSide) walk(dir string, f func(name string, data []byte)) error {
 // mostRules is the largest file that is read as one, in bytes.
 const mostRules = 4 << 20
 
+// visit reads files, and those that links lead to; a link to a folder is not
+// followed, and stands for itself.
 func visit(read func(string) ([]byte, error), f func(string, []byte)) fs.WalkDirFunc {
 	return func(name string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
+		link := err == nil && e.Type() == fs.ModeSymlink
+		if err != nil || !link && !e.Type().IsRegular() {
 			return err
 		}
 		if info, err := e.Info(); err != nil || info.Size() > mostRules {
 			return err
 		}
 		data, err := read(name)
-		if err != nil {
+		switch {
+		case link && err != nil:
+			data = []byte("a link")
+		case err != nil:
 			return err
 		}
 		f(filepath.ToSlash(name), data)

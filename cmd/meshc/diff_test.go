@@ -154,7 +154,7 @@ func TestDiffTakesRulesFromElsewhere(t *testing.T) {
 	commitEmpty(t, dir)
 	wants(t, exitClean, "diff", "HEAD~1", "HEAD", "--exit-code")
 	out, _ := wants(t, exitFindings, "diff", "HEAD~1", "HEAD", "--rules-from", "reviewed", "--fail-on-change", "widen")
-	has(t, out, "? rule file rules/thief.rego says something else", "+ a waiver is added: MSH1017 until=2999-01-01 in policy-bookstore.yaml", "manifests/policy-bookstore.yaml:9")
+	has(t, out, "? rule file rules/thief.rego says something else", "+ a waiver is added: MSH1017 until=2999-01-01 at \"- name: books-bought\" of HTTPRouteGroup bookstore-service-routes in policy-bookstore.yaml", "manifests/policy-bookstore.yaml:9")
 }
 
 func commitEmpty(t *testing.T, dir string) {
@@ -194,6 +194,30 @@ func TestDiffOfAMeshThatIsNew(t *testing.T) {
 	t.Chdir(dir)
 	out, _ := wants(t, exitFindings, "diff", "HEAD", "--path", "mesh", "--fail-on-change", "widen")
 	has(t, out, "bookbuyer/bookbuyer\n", "it is not in HEAD", "everything is new")
+}
+
+// A waiver that is moved waives something else, though no line is new.
+func TestDiffSeesAWaiverMove(t *testing.T) {
+	dir := bookstoreRepository(t)
+	const waiver = " # meshc:waive MSH1017 until=2999-01-01 reason=x"
+	edit(t, "manifests/policy-bookstore.yaml", "name: books-bought\n", "name: books-bought"+waiver+"\n")
+	commit(t, dir)
+	edit(t, "manifests/policy-bookstore.yaml", waiver, "")
+	edit(t, "manifests/policy-bookstore.yaml", "  - name: update-books-bought\n", "  #"+waiver[2:]+"\n  - name: update-books-bought\n")
+	out, _ := wants(t, exitFindings, "diff", "HEAD", "--fail-on-change", "widen")
+	has(t, out, "+ a waiver is added: MSH1017", `at "- name: update-books-bought" of HTTPRouteGroup`, "- a waiver is gone: MSH1017")
+}
+
+func TestDiffOfNothing(t *testing.T) {
+	dir := bookstoreRepository(t)
+	writeFiles(t, dir, map[string]string{"other/readme.md": "nothing for a mesh\n"})
+	commit(t, dir)
+	_, errs := wants(t, exitEngine, "diff", "HEAD", "HEAD", "--path", "other")
+	has(t, errs, "nothing was compared")
+	inGit(t, dir, "rm", "-q", "-r", "manifests", "meshc.yaml")
+	commit(t, dir)
+	out, _ := wants(t, exitFindings, "diff", "HEAD~1", "HEAD", "--path", "manifests", "--fail-on-change", "narrow")
+	has(t, out, "- can no longer", "everything is gone")
 }
 
 func TestDiffOfWhatDoesNotCompile(t *testing.T) {

@@ -226,8 +226,11 @@ func (r *difference) summary() string {
 		}
 	}
 	out := fmt.Sprintf("%s%s: %d widen, %d narrow, %d do neither", plural(len(r.Changes), "change"), between, widen, narrow, neither)
-	if r.Base.Absent {
+	switch {
+	case r.Base.Absent:
 		out += fmt.Sprintf(" (it is not in %s at all: everything is new)", r.Base.short())
+	case r.Head.Absent:
+		out += fmt.Sprintf(" (it is not in %s at all: everything is gone)", r.Head.short())
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/diff"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/syntax"
 )
@@ -20,6 +21,7 @@ type judge struct {
 	named map[string]*syntax.Object // Kind/NS/NAME
 
 	byDestination map[ir.Identity][]ir.Grant
+	comparer      *diff.Comparer
 }
 
 // checks is every judgement; findings are sorted later.
@@ -35,7 +37,7 @@ var checks = []func(judge) diag.List{
 
 // Mesh judges the mesh.
 func Mesh(files *syntax.Files, mesh *ir.Mesh) diag.List {
-	j := judge{files: files, mesh: mesh, named: make(map[string]*syntax.Object, len(files.Objects))}
+	j := judge{files: files, mesh: mesh, comparer: diff.NewComparer(), named: make(map[string]*syntax.Object, len(files.Objects))}
 	for _, o := range files.Objects {
 		j.named[o.Ref().String()] = o
 	}

@@ -42,3 +42,31 @@ func TestPermissiveMeshHasNoUnlikePodsOrLeaves(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+// Grants that let the same requests through are alike, however they are written.
+func TestGrantsAreHeldAgainstEachOtherByWhatTheyMatch(t *testing.T) {
+	id := ir.ServiceID{Namespace: "bank", Name: "ledger"}
+	grant := func(name, account string, matches ...ir.Match) ir.Grant {
+		return ir.Grant{Name: "TrafficTarget/bank/" + name + "#rule0", Sources: []ir.Identity{"spiffe://x/ns/bank/sa/c"},
+			Destination: ir.Identity("spiffe://x/ns/bank/sa/" + account), Ports: []ir.PortID{{Service: id, Port: 80}}, HTTP: matches}
+	}
+	for _, c := range []struct {
+		a, b     []ir.Match
+		findings int
+	}{
+		{[]ir.Match{{Path: "/[ab]"}}, []ir.Match{{Path: "/a"}, {Path: "/b"}}, 0},
+		{[]ir.Match{{Methods: []string{"GET", "POST"}}}, []ir.Match{{Methods: []string{"POST"}}, {Methods: []string{"GET"}}}, 0},
+		{[]ir.Match{{Path: "/[ab]"}}, []ir.Match{{Path: "/a"}}, 1},
+		{nil, []ir.Match{{Path: "/.*"}}, 0},
+		{nil, []ir.Match{{Path: "/a.*"}}, 1},
+	} {
+		mesh := &ir.Mesh{
+			Settings: ir.Settings{Mode: ir.Strict},
+			Services: []ir.Service{{ID: id, Accounts: []ir.Identity{"spiffe://x/ns/bank/sa/a", "spiffe://x/ns/bank/sa/b"}, Ports: []ir.Port{{Number: 80, Protocol: ir.HTTP}}}},
+			Grants:   []ir.Grant{grant("a", "a", c.a...), grant("b", "b", c.b...)},
+		}
+		if found := check.Mesh(&syntax.Files{Config: &syntax.Config{}}, mesh); len(found) != c.findings {
+			t.Errorf("%v against %v: %+v", c.a, c.b, found)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func (j judge) unlikeLeavesOn(s ir.Split, port uint16, said map[ir.Identity]bool
 		}
 		has := slices.IndexFunc(granted, func(a access) bool { return len(a[client]) > 0 })
 		for i := range leaves {
-			if slices.Equal(granted[i][client], granted[has][client]) {
+			if j.alike(granted[i][client], granted[has][client]) {
 				continue
 			}
 			said[client] = true

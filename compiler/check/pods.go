@@ -1,7 +1,6 @@
 package check
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -9,9 +8,8 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// access is what some grants allow, in a form that can be compared: by source,
-// the sorted texts of what it may send.
-type access map[ir.Identity][]string
+// access is what some grants allow, by source.
+type access map[ir.Identity][]ir.Match
 
 // accessTo is what grants to the accounts allow on a port.
 func (j judge) accessTo(accounts []ir.Identity, port ir.PortID) access {
@@ -21,31 +19,26 @@ func (j judge) accessTo(accounts []ir.Identity, port ir.PortID) access {
 			if !slices.Contains(g.Ports, port) {
 				continue
 			}
-			what := requests(g)
+			what := g.HTTP
+			if len(what) == 0 {
+				what = []ir.Match{{}} // any request
+			}
 			for _, s := range g.Sources {
 				out[s] = append(out[s], what...)
 			}
 		}
 	}
-	for s := range out {
-		slices.Sort(out[s])
-		out[s] = slices.Compact(out[s])
-	}
 	return out
 }
 
-// requests are the texts of what a grant lets through, without names.
-func requests(g ir.Grant) []string {
-	if len(g.HTTP) == 0 {
-		return []string{"any"}
+// alike tells whether two sources may send the same requests, however they are
+// written. Where that is too large to decide they count as unlike.
+func (j judge) alike(a, b []ir.Match) bool {
+	if (len(a) == 0) != (len(b) == 0) {
+		return false
 	}
-	var out []string
-	for _, m := range g.HTTP {
-		m.Name = ""
-		text, _ := json.Marshal(m) // plain data: cannot fail
-		out = append(out, string(text))
-	}
-	return out
+	equal, _ := j.comparer.Equal(a, b)
+	return equal
 }
 
 // unlikePods finds services whose pods run as accounts with different grants
@@ -76,19 +69,19 @@ func (j judge) unlikeAccounts(s ir.Service, p ir.Port) (a, b ir.Identity, ok boo
 	port := ir.PortID{Service: s.ID, Port: p.Number}
 	first := j.accessTo(s.Accounts[:1], port)
 	for _, other := range s.Accounts[1:] {
-		if !sameAccess(first, j.accessTo([]ir.Identity{other}, port)) {
+		if !j.sameAccess(first, j.accessTo([]ir.Identity{other}, port)) {
 			return s.Accounts[0], other, true
 		}
 	}
 	return "", "", false
 }
 
-func sameAccess(a, b access) bool {
+func (j judge) sameAccess(a, b access) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for s, what := range a {
-		if !slices.Equal(what, b[s]) {
+		if !j.alike(what, b[s]) {
 			return false
 		}
 	}

@@ -68,6 +68,9 @@ func (c *comparison) way(w way) (Change, bool) {
 	if change.Effect == Widened && c.explained(w, after) {
 		return change, false
 	}
+	if change.Effect.Narrows() {
+		change.Note = c.afterwards(w)
+	}
 	for _, r := range change.Gained {
 		change.Causes = mergeCauses(change.Causes, c.causes(r, false))
 	}
@@ -75,6 +78,20 @@ func (c *comparison) way(w way) (Change, bool) {
 		change.Causes = mergeCauses(change.Causes, c.causes(r, true))
 	}
 	return change, true
+}
+
+// afterwards says what becomes of what is open when a way is narrowed.
+func (c *comparison) afterwards(w way) string {
+	port, ok := c.new.has(w.door)
+	switch {
+	case !ok:
+		return ""
+	case !port.Protocol.IsHTTP():
+		return "open connections are closed within " + c.new.Settings.TCPDrain.String()
+	case c.new.Settings.MaxStreamDuration == 0:
+		return "a stream that is open, such as a WebSocket, lives on: maxStreamDuration sets no bound"
+	}
+	return "a stream that is open lives on for up to " + c.new.Settings.MaxStreamDuration.String()
 }
 
 // explained tells whether a way is new only because an account has begun to

@@ -49,9 +49,9 @@ func expression(r *rand.Rand, depth int) string {
 
 func TestInclusionAgreesWithEnumeration(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
-	texts := words("ab/-", 5)
+	texts := words("ab/-", 4)
 	contained := 0
-	for range 4000 {
+	for range 2500 {
 		a, b := expression(r, 3), expression(r, 3)
 		if r.IntN(3) == 0 { // likely a superset
 			a = "(?:" + b + "|" + a + ")"
@@ -70,8 +70,8 @@ func TestInclusionAgreesWithEnumeration(t *testing.T) {
 			contained++
 		}
 	}
-	if contained < 500 {
-		t.Errorf("%d of 4000 pairs were contained: the test asks too little", contained)
+	if contained < 300 {
+		t.Errorf("%d of 2500 pairs were contained: the test asks too little", contained)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestInclusionAgreesWithEnumeration(t *testing.T) {
 func TestExclusionHasAWitness(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	excluded := 0
-	for range 4000 {
+	for range 2500 {
 		a, b := "/"+expression(r, 3), "/"+expression(r, 3)
 		w := newWeigher()
 		for _, e := range w.beyond([]class{{paths: []string{b}}}, []class{{paths: []string{a}}}) {
@@ -93,8 +93,8 @@ func TestExclusionHasAWitness(t *testing.T) {
 			}
 		}
 	}
-	if excluded < 500 {
-		t.Errorf("%d of 4000 pairs differed: the test asks too little", excluded)
+	if excluded < 300 {
+		t.Errorf("%d of 2500 pairs differed: the test asks too little", excluded)
 	}
 }
 
@@ -132,7 +132,7 @@ func TestTooLargeIsUnknownAndWidens(t *testing.T) {
 		t.Fatalf("%v", got)
 	}
 	if got[0].example != nil {
-		t.Skip("it was decided after all")
+		t.Fatal("it was decided after all: make it larger")
 	}
 	r := newRequests(got[0])
 	if e := effectOf([]Requests{r}, nil); e != Unknown || !e.Widens() || r.Certain {

@@ -237,7 +237,7 @@ func passes(v ir.Verdict) bool { return v.Outcome == ir.Allow || v.Outcome == ir
 // that widens; what it refuses and the old one let through whole, by one that
 // narrows.
 func TestNothingIsNewlyAllowedWithoutAWidening(t *testing.T) {
-	rounds := 600
+	rounds := 400
 	if testing.Short() {
 		rounds = 300
 	}
@@ -250,7 +250,7 @@ func TestNothingIsNewlyAllowedWithoutAWidening(t *testing.T) {
 		if !changes.Widens() {
 			quiet++
 		}
-		for range 150 {
+		for range 100 {
 			r := d.request(pick(d, []*ir.Mesh{old, new}))
 			before, after := ir.Decide(old, r), ir.Decide(new, r)
 			switch {
