@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/meshc/meshc/compiler/diag"
@@ -80,8 +81,8 @@ func (j judge) sameAccess(a, b access) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	for s, what := range a {
-		if !j.alike(what, b[s]) {
+	for _, s := range slices.Sorted(maps.Keys(a)) { // in order: the comparer's work is bounded
+		if !j.alike(a[s], b[s]) {
 			return false
 		}
 	}
