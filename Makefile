@@ -47,7 +47,7 @@ bench: build envoy ## measure meshc against its budgets (ONLY=build,change for s
 golden: ## rewrite goldens and generated documents
 	go test ./test/golden -run Golden -update
 	go test ./compiler/syntax -run Stories -update
-	go test ./cmd/meshc -run Generated -update
+	go test ./cmd/meshc -run "Generated|Golden" -update
 
 clean: ## remove what was built and fetched
 	rm -rf bin .cache

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,9 +15,10 @@ import (
 
 // reportFlags are the flags by which every verb reports findings.
 type reportFlags struct {
-	reports []string
-	failOn  string
-	color   string
+	reports     []string
+	failOn      string
+	minSeverity string
+	color       string
 }
 
 // addReportFlags gives a verb --report, --fail-on and --color.
@@ -24,6 +26,7 @@ func addReportFlags(cmd *cobra.Command) *reportFlags {
 	f := &reportFlags{}
 	cmd.Flags().StringArrayVar(&f.reports, "report", nil, "write findings as `FORMAT[=FILE]` ("+strings.Join(diag.Formats(), ", ")+"); repeatable (default text on standard error)")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "error", "least `SEVERITY` of a finding that makes the exit code 1 (info, warning, error)")
+	cmd.Flags().StringVar(&f.minSeverity, "min-severity", "info", "least `SEVERITY` of a finding that is reported")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "colour the text: auto, always or never")
 	return f
 }
@@ -35,13 +38,17 @@ func (f *reportFlags) emit(s streams, findings diag.List, sources diag.Sources) 
 	if err != nil {
 		return usage(fmt.Errorf("--fail-on: %w", err))
 	}
-	sorted := findings.Sorted()
+	least, err := diag.ParseSeverity(f.minSeverity)
+	if err != nil {
+		return usage(fmt.Errorf("--min-severity: %w", err))
+	}
+	report := diag.Report{Findings: atLeast(least, findings.Sorted()), Sources: sources, Summary: summary(findings), FailOn: failOn, Tool: version}
 	reports := f.reports
 	if len(reports) == 0 {
 		reports = []string{"text"}
 	}
 	for _, spec := range reports {
-		if err := f.write(s, spec, sorted, sources); err != nil {
+		if err := f.write(s, spec, report); err != nil {
 			return err
 		}
 	}
@@ -52,18 +59,26 @@ func (f *reportFlags) emit(s streams, findings diag.List, sources diag.Sources) 
 }
 
 // write renders to a file, to standard error for text, to standard output for the rest.
-func (f *reportFlags) write(s streams, spec string, findings diag.List, sources diag.Sources) error {
+func (f *reportFlags) write(s streams, spec string, report diag.Report) error {
 	format, file, toFile := strings.Cut(spec, "=")
 	render, err := diag.RendererFor(format)
 	if err != nil {
 		return usage(fmt.Errorf("--report: %w", err))
 	}
+	if path := os.Getenv(stepSummary); format == "github" && path != "" {
+		steps, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return input(err)
+		}
+		defer steps.Close()
+		report.Steps = steps
+	}
 	w := s.Out
 	if format == "text" {
 		w = s.Err
 	}
-	report := diag.Report{Findings: findings, Sources: sources, Color: f.colored(w), Summary: summary(findings)}
 	if !toFile {
+		report.Color = f.colored(w)
 		return render(w, report)
 	}
 	report.Color = f.color == "always"
@@ -78,6 +93,13 @@ func (f *reportFlags) write(s streams, spec string, findings diag.List, sources 
 	return out.Close()
 }
 
+// stepSummary names the file that a GitHub workflow shows below its annotations.
+const stepSummary = "GITHUB_STEP_SUMMARY"
+
+func atLeast(least diag.Severity, all diag.List) diag.List {
+	return slices.DeleteFunc(all, func(f diag.Finding) bool { return f.Severity < least })
+}
+
 // colored tells whether w wants colour: a terminal, unless NO_COLOR is set.
 func (f *reportFlags) colored(w io.Writer) bool {
 	switch f.color {
@@ -90,17 +112,32 @@ func (f *reportFlags) colored(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""
 }
 
-// summary is the closing line of a text report; nothing for no findings.
+// summary is the closing line of a text report: what counts, then what somebody
+// accepted; nothing for no findings.
 func summary(l diag.List) string {
 	count := map[diag.Severity]int{}
+	waived, known := 0, 0
 	for _, f := range l {
-		count[f.Severity]++
+		switch {
+		case f.Waiver != nil:
+			waived++
+		case f.Known:
+			known++
+		default:
+			count[f.Severity]++
+		}
 	}
 	var parts []string
 	for _, s := range []diag.Severity{diag.Error, diag.Warning, diag.Info} {
 		if n := count[s]; n > 0 {
 			parts = append(parts, plural(n, s.String()))
 		}
+	}
+	if waived > 0 {
+		parts = append(parts, fmt.Sprintf("%d waived", waived))
+	}
+	if known > 0 {
+		parts = append(parts, fmt.Sprintf("%d in the baseline", known))
 	}
 	return strings.Join(parts, ", ")
 }

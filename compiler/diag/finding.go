@@ -115,6 +115,7 @@ type Finding struct {
 	Fixes       []Fix      `json:"fixes,omitempty"`
 	Fingerprint string     `json:"fingerprint,omitempty"`
 	Waiver      *Waiver    `json:"waiver,omitempty"`
+	Known       bool       `json:"baseline,omitempty"` // the baseline has it
 }
 
 // New makes a finding of a registered code at a position. Title and severity
@@ -196,10 +197,14 @@ func (l List) Sorted() List {
 	return out
 }
 
-// Max is the highest severity in the list; ok is false when it is empty.
+// Counts tells whether a finding may fail a run: nobody has accepted it.
+func (f Finding) Counts() bool { return f.Waiver == nil && !f.Known }
+
+// Max is the highest severity of those in the list that count; ok is false when
+// there is none.
 func (l List) Max() (max Severity, ok bool) {
 	for _, f := range l {
-		if f.Severity >= max {
+		if f.Severity >= max && f.Counts() {
 			max, ok = f.Severity, true
 		}
 	}

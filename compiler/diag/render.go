@@ -1,8 +1,6 @@
 package diag
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"sort"
@@ -19,7 +17,12 @@ type Report struct {
 	Findings List
 	Sources  Sources
 	Color    bool
-	Summary  string // one closing line of the text form, may be empty
+	Summary  string   // one closing line of the text form, may be empty
+	FailOn   Severity // the least severity that fails the run
+	Tool     string   // version of meshc
+	// Steps takes what a format cannot show in its own limits, as GitHub's step
+	// summary; nil: there is no such place.
+	Steps io.Writer
 }
 
 // Renderer writes a report in one format.
@@ -27,8 +30,15 @@ type Renderer func(w io.Writer, r Report) error
 
 // renderers is every format there is; a new one is a file and a line here.
 var renderers = map[string]Renderer{
-	"text": renderText,
-	"json": renderJSON,
+	"text":     renderText,
+	"compact":  renderCompact,
+	"json":     renderJSON,
+	"ndjson":   renderNDJSON,
+	"sarif":    renderSARIF,
+	"junit":    renderJUnit,
+	"github":   renderGitHub,
+	"gitlab":   renderGitLab,
+	"markdown": renderMarkdown,
 }
 
 // Formats lists the names RendererFor knows.
@@ -48,15 +58,4 @@ func RendererFor(format string) (Renderer, error) {
 		return nil, fmt.Errorf("format %q is none of %s", format, strings.Join(Formats(), ", "))
 	}
 	return r, nil
-}
-
-// fingerprint is stable under reformatting: it holds code, object, path and
-// message, but no position.
-func fingerprint(f Finding) string {
-	object := ""
-	if f.Object != nil {
-		object = f.Object.Group + " " + f.Object.String()
-	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{string(f.Code), object, f.Path, f.Message}, "\x00")))
-	return hex.EncodeToString(sum[:])[:32]
 }

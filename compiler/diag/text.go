@@ -85,6 +85,8 @@ func (p *painter) finding(f Finding) {
 	}
 	if f.Waiver != nil {
 		p.note(gutter, "waived: ", fmt.Sprintf("until %s by %s: %s", f.Waiver.Expires, f.Waiver.Owner, f.Waiver.Reason))
+	} else if f.Known {
+		p.note(gutter, "known: ", "the baseline has it")
 	}
 	p.note(gutter, "docs: ", "meshc explain "+string(f.Code))
 }
@@ -181,6 +183,15 @@ func printable(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
+}
+
+// printableLines is printable for text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = printable(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // longLine is how much of a line a frame shows at most, in characters: minified
