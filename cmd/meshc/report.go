@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -38,7 +39,7 @@ func (f *reportFlags) emit(s streams, findings diag.List, sources diag.Sources) 
 	if err != nil {
 		return usage(fmt.Errorf("--fail-on: %w", err))
 	}
-	least, err := diag.ParseSeverity(f.minSeverity)
+	least, err := diag.ParseSeverity(cmp.Or(f.minSeverity, diag.Info.String()))
 	if err != nil {
 		return usage(fmt.Errorf("--min-severity: %w", err))
 	}
