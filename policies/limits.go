@@ -11,11 +11,11 @@ import (
 // set so that an honest rule never meets them.
 type Limits struct {
 	// Steps is how many expressions one rule may evaluate on one input; a rule of
-	// scope namespace or mesh may take a hundred times as many. Default 1,000,000.
+	// scope namespace or mesh may take twenty times as many. Default 500,000.
 	Steps int64
 	// Findings is how many findings of one rule are reported. Default 500.
 	Findings int
-	// Wall is how long one run of all rules may take. Default one minute.
+	// Wall is how long one run of all rules may take. Default two minutes.
 	Wall time.Duration
 	// Memory is how many bytes the heap may grow by during a run. Default 2 GiB.
 	Memory uint64
@@ -23,13 +23,13 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	if l.Steps == 0 {
-		l.Steps = 1_000_000
+		l.Steps = 500_000
 	}
 	if l.Findings == 0 {
 		l.Findings = 500
 	}
 	if l.Wall == 0 {
-		l.Wall = time.Minute
+		l.Wall = 2 * time.Minute
 	}
 	if l.Memory == 0 {
 		l.Memory = 2 << 30
@@ -38,7 +38,7 @@ func (l Limits) withDefaults() Limits {
 }
 
 // wideSteps is how much more a rule may do that judges many objects at once.
-const wideSteps = 100
+const wideSteps = 20
 
 // budget counts the steps of one evaluation: the evaluator asks before each
 // expression whether it is cancelled. It belongs to one goroutine.

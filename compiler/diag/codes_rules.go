@@ -22,7 +22,7 @@ var ruleCodes = []Entry{
 		"to_number(input.object.metadata.labels.tier) > 2",
 		"tier := input.object.metadata.labels.tier\nregex.match(`^[0-9]+$`, tier)\nto_number(tier) > 2"),
 	same(Error, "MSH0606", "a rule hit a limit",
-		"A rule may take a million steps for one object, and a hundred times as many for the whole mesh; all rules together may take a minute and two GiB. Steps are counted alike on every machine. A rule that hits a limit has not judged: the run is an engine failure (exit code 4).",
+		"A rule may take 500,000 steps for one object, and twenty times as many for the whole mesh; all rules together may take two minutes and two GiB. Steps are counted alike on every machine. A rule that hits a limit has not judged: the run is an engine failure (exit code 4).",
 		"some a in data.mesh.grants; some b in data.mesh.grants; some c in data.mesh.grants",
 		"some name in data.mesh.services[input.object.metadata.name].incoming\ngrant := data.mesh.grants[name]"),
 	same(Error, "MSH0607", "a rule crashed the policy engine",

@@ -27,11 +27,10 @@ deny contains {
 	"message": sprintf("%s may never call %s%s", [source, grant.destination, reason(pair)]),
 	"effect": sprintf("the target lets %s in", [source]),
 } if {
-	count(data.params.pairs) > 0
+	some pair in data.params.pairs
 	name := sprintf("TrafficTarget/%s/%s", [input.object.metadata.namespace, input.object.metadata.name])
 	some own in data.mesh.references[name].grants
 	grant := data.mesh.grants[own]
-	some pair in data.params.pairs
 	glob.match(pair.to, ["/"], grant.destination)
 	some source in grant.sources
 	glob.match(pair.from, ["/"], source)

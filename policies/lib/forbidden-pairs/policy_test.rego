@@ -3,8 +3,14 @@ package meshc.rules.forbidden_pairs_test
 import data.meshc.rules.forbidden_pairs
 
 mesh := {
-	"references": {"TrafficTarget/shop/buyers": {"grants": ["TrafficTarget/shop/buyers#rule0"]}},
-	"grants": {"TrafficTarget/shop/buyers#rule0": {"sources": ["vm/edge", "web/web"], "destination": "shop/shop"}},
+	"references": {
+		"TrafficTarget/shop/buyers": {"grants": ["TrafficTarget/shop/buyers#rule0"]},
+		"TrafficTarget/shop/others": {"grants": ["TrafficTarget/shop/others#rule0"]},
+	},
+	"grants": {
+		"TrafficTarget/shop/buyers#rule0": {"sources": ["vm/edge", "web/web"], "destination": "shop/shop"},
+		"TrafficTarget/shop/others#rule0": {"sources": ["lab/lab"], "destination": "shop/shop"},
+	},
 }
 
 found(pairs) := all if {
@@ -34,5 +40,7 @@ test_a_source_behind_a_binding_is_found if {
 	f.path == ["spec", "sources"]
 	f.message == "vm/edge may never call shop/shop"
 }
+
+test_targets_answer_for_themselves if count(found([{"from": "lab/lab", "to": "shop/shop"}])) == 0
 
 test_other_pairs_are_fine if count(found([{"from": "shop/shop", "to": "web/web"}])) == 0

@@ -19,7 +19,15 @@ groups := {"shop/api": {
 		{"name": "all", "pathRegex": ".*", "methods": ["*"]},
 		{"name": "books", "pathRegex": "/books", "methods": ["GET"]},
 		{"name": "inside", "pathRegex": ".*", "headers": {"x-inside": "yes"}},
+		{"name": "reads", "pathRegex": "/.*", "methods": ["GET"]},
+		{"name": "admin", "pathRegex": "/admin", "methods": ["*"]},
 	]},
+}}
+
+bare := {"shop/api": {
+	"kind": "HTTPRouteGroup",
+	"metadata": {"namespace": "shop", "name": "api"},
+	"spec": {"matches": [{"name": "bare"}]},
 }}
 
 found(namespace, rule, free) := all if {
@@ -36,6 +44,12 @@ test_a_whole_group_is_everything if {
 }
 
 test_one_match_is_one_finding if count(found("web", {"kind": "HTTPRouteGroup", "name": "api"}, [])) == 1
+
+test_what_is_left_out_narrows_nothing if {
+	all := grant_of_everything.deny with input.object as target("web", {"kind": "HTTPRouteGroup", "name": "api"})
+		with data.mesh.objects.HTTPRouteGroup as bare
+	count(all) == 1
+}
 
 test_the_same_namespace_is_fine if count(found("shop", {"kind": "HTTPRouteGroup", "name": "api"}, [])) == 0
 

@@ -31,7 +31,6 @@ deny contains {
 	reached := graph.reachable(data.mesh.calls, {start})
 	some end in tagged("restricted")
 	end in reached
-	end != start
 	some name in data.mesh.identities[end].incoming
 	grant := data.mesh.grants[name]
 	some source in grant.sources
