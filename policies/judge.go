@@ -33,6 +33,7 @@ type Options struct {
 // use, and meant to be loaded once and used for as long as the rules are the same.
 type Judge struct {
 	rules   []*Rule // in order of code
+	known   []*Rule // those that are off as well
 	program *program
 	limits  Limits
 }
@@ -49,6 +50,12 @@ func Load(opts Options) (*Judge, diag.List) {
 	modules, faults = unique(modules)
 	found.Add(faults...)
 	found.Add(settings(modules, opts.Config)...)
+	for _, m := range modules {
+		if m.rule != nil {
+			j.known = append(j.known, m.rule)
+		}
+	}
+	slices.SortFunc(j.known, func(a, b *Rule) int { return compareCodes(a.Code, b.Code) })
 	modules = enabled(modules, opts.Only)
 	j.program, faults = compile(modules)
 	found.Add(faults...)
@@ -66,6 +73,9 @@ func Load(opts Options) (*Judge, diag.List) {
 // Rules are the rules that the judge applies, in order of code.
 func (j *Judge) Rules() []*Rule { return slices.Clone(j.rules) }
 
+// Known are the rules that could be read, those that are off among them.
+func (j *Judge) Known() []*Rule { return slices.Clone(j.known) }
+
 // Failed tells whether the findings say that rules could not be judged: a run
 // with one of them is no verdict (exit code 4).
 func Failed(found diag.List) bool {
@@ -74,5 +84,5 @@ func Failed(found diag.List) bool {
 
 // failures are the codes of rules that could not be loaded or run.
 var failures = []diag.Code{
-	CodeSyntax, CodeCompile, CodeForbidden, CodeMetadata, CodeFailed, CodeLimit, CodeCrashed, CodeResult,
+	CodeSyntax, CodeCompile, CodeForbidden, CodeMetadata, CodeFailed, CodeLimit, CodeCrashed, CodeResult, CodeNoRules,
 }

@@ -31,6 +31,9 @@ const (
 
 var stages = []Stage{Build, Admission, Live}
 
+// Stages are all stages, in order.
+func Stages() []Stage { return append([]Stage(nil), stages...) }
+
 // Level is a severity, or off.
 type Level string
 
@@ -70,6 +73,14 @@ type Rule struct {
 
 	pkg ast.Ref // data.PACKAGE
 	set map[string]any
+}
+
+// Level is the rule's severity at a stage, off if it is disabled.
+func (r *Rule) Level(s Stage) Level {
+	if r.Disabled {
+		return LevelOff
+	}
+	return r.Levels[s]
 }
 
 // Param is a setting of a rule that meshc.yaml may give per mesh and environment.

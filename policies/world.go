@@ -42,20 +42,18 @@ func NewWorld(files *syntax.Files, mesh *ir.Mesh, inventory *ir.Inventory, now t
 	w.index = sync.OnceValue(w.makeIndex)
 	w.docs = map[string]*document{
 		"settings":   {whole: w.settings},
-		"namespaces": {keys: w.namespaceNames, entry: w.namespace},
-		"identities": {keys: w.identityNames, entry: w.identity},
-		"services":   {keys: w.serviceNames, entry: w.service},
-		"calls":      {keys: w.identityNames, entry: w.calls},
-		"grants":     {keys: w.grantNames, entry: w.grant},
-		"splits":     {keys: w.splitNames, entry: w.split},
-		"workloads":  {keys: w.workloadNames, entry: w.workload},
-		"references": {keys: w.referenceNames, entry: w.reference},
+		"namespaces": mapped(w, w.namespace, func(x *index) map[string]*syntax.Object { return x.namespaces }),
+		"identities": mapped(w, w.identity, func(x *index) map[string]*identityIndex { return x.identities }),
+		"services":   mapped(w, w.service, func(x *index) map[string]*ir.Service { return x.services }),
+		"calls":      mapped(w, w.calls, func(x *index) map[string]*identityIndex { return x.identities }),
+		"grants":     mapped(w, w.grant, func(x *index) map[string]*ir.Grant { return x.grants }),
+		"splits":     mapped(w, w.split, func(x *index) map[string]*ir.Split { return x.splits }),
+		"workloads":  mapped(w, w.workload, func(x *index) map[string]*ir.InventoryWorkload { return x.workloads }),
+		"references": mapped(w, w.reference, func(x *index) map[string]*referenceIndex { return x.references }),
 	}
 	for _, kind := range Kinds() {
-		w.docs["objects/"+kind] = &document{
-			keys:  func() []string { return w.index().objects[kind].names },
-			entry: func(key string) ast.Value { return w.object(kind, key) },
-		}
+		w.docs["objects/"+kind] = mapped(w, func(key string) ast.Value { return w.object(kind, key) },
+			func(x *index) map[string]*syntax.Object { return x.objects[kind] })
 	}
 	return w
 }
@@ -100,12 +98,22 @@ func (l *lazy) get() ast.Value {
 // that a rule which looks up one service does not pay for all of them.
 type document struct {
 	keys  func() []string // sorted
+	has   func(key string) bool
 	entry func(key string) ast.Value
 	whole func() ast.Value // instead of keys and entry
 
 	entries sync.Map // key to *lazy
 	once    sync.Once
 	value   ast.Value
+}
+
+// mapped is a document with an entry for each of a map of the index.
+func mapped[V any](w *World, entry func(string) ast.Value, of func(*index) map[string]V) *document {
+	return &document{
+		entry: entry,
+		keys:  func() []string { return names(of(w.index())) },
+		has:   func(key string) bool { _, ok := of(w.index())[key]; return ok },
+	}
 }
 
 // get is an entry, nil if there is none.
@@ -120,7 +128,7 @@ func (d *document) get(key string) ast.Value {
 	}
 	l, ok := d.entries.Load(key)
 	if !ok {
-		if _, found := slices.BinarySearch(d.keys(), key); !found {
+		if !d.has(key) {
 			return nil
 		}
 		l, _ = d.entries.LoadOrStore(key, &lazy{make: func() ast.Value { return d.entry(key) }})
@@ -147,22 +155,18 @@ func (d *document) all() ast.Value {
 
 // index is what leads from one thing to others, in both directions.
 type index struct {
-	objects    map[string]objectIndex // by kind
+	objects    map[string]map[string]*syntax.Object // by kind, then namespace/name
 	named      map[string]*syntax.Object
 	namespaces map[string]*syntax.Object // with their manifests, nil if there is none
 	identities map[string]*identityIndex
 	opened     map[string][]string // service to the grants that open it
 	rooted     map[string][]string // service to the splits it is the root of
 	leaves     map[string][]string // service to the splits it is a backend of
+	services   map[string]*ir.Service
 	grants     map[string]*ir.Grant
 	splits     map[string]*ir.Split
 	workloads  map[string]*ir.InventoryWorkload
 	references map[string]*referenceIndex
-}
-
-type objectIndex struct {
-	names []string
-	by    map[string]*syntax.Object
 }
 
 type identityIndex struct {

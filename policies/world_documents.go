@@ -34,8 +34,6 @@ func allow(open bool) string {
 	return "deny"
 }
 
-func (w *World) namespaceNames() []string { return names(w.index().namespaces) }
-
 func (w *World) namespace(name string) ast.Value {
 	n := w.mesh.Namespace(name)
 	labels, annotations := map[string]string(nil), map[string]string(nil)
@@ -45,8 +43,6 @@ func (w *World) namespace(name string) ast.Value {
 	return doc("name", name, "mode", string(n.Mode), "egress", allow(n.EgressAllowed), "plaintext", allow(n.PlaintextAllowed),
 		"labels", textMap(labels), "annotations", textMap(annotations))
 }
-
-func (w *World) identityNames() []string { return names(w.index().identities) }
 
 func (w *World) identity(name string) ast.Value {
 	own := w.index().identities[name]
@@ -65,17 +61,9 @@ func (w *World) calls(name string) ast.Value {
 	return value(sorted(out))
 }
 
-func (w *World) serviceNames() []string {
-	out := make([]string, len(w.mesh.Services))
-	for i, s := range w.mesh.Services {
-		out[i] = s.ID.String()
-	}
-	return sorted(out)
-}
-
 func (w *World) service(name string) ast.Value {
-	s, _ := w.mesh.Service(serviceID(name))
 	x := w.index()
+	s := x.services[name]
 	ports := make([]ast.Value, len(s.Ports))
 	for i, p := range s.Ports {
 		ports[i] = doc("port", int(p.Number), "name", p.Name, "protocol", string(p.Protocol), "plaintext", p.Plaintext,
@@ -86,11 +74,6 @@ func (w *World) service(name string) ast.Value {
 		"incoming", x.opened[name], "roots", x.rooted[name], "leaves", x.leaves[name])
 }
 
-func serviceID(name string) ir.ServiceID {
-	namespace, service, _ := strings.Cut(name, "/")
-	return ir.ServiceID{Namespace: namespace, Name: service}
-}
-
 func shorts(ids []ir.Identity) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
@@ -98,8 +81,6 @@ func shorts(ids []ir.Identity) []string {
 	}
 	return out
 }
-
-func (w *World) grantNames() []string { return names(w.index().grants) }
 
 func (w *World) grant(name string) ast.Value {
 	g := w.index().grants[name]
@@ -134,8 +115,6 @@ func matches(list []ir.Match) []ast.Value {
 	return out
 }
 
-func (w *World) splitNames() []string { return names(w.index().splits) }
-
 func (w *World) split(name string) ast.Value {
 	s := w.index().splits[name]
 	backends := make([]ast.Value, len(s.Backends))
@@ -149,8 +128,6 @@ func (w *World) split(name string) ast.Value {
 	return doc("name", name, "object", refOf(name), "root", s.Root.String(), "backends", backends, "matches", matches(s.Matches))
 }
 
-func (w *World) workloadNames() []string { return names(w.index().workloads) }
-
 func (w *World) workload(name string) ast.Value {
 	v := w.index().workloads[name]
 	services := make([]string, len(v.Services))
@@ -161,13 +138,11 @@ func (w *World) workload(name string) ast.Value {
 		"services", services, "labels", textMap(v.Labels), "annotations", textMap(v.Annotations))
 }
 
-func (w *World) referenceNames() []string { return names(w.index().references) }
-
 func (w *World) reference(name string) ast.Value {
 	r := w.index().references[name]
 	return doc("to", r.to, "from", r.from, "grants", r.grants)
 }
 
 func (w *World) object(kind, key string) ast.Value {
-	return w.values[w.index().objects[kind].by[key]].get()
+	return w.values[w.index().objects[kind][key]].get()
 }

@@ -11,7 +11,7 @@ import (
 // makeIndex walks the mesh once.
 func (w *World) makeIndex() *index {
 	x := &index{
-		objects: map[string]objectIndex{}, named: map[string]*syntax.Object{}, namespaces: map[string]*syntax.Object{},
+		objects: map[string]map[string]*syntax.Object{}, services: map[string]*ir.Service{}, named: map[string]*syntax.Object{}, namespaces: map[string]*syntax.Object{},
 		identities: map[string]*identityIndex{}, opened: map[string][]string{}, rooted: map[string][]string{},
 		leaves: map[string][]string{}, grants: map[string]*ir.Grant{}, splits: map[string]*ir.Split{},
 		workloads: map[string]*ir.InventoryWorkload{}, references: map[string]*referenceIndex{},
@@ -27,6 +27,7 @@ func (w *World) makeIndex() *index {
 	}
 	for i := range w.mesh.Services {
 		s := &w.mesh.Services[i]
+		x.services[s.ID.String()] = s
 		x.namespace(s.ID.Namespace)
 		for _, a := range s.Accounts {
 			own := x.identity(a)
@@ -63,16 +64,13 @@ func sorted(s []string) []string {
 
 func (x *index) object(o *syntax.Object) {
 	of := x.objects[o.Kind]
-	if of.by == nil {
-		of.by = map[string]*syntax.Object{}
+	if of == nil {
+		of = map[string]*syntax.Object{}
+		x.objects[o.Kind] = of
 	}
-	key := objectKey(o)
-	if _, twice := of.by[key]; !twice {
-		at, _ := slices.BinarySearch(of.names, key)
-		of.names = slices.Insert(of.names, at, key)
-		of.by[key] = o
+	if _, twice := of[objectKey(o)]; !twice {
+		of[objectKey(o)] = o
 	}
-	x.objects[o.Kind] = of
 	x.named[o.Ref().String()] = o
 	switch {
 	case o.Kind == "Namespace":

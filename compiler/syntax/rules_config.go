@@ -24,11 +24,20 @@ func decodeRules(r *record, cfg *RulesConfig) {
 		}
 	}
 	for _, s := range r.get("severity").entries() {
-		level := RuleSeverity{Code: s.key.(string), Severity: s.oneOf("error", "warning", "info", "off"), Path: s.path()}
+		level := RuleSeverity{Code: s.key.(string), Severity: s.level(), Path: s.path()}
 		cfg.Severity = slices.DeleteFunc(cfg.Severity, func(o RuleSeverity) bool { return o.Code == level.Code })
 		cfg.Severity = append(cfg.Severity, level)
 	}
 	r.done()
+}
+
+// level is a severity or off, which YAML 1.1 takes for a boolean and which nobody
+// could mean otherwise here.
+func (c *cursor) level() string {
+	if c.n.Kind == yaml.ScalarNode && c.n.Value == "off" {
+		return "off"
+	}
+	return c.oneOf("error", "warning", "info", "off")
 }
 
 // Plain is a value without its positions: string, float64, bool, nil, []any or

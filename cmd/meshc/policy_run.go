@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/resolve"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/policies"
+	"github.com/meshc/meshc/policies/suite"
+)
+
+func newPolicyTestCmd(s streams) *cobra.Command {
+	var run string
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "test [DIR...]",
+		Short: "Run the Rego tests of rules and judge their good and bad samples",
+		Long: `Run the tests of the rules below the folders that are named (default: the working
+folder): each test_ rule in a file that ends in _test.rego, in the sandbox in which rules
+run; each bad sample, which must have the rule's finding on every line that ends in
+"# want: CODE" and on no other; each good sample, which must have none.
+
+The exit code is 1 when something fails, and 4 when a rule does not compile or when there
+is nothing to test.`,
+		Example: "  meshc policy test policies/lib\n  meshc policy test policies/lib --run trace -v",
+	}
+	cmd.Flags().StringVar(&run, "run", "", "only tests and samples whose name has a match of `REGEX`")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list what passed, and what tests print")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		only, err := regexp.Compile(run)
+		if err != nil {
+			return usage(fmt.Errorf("--run: %w", err))
+		}
+		if len(args) == 0 {
+			args = []string{"."}
+		}
+		var results []suite.Result
+		for _, dir := range args {
+			if info, err := os.Stat(dir); err != nil {
+				return input(err)
+			} else if !info.IsDir() {
+				return usage(fmt.Errorf("%s is no folder", dir))
+			}
+			of, err := suite.Run(os.DirFS(dir), judgeSample, suite.Options{Dir: filepath.ToSlash(dir), Only: only.MatchString})
+			if err != nil {
+				return input(err)
+			}
+			results = append(results, of...)
+		}
+		return printSuite(s, results, verbose)
+	}
+	return cmd
+}
+
+// judgeSample judges a sample by the rule that it is a sample of, and by no other:
+// the library may hold another state of the same rule.
+func judgeSample(tree *source.Tree) diag.List {
+	files, found := syntax.Parse(tree)
+	mesh, inventory, _, faults := resolve.Mesh(files, ir.Known{}, resolve.Options{})
+	found.Add(faults...)
+	judge, faults := policies.Load(policies.Options{Files: tree.Rules, Config: files.Config, NoLibrary: true})
+	found.Add(faults...)
+	found.Add(judge.Mesh(policies.NewWorld(files, mesh, inventory, time.Time{}), policies.Build)...)
+	return found
+}
+
+func printSuite(s streams, results []suite.Result, verbose bool) error {
+	tests, samples, wrong, broken := 0, 0, 0, 0
+	for _, r := range results {
+		tests, samples = tests+len(r.Tests), samples+len(r.Samples)
+		state := "ok  "
+		switch {
+		case len(r.Findings) > 0:
+			state = "FAIL"
+			broken++
+		case len(r.Tests)+len(r.Samples) == 0:
+			continue
+		case !r.Passed():
+			state = "FAIL"
+			wrong++
+		}
+		fmt.Fprintf(s.Out, "%s  %s  %s (%s, %s)\n", state, r.Code, r.Dir, plural(len(r.Tests), "test"), plural(len(r.Samples), "sample"))
+		printSuiteResult(s, r, verbose)
+	}
+	fmt.Fprintf(s.Out, "%s, %s of %s; %d failed\n", plural(tests, "test"), plural(samples, "sample"), plural(len(results), "rule"), wrong+broken)
+	switch {
+	case broken > 0:
+		return failed(exitEngine)
+	case wrong > 0:
+		return failed(exitFindings)
+	case tests+samples == 0:
+		return engine(errors.New("nothing was tested: a rule's folder has a policy_test.rego, good/ and bad/"))
+	}
+	return nil
+}
+
+func printSuiteResult(s streams, r suite.Result, verbose bool) {
+	for _, f := range r.Findings {
+		fmt.Fprintf(s.Out, "      %s: %s: %s\n", f.At(), f.Code, f.Message)
+	}
+	for _, t := range r.Tests {
+		if !t.Passed {
+			fmt.Fprintf(s.Out, "      %s: %s: %s\n", t.At, t.Name, t.Why)
+		} else if verbose {
+			fmt.Fprintf(s.Out, "      pass %s (%.1f ms)\n", t.Name, float64(t.Took.Microseconds())/1000)
+		}
+		if verbose || !t.Passed {
+			for _, line := range t.Printed {
+				fmt.Fprintf(s.Out, "        %s\n", strings.TrimSpace(line))
+			}
+		}
+	}
+	for _, sample := range r.Samples {
+		for _, fault := range sample.Faults {
+			fmt.Fprintf(s.Out, "      %s: %s\n", sample.Dir, fault)
+		}
+		if verbose && len(sample.Faults) == 0 {
+			fmt.Fprintf(s.Out, "      pass %s\n", sample.Dir)
+		}
+	}
+}
