@@ -75,13 +75,14 @@ func virtualListener(otherwise *listenerv3.FilterChain) *listenerv3.Listener {
 }
 
 // refusingChain answers 403 to HTTP, and closes what is not HTTP or says
-// nothing. It needs no inspector, so it costs no client a wait.
+// nothing. It needs no inspector, so it costs no client a wait. A connection ends
+// with its answer: whoever is granted the call next comes by another listener.
 func (l *lowering) refusingChain(name string) *listenerv3.FilterChain {
 	m := l.manager("refused", l.shared.outbound)
 	inlineRoutes(m, refusal(name))
 	m.UpgradeConfigs = nil
 	m.RequestHeadersTimeout = durationpb.New(silence)
-	m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{IdleTimeout: durationpb.New(silence)}
+	m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{IdleTimeout: durationpb.New(silence), MaxRequestsPerConnection: wrapperspb.UInt32(1)}
 	m.AccessLog = l.accessLog("http", outbound, "", logHTTP)
 	explain(m, l.mesh.Settings, denial(l.mesh.Settings, answered(403), sentenceUnknown))
 	return &listenerv3.FilterChain{Name: name, Filters: []*listenerv3.Filter{l.networkFilter(filterHCM, m)}}
