@@ -118,9 +118,14 @@ func syncDir(dir string) error {
 }
 
 // Lock takes the folder's lock against other processes, waiting for it; the
-// function it returns gives it back.
+// function it returns gives it back. On a file system that is read-only for now
+// the lock that is there can be taken too: who only reads then goes on.
 func Lock(dir string) (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	path := filepath.Join(dir, ".lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, unix.EROFS) {
+		f, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}

@@ -3,7 +3,6 @@ package follow
 import (
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/meshc/meshc/catalog/file"
 )
@@ -48,23 +47,6 @@ func (f *Follower) catalogFault(s Server, err error, instead string) {
 		f.degrade("catalog", reason, refused)
 		f.show(s)
 	}
-}
-
-// catalogEvery bounds how often a catalog that keeps changing is written down.
-const catalogEvery = 10 * time.Second
-
-// keepCatalog writes the catalog down for the next start.
-func (f *Follower) keepCatalog(now bool) {
-	if !f.unsaved || !now && time.Since(f.saved) < catalogEvery {
-		return
-	}
-	if _, old := f.degraded["catalog"]; old && f.provider == nil {
-		return // it is the kept one
-	}
-	if err := f.store.keepCatalog(f.snapshot); err != nil {
-		f.opts.Log.Error("the catalog could not be kept for the next start", "error", err)
-	}
-	f.saved, f.unsaved = time.Now(), false
 }
 
 // inode tells a file from another one of the same name, size and time.

@@ -63,8 +63,7 @@ type Follower struct {
 	provider *file.Provider
 	snapshot *catalog.Snapshot
 	degraded map[string]degraded
-	saved    time.Time
-	unsaved  bool
+	unkept   unkept
 }
 
 type degraded struct {
@@ -220,7 +219,7 @@ func (f *Follower) Run(ctx context.Context, s Server) {
 			watch.refresh()
 			f.again(ctx, s)
 			f.catalogAgain(s)
-			f.keepCatalog(false)
+			f.keepAgain(s)
 		}
 	}
 }
@@ -256,21 +255,9 @@ func (f *Follower) Supply(s Server) {
 	if _, old := f.degraded["bundle"]; !old {
 		f.keepBundle(f.bundle)
 	}
-	f.unsaved = true
+	f.unkept.catalog = true
 	f.keepCatalog(false)
-}
-
-// keepBundle writes down what is served, and its epoch after it: an epoch
-// without its bundle would leave nothing to start from.
-func (f *Follower) keepBundle(b *bundle.Bundle) {
-	f.served = servedOf(b)
-	err := f.store.keepBundle(b)
-	if err == nil {
-		err = f.store.keepServed(f.served)
-	}
-	if err != nil {
-		f.opts.Log.Error("the bundle could not be kept for the next start", "error", err)
-	}
+	f.showState(s)
 }
 
 func (f *Follower) show(s Server) {

@@ -39,7 +39,7 @@ type Finding struct {
 
 // Degraded says that a part of what is served is not the newest, and why.
 type Degraded struct {
-	What     string    `json:"what"` // bundle, catalog or certificates
+	What     string    `json:"what"` // bundle, catalog, certificates or state
 	Reason   string    `json:"reason"`
 	Since    time.Time `json:"since"`
 	Findings []Finding `json:"findings,omitempty"`
