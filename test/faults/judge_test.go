@@ -18,6 +18,7 @@ type judge struct {
 	faults   []window
 	row      counts
 	again    int
+	late     int
 	answers  []uint64 // by question, those that began after since
 	since    int64
 	told     []string // what was wrong, the first of it
@@ -123,6 +124,10 @@ func (j *judge) take(a answer) {
 		j.tell(a, "was let through without a grant")
 	case a.Got == refused && deny, a.Got == closed && deny && !excused:
 		j.row.refused++
+	case a.Got == unavailable && deny && !excused:
+		// On a connection from before its grant was withdrawn, until that is drained.
+		j.row.refused++
+		j.late++
 	case a.Got != refused && excused:
 		j.row.failed++
 	default:
@@ -137,7 +142,7 @@ func (j *judge) take(a answer) {
 
 func (j *judge) tell(a answer, what string) {
 	if len(j.told) < toldAtMost {
-		j.told = append(j.told, fmt.Sprintf("%s %s: %s %s", j.questions[a.Question], what, a.Got, a.Detail))
+		j.told = append(j.told, fmt.Sprintf("%s %s: %s %s, %.1f s ago", j.questions[a.Question], what, a.Got, a.Detail, float64(monotonic()-a.Start)/1e9))
 	}
 }
 
