@@ -41,6 +41,10 @@ N ?= 20000
 oracle: envoy ## ask real Envoys N hostile requests (make oracle N=100000) and hold their answers against the compiler's
 	go test ./test/oracle -run TestOracle -v -count=1 -timeout 24h -args -requests $(N)
 
+SEED ?= 1
+faults: envoy ## break a mesh on this machine in every way while its clients ask, and count their answers (SEED=N)
+	go test ./test/faults -run TestFaults -v -count=1 -timeout 20m -args -all -seed $(SEED)
+
 bench: build envoy ## measure meshc against its budgets (ONLY=build,change for some chapters); figures also in .cache/bench.json
 	go run ./test/bench/budget -meshc bin/meshc -envoy $(ENVOY) -json .cache/bench.json $(if $(ONLY),-only $(ONLY))
 
@@ -52,4 +56,4 @@ golden: ## rewrite goldens and generated documents
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy demo check test race oracle bench golden clean
+.PHONY: help build envoy demo check test race oracle faults bench golden clean
