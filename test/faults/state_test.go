@@ -30,6 +30,7 @@ func stateFull(w *world) {
 	filler := w.control.path("state/filler")
 	must(w.t, fill(filler))
 	w.change()
+	w.degraded("state")
 	w.asked(1)
 	must(w.t, w.control.restart())
 	w.settle()
@@ -63,6 +64,7 @@ func stateReadOnly(w *world) {
 	dir := w.control.path("state")
 	must(w.t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 	w.change()
+	w.degraded("state")
 	w.asked(1)
 	must(w.t, w.control.restart())
 	w.settle()
@@ -79,6 +81,7 @@ func stateReadOnly(w *world) {
 // written again what it could not write for a while.
 func (w *world) keepsLast() {
 	w.t.Helper()
+	w.well()
 	away := w.control.path("bundle.away")
 	must(w.t, os.Rename(w.control.path("bundle"), away))
 	must(w.t, w.control.restart())
