@@ -118,8 +118,7 @@ type portQuestions struct {
 	kinds   []clientKind
 	behind  []inboundParts // what the roles hold that a call to it may come to
 	class   classDigest
-	full    bool        // it is the first of its class
-	asker   ir.Identity // who is asked about in any case
+	full    bool // it is the first of its class
 	hits    []ir.HTTPRequest
 	granted []ir.HTTPRequest // of each grant around it
 	others  []ir.Identity    // whom no grant names, once they are known

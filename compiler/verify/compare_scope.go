@@ -75,9 +75,6 @@ func (c *comparison) withheld(listed []int) []ir.Identity {
 func (c *comparison) kinds(q *portQuestions, named map[ir.Identity]bool) []ir.Identity {
 	listed, leaving := c.compiled.find.lists(q.id), reachOf(q.around).leaving
 	var out []ir.Identity
-	if q.asker != "" && !named[q.asker] {
-		out = append(out, q.asker)
-	}
 	for _, i := range listed {
 		for _, id := range c.members[i] {
 			if !named[id] {
@@ -122,9 +119,7 @@ func (c *comparison) egress() []Disagreement {
 				c.ask(q, ir.Request{From: id, External: to, HTTP: http})
 			}
 		}
-		if to := c.unlisted(id); to != nil {
-			q.found = append(q.found, c.port(to)...)
-		}
+		c.askUnlisted(q, id)
 		if len(q.found) > 0 {
 			break
 		}
@@ -132,12 +127,12 @@ func (c *comparison) egress() []Disagreement {
 	return smallest(q.found)
 }
 
-// unlisted are questions about the first service port that an identity's scope
-// does not list; nil: it lists all.
-func (c *comparison) unlisted(id ir.Identity) *portQuestions {
+// askUnlisted asks for the first service port that an identity's scope does not
+// list and no grant gives it.
+func (c *comparison) askUnlisted(all *portQuestions, id ir.Identity) {
 	own, ok := c.compiled.identity(id)
 	if !ok {
-		return nil
+		return
 	}
 	for i := range c.mesh.Services {
 		svc := &c.mesh.Services[i]
@@ -146,12 +141,18 @@ func (c *comparison) unlisted(id ir.Identity) *portQuestions {
 			if _, listed := slices.BinarySearch(c.compiled.find.lists(to), own.Scope); listed || svc.Ports[j].Protocol == ir.UDP {
 				continue
 			}
-			q := &portQuestions{id: to, port: &svc.Ports[j], asker: id}
-			c.classify(q)
-			return q
+			q := &portQuestions{id: to, port: &svc.Ports[j], around: c.assessor.Around(to)}
+			if slices.Contains(namedBy(q.around), id) {
+				continue // it is asked about at the port
+			}
+			q.around.Identities = []ir.Identity{id}
+			for _, http := range q.requests([]ir.HTTPRequest{{Method: "GET", Path: "/"}}, true) {
+				c.ask(q, ir.Request{From: id, To: to, HTTP: http})
+			}
+			all.found = append(all.found, q.found...)
+			return
 		}
 	}
-	return nil
 }
 
 // leavers are one identity for each way in which scopes treat what they do not
