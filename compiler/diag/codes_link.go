@@ -47,8 +47,8 @@ Set "ranges" in meshc.yaml. A lab and a cluster's catalog supply them by themsel
 	same(Warning, "MSH4610", "two service ports claim one address",
 		`A proxy picks a service by the address and port that was dialled. Two service ports with the same address and port cannot be told apart: a client that may call both reaches the first by name. Two headless services over the same pods and port are the usual cause; each works for clients that may call only that one.`,
 		"# two headless Services select app=db on port 5432", "# one headless Service for names, one with a virtual address for calls"),
-	same(Error, "MSH4611", "a composed listener is not valid",
-		`The control plane puts addresses and ports into listeners that the compiler made, and checks the outcome before it serves it. This one failed the check, which is a defect of meshc. It is withheld; proxies keep what they have.
+	same(Error, "MSH4611", "what was composed is not what it should be",
+		`The control plane puts addresses, ports and endpoints into what the compiler made. Before it serves the outcome it reads it again with the interpreter of the verifier and holds it against the bundle and the catalog: the same chains on the right target ports, the right addresses, endpoints of known accounts only. This one differs, which is a defect of meshc. It is withheld; proxies keep what they have.
 
 Please report it with the bundle's digest and the catalog's entry for the service.`,
 		"# none: no input should lead here", "# none"),

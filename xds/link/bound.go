@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
@@ -14,6 +15,7 @@ import (
 type part struct {
 	sets     [Types]Set
 	findings diag.List
+	wrong    error // why it is withheld
 	narrow   narrow
 	derived  derived
 }
@@ -26,12 +28,23 @@ type bound struct {
 	bounds   []netip.Prefix
 	ranges   []netip.Prefix
 	findings diag.List
+	proofs   sync.Map // of virtual listeners, by proofKey
 }
 
 // slot makes a scope's part when the first proxy asks for it.
 type slot struct {
 	once sync.Once
+	done atomic.Bool
 	part *part
+	last *Resource // the virtual listener that was served before, nil if none was
+}
+
+// served is the virtual listener that the slot's proxies have.
+func (s *slot) served(name string) *Resource {
+	if s.done.Load() {
+		return s.part.sets[Listener].Get(name)
+	}
+	return s.last
 }
 
 // newBound keeps the parts of scopes that nothing changed for.
@@ -48,6 +61,9 @@ func newBound(w, before *World) *bound {
 			continue
 		}
 		b.scopes[i] = &slot{}
+		if kept != nil {
+			b.scopes[i].last = kept.scopes[i].served(w.resource(w.plan.Scopes[i].Virtual).Name)
+		}
 	}
 	b.findings = append(w.doubleAddresses(), w.unboundedEgress(b)...)
 	return b
@@ -65,13 +81,16 @@ func (w *World) touches(before *World, scope int) bool {
 // scope is the outbound part of a scope.
 func (b *bound) scope(i int) *part {
 	s := b.scopes[i]
-	s.once.Do(func() { s.part = b.world.outbound(&b.world.plan.Scopes[i], b.ranges, len(b.bounds) > 0) })
+	s.once.Do(func() {
+		s.part = b.world.outbound(&b.world.plan.Scopes[i], b, s.last)
+		s.done.Store(true)
+	})
 	return s.part
 }
 
 // outbound gathers what the identities of a scope are sent for their calls.
 // Ports without a listener, and what only they need, are left out.
-func (w *World) outbound(s *ir.Scope, ranges []netip.Prefix, bounded bool) *part {
+func (w *World) outbound(s *ir.Scope, b *bound, last *Resource) *part {
 	var all [Types][]*Resource
 	p := &part{}
 	add := func(rs ...*Resource) {
@@ -81,7 +100,7 @@ func (w *World) outbound(s *ir.Scope, ranges []netip.Prefix, bounded bool) *part
 			}
 		}
 	}
-	add(w.virtual(s, ranges, bounded, p))
+	add(w.virtual(s, b, last, p))
 	for _, r := range s.Extra {
 		add(w.resource(r))
 	}
@@ -118,19 +137,54 @@ func (w *World) outbound(s *ir.Scope, ranges []netip.Prefix, bounded bool) *part
 
 // virtual is the 15001 listener. Where egress is allowed it refuses the mesh's
 // own ranges; where these are not known it refuses everything.
-func (w *World) virtual(s *ir.Scope, ranges []netip.Prefix, bounded bool, p *part) *Resource {
+func (w *World) virtual(s *ir.Scope, b *bound, last *Resource, p *part) *Resource {
 	plain := w.resource(s.Virtual)
 	if s.Ranged < 0 || w.plan.Resources[s.Ranged].Type != ir.TypeChain {
 		return plain
 	}
-	if !bounded {
+	ranges := b.ranges
+	if len(b.bounds) == 0 {
 		ranges = nil
 	}
 	body := withChain(slices.Clone(plain.Any.GetValue()), w.plan.Resources[s.Ranged].Body, onRanges(ranges))
-	r := NewResource(Listener, plain.Name, body)
-	if err := checked(r); err != nil {
-		p.findings.Add(withheld(plain.Name, err))
-		return nil
+	r := w.made(NewResource(Listener, plain.Name, body))
+	err := b.proved(proofKey{s.Virtual, s.Ranged, r.Version}, func() error {
+		if err := checked(r); err != nil {
+			return err
+		}
+		return w.proveVirtual(s, r)
+	})
+	if err == nil {
+		return r
 	}
-	return r
+	p.findings.Add(w.withhold(plain.Name, err))
+	if last != nil {
+		return last
+	}
+	return w.servedVirtual(w.memberOf(s), plain.Name)
+}
+
+// proofKey is what a virtual listener was made of, and its digest: the many
+// scopes whose listeners are equal are judged once.
+type proofKey struct {
+	virtual, ranged ir.Ref
+	version         string
+}
+
+func (b *bound) proved(key proofKey, prove func() error) error {
+	done, ok := b.proofs.Load(key)
+	if !ok {
+		done, _ = b.proofs.LoadOrStore(key, sync.OnceValue(prove))
+	}
+	return done.(func() error)()
+}
+
+// memberOf is an identity of a scope, empty if it has none.
+func (s *static) memberOf(scope *ir.Scope) ir.Identity {
+	for _, p := range s.plan.Identities {
+		if &s.plan.Scopes[p.Scope] == scope {
+			return p.Identity
+		}
+	}
+	return ""
 }

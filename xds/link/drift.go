@@ -114,7 +114,7 @@ func doubleAddress(a netip.AddrPort, first, second ir.PortID) diag.Finding {
 }
 
 func withheld(name string, err error) diag.Finding {
-	return diag.New("MSH4611", source, "listener %q as composed is not one that Envoy takes: %v", name, err).
+	return diag.New("MSH4611", source, "%q as composed is not what the bundle and the catalog say: %v", name, err).
 		WithEffect("it is withheld; what was served under its name before stays").
 		WithHelp("this is a defect of meshc: please report it with the bundle's digest")
 }

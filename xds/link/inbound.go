@@ -10,17 +10,53 @@ import (
 )
 
 // inbound is a role's inbound part for a workload: its chains on the target
-// ports that the catalog names. Workloads whose ports agree share it.
+// ports that the catalog names. Workloads whose ports agree share it. One that is
+// withheld stays what the workload has.
 func (w *World) inbound(role *ir.RolePlan, workload string) *part {
 	ports, findings := w.targetPorts(role, workload)
-	key := fmt.Sprint(ir.RoleName(role.Identity, role.Services), ports, len(findings))
+	name := ir.RoleName(role.Identity, role.Services)
+	p := w.inboundOn(role, name, ports, findings)
+	where := name + "\x00" + workload
+	err := p.wrong
+	if want := w.placed(role, workload); err == nil && !slices.Equal(ports, want) {
+		err = fmt.Errorf("its target ports are %v, and the catalog leads to %v", ports, want)
+	}
+	if err == nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.good) >= mostGood {
+			clear(w.good)
+		}
+		w.good[where] = p
+		return p
+	}
+	f := w.withhold("inbound of "+name, err)
+	w.mu.Lock()
+	last := w.good[where]
+	w.mu.Unlock()
+	if last == nil {
+		last = w.servedInbound(role, workload)
+	}
+	out := &part{findings: append(slices.Clone(findings), f)}
+	if last != nil {
+		out.sets = last.sets
+	}
+	return out
+}
+
+// mostGood bounds what is kept of workloads, most of which are gone by then.
+const mostGood = 1 << 16
+
+// inboundOn is a role's inbound part on target ports.
+func (w *World) inboundOn(role *ir.RolePlan, name string, ports []uint16, findings diag.List) *part {
+	key := fmt.Sprint(name, ports, len(findings))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if p, ok := w.roles[key]; ok && sameFindings(p.findings, findings) {
 		return p
 	}
 	p := w.composeInbound(role, ports)
-	p.findings = append(findings, p.findings...)
+	p.findings = findings
 	w.roles[key] = p
 	return p
 }
@@ -49,9 +85,11 @@ func (w *World) composeInbound(role *ir.RolePlan, ports []uint16) *part {
 			extensions = append(extensions, r)
 		}
 	}
-	r := NewResource(Listener, base.Name, body)
-	if err := checked(r); err != nil {
-		p.findings.Add(withheld(base.Name+" of "+ir.RoleName(role.Identity, role.Services), err))
+	r := w.made(NewResource(Listener, base.Name, body))
+	if p.wrong = checked(r); p.wrong == nil {
+		p.wrong = w.proveInbound(role, ports, r)
+	}
+	if p.wrong != nil {
 		return p
 	}
 	p.sets[Listener] = Set{r}

@@ -7,10 +7,12 @@ import (
 	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/verify"
 )
 
 // service is one service of the plan bound to what the catalog says of it.
 type service struct {
+	static  *static
 	plan    *planService
 	catalog *catalog.Service // nil: the catalog does not know it
 	// assignments are as plan.clusters, listeners as plan.ports; a port that is
@@ -31,14 +33,14 @@ type at struct {
 
 // bind makes a service's listeners and assignments. before is its last state,
 // nil if there is none; listeners of equal bytes are taken over from it.
-func bind(plan *planService, found *catalog.Service, before *service) *service {
-	s := &service{plan: plan}
+func (b *static) bind(plan *planService, found *catalog.Service, before *service) *service {
+	s := &service{static: b, plan: plan}
 	if found != nil {
 		own := *found // so that a world does not hold on to a whole old snapshot
 		s.catalog = &own
 	}
-	for _, c := range plan.clusters {
-		s.assignments = append(s.assignments, s.assign(&c))
+	for i := range plan.clusters {
+		s.assignments = append(s.assignments, s.proven(&plan.clusters[i], s.assign(&plan.clusters[i]), before, i))
 	}
 	for i, p := range plan.ports {
 		s.listeners = append(s.listeners, s.listen(p, before, i))
@@ -88,6 +90,24 @@ func carriage(p ir.Protocol) ir.Protocol {
 		return ir.UDP
 	}
 	return ir.TCP
+}
+
+// proven is an assignment, or what was served in its place if it is not right;
+// nobody is served nothing.
+func (s *service) proven(c *planCluster, r *Resource, before *service, i int) *Resource {
+	r = s.static.made(r)
+	err := s.static.proveAssignment(c, s.catalog, r)
+	if err == nil {
+		return r
+	}
+	s.findings.Add(s.static.withhold(r.Name, err))
+	if before != nil {
+		return before.assignments[i]
+	}
+	if last := s.static.servedAssignment(c.name); last != nil {
+		return last
+	}
+	return assignment(c.name, nil)
 }
 
 func (s *service) assign(c *planCluster) *Resource {
@@ -157,27 +177,43 @@ func (s *service) composeAll(p planPort, wanted, old []at) []at {
 		}
 		slices.SortFunc(w.addresses, netip.AddrPort.Compare)
 		w.addresses = slices.Compact(w.addresses)
-		if i := slices.IndexFunc(old, func(o at) bool { return slices.Equal(o.addresses, w.addresses) }); i >= 0 {
-			out = append(out, old[i])
-			continue
-		}
 		name := p.listener.Name
 		if p.Headless {
 			name += "@" + w.addresses[0].Addr().String()
+		}
+		err := s.static.proveAddresses(p, s.catalog, w.addresses)
+		if i := slices.IndexFunc(old, func(o at) bool { return slices.Equal(o.addresses, w.addresses) }); i >= 0 && err == nil {
+			out = append(out, old[i])
+			continue
 		}
 		r := NewResource(Listener, name, withAddresses(p.listener.Any.GetValue(), name, w.addresses))
 		if p.direct != nil {
 			r.Needs = []string{p.direct.Name}
 		}
-		if err := checked(r); err != nil {
-			s.findings.Add(withheld(name, err))
-			out = append(out, sameName(old, name)...)
+		r = s.static.made(r)
+		if err == nil {
+			err = checked(r)
+		}
+		if err == nil {
+			err = verify.Bound(r.Any.GetValue(), p.listener.Any.GetValue(), name, w.addresses)
+		}
+		if err != nil {
+			s.findings.Add(s.static.withhold(name, err))
+			out = append(out, s.served(p, old, name)...)
 			continue
 		}
 		w.Resource = r
 		out = append(out, w)
 	}
 	return out
+}
+
+// served is the listener of a name that was served last, if any was.
+func (s *service) served(p planPort, old []at, name string) []at {
+	if last := sameName(old, name); last != nil {
+		return last
+	}
+	return s.static.servedListener(p.Port, name)
 }
 
 func sameName(old []at, name string) []at {

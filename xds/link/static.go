@@ -26,6 +26,8 @@ type static struct {
 
 	mu    sync.Mutex
 	roles map[string]*part // inbound parts by role name and target ports
+	good  map[string]*part // inbound parts that workloads have, by role name and workload
+	withholding
 }
 
 // place is an index into static.services, and one into its clusters or ports.
@@ -61,7 +63,7 @@ func newStatic(b *bundle.Bundle) *static {
 		bundle: b, plan: b.Plan, base: make([]*Resource, len(b.Plan.Resources)),
 		serviceAt: map[ir.ServiceID]int{}, clusterAt: map[string]place{}, portAt: map[ir.PortID]place{}, scopeOf: map[ir.Identity]int{},
 		roleOf: map[string]*ir.RolePlan{}, rolesOf: map[ir.Identity][]*ir.RolePlan{},
-		known: map[ir.ServiceID]bool{}, roles: map[string]*part{},
+		known: map[ir.ServiceID]bool{}, roles: map[string]*part{}, good: map[string]*part{},
 	}
 	for i, r := range s.plan.Resources {
 		if t, ok := served[r.Type]; ok {

@@ -31,8 +31,7 @@ type Changes struct {
 
 // New links a bundle to a snapshot. The findings say where they disagree.
 func New(b *bundle.Bundle, snap *catalog.Snapshot) (*World, diag.List) {
-	w := (&World{static: newStatic(b), snapshot: &catalog.Snapshot{}}).With(snap)
-	w.changed.Structure = true
+	w := After(nil, b, snap, nil)
 	return w, w.Findings()
 }
 
@@ -52,7 +51,7 @@ func (w *World) With(snap *catalog.Snapshot) *World {
 		if w.bound != nil {
 			before = w.services[i]
 		}
-		now := bind(plan, found, before)
+		now := w.static.bind(plan, found, before)
 		next.services[i] = now
 		structure = structure || before == nil || !sameShape(before, now)
 		next.changed.Endpoints = append(next.changed.Endpoints, changedAssignments(before, now)...)

@@ -116,18 +116,18 @@ func (s *Server) Set(b *bundle.Bundle, snap *catalog.Snapshot) diag.List {
 	s.setting.Lock()
 	defer s.setting.Unlock()
 	start := time.Now()
-	var w *link.World
-	if before := s.cache.World(); before != nil && before.Bundle() == b {
-		w = before.With(snap)
-	} else {
-		w, _ = link.New(b, snap)
-	}
+	w := link.After(s.cache.World(), b, snap, s.withheld)
 	s.cache.Set(w)
 	s.metrics.pushed(w, time.Since(start))
 	s.mu.Lock()
 	s.loadedAt = time.Now()
 	s.mu.Unlock()
 	return w.Findings()
+}
+
+// withheld logs what is not served because it is not what it should be.
+func (s *Server) withheld(f diag.Finding) {
+	s.opts.Log.Error(f.Message, "code", string(f.Code), "effect", f.Effect)
 }
 
 // Serve takes streams on a listener until Close. It serves TLS; the listener is plain TCP.
