@@ -7,9 +7,7 @@ package compiler
 import (
 	"time"
 
-	"github.com/meshc/meshc/compiler/check"
 	"github.com/meshc/meshc/compiler/diag"
-	"github.com/meshc/meshc/compiler/envoy"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/resolve"
 	"github.com/meshc/meshc/compiler/source"
@@ -55,36 +53,7 @@ const CodeInternal diag.Code = "MSH0499"
 // Compile runs every stage and gives the findings of all of them. An error among
 // them stops it before lowering, so there is never a plan of a faulty mesh.
 func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.List) {
-	files, findings := syntax.Parse(tree)
-	mesh, inventory, used, faults := resolve.Mesh(files, known, resolve.Options{Now: opts.Now})
-	findings.Add(faults...)
-	findings.Add(check.Mesh(files, mesh)...)
-	if !opts.NoRules {
-		judge, faults := policies.For(tree, files.Config)
-		findings.Add(faults...)
-		findings.Add(judge.Mesh(policies.NewWorld(files, mesh, inventory, opts.Now), opts.Stage)...)
-	}
-	result := &Result{
-		Config: files.Config, Tables: files.Tables, Objects: len(files.Objects), Passed: files.Passed,
-		Mesh: mesh, Inventory: inventory, Used: used,
-	}
-	findings = files.WithBases(findings).Sorted() // from here on nothing holds the manifests: they may be collected
-	if findings.HasErrors() || opts.NoPlan {
-		return result, findings
-	}
-	plan, err := envoy.Lower(mesh)
-	if err != nil {
-		findings.Add(diag.New(CodeInternal, diag.Span{}, "the mesh could not be lowered to Envoy configuration: %v", err).
-			WithEffect("there is no bundle; what was served before stays served").
-			WithHelp("this is a defect of meshc: please report it with the manifests that show it"))
-		return result, findings.Sorted()
-	}
-	if !opts.NoVerify {
-		if wrong := verified(mesh, plan, opts.Memo); len(wrong) > 0 {
-			findings.Add(wrong...)
-			return result, findings.Sorted()
-		}
-	}
-	result.Plan = plan
-	return result, findings.Sorted()
+	s := newSession(known, opts)
+	s.once = true
+	return s.Load(tree, known)
 }

@@ -1,7 +1,8 @@
 // Package check holds the built-in judgements about a mesh that resolved: hints
 // and warnings about policy that means something, but perhaps not what its
-// author meant. In come the files' objects and the IR, out come findings. It
-// refuses to resolve names: that is done.
+// author meant. In come the files' objects and the mesh, out come findings. Each
+// judgement is a remembered function of what it reads (package memo). It refuses
+// to resolve names: that is done.
 package check
 
 import (
@@ -11,45 +12,171 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/diff"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/memo"
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// judge is what every check is given.
+// World is what judgements read. What a judgement has read is remembered with it,
+// if the world remembers too.
+type World interface {
+	Config() *syntax.Config
+	Settings() ir.Settings
+	// Policy is the settings in force in a namespace.
+	Policy(namespace string) ir.Namespace
+	// Places are the namespaces that may hold anything.
+	Places() []string
+	// Service finds a service of the mesh; nil: there is none.
+	Service(ir.ServiceID) *ir.Service
+	// Services are those of a namespace, in order.
+	Services(namespace string) []ir.ServiceID
+	// Grants are those of a namespace's targets, Splits its splits, in order of name.
+	Grants(namespace string) []ir.Grant
+	Splits(namespace string) []ir.Split
+	// Objects are those of a kind in a namespace, in order of name.
+	Objects(kind, namespace string) []*syntax.Object
+	// Object is the first of a name; nil: there is none.
+	Object(kind, namespace, name string) *syntax.Object
+	// Fact is where the known fact of a service stands that no object shows.
+	Fact(ir.ServiceID) diag.Span
+}
+
+// Session judges a world that changes.
+type Session struct{ judge }
+
+// judge is the judgements and what they have in common.
 type judge struct {
-	files *syntax.Files
-	mesh  *ir.Mesh
-	named map[string]*syntax.Object // Kind/NS/NAME
-
-	byDestination map[ir.Identity][]ir.Grant
-	comparer      *diff.Comparer
+	World
+	indexes
+	rulings
+	// comparer works for one judgement: what it may do in all is bounded, and must
+	// not depend on who came before.
+	comparer *diff.Comparer
 }
 
-// checks is every judgement; findings are sorted later.
-var checks = []func(judge) diag.List{
-	headerGrants,
-	udpGrants,
-	unusedRoutes,
-	unlikePods,
-	unlikeLeaves,
-	waitingClients,
-	egressWithoutRanges,
+// comparing is the judge of one judgement that compares requests.
+func (j *judge) comparing() *judge {
+	own := *j
+	own.comparer = diff.NewComparer()
+	return &own
 }
 
-// Mesh judges the mesh.
+// indexes are remembered functions that several judgements read.
+type indexes struct {
+	targets *memo.Table[string, map[ir.Identity][]ir.Grant] // of a namespace, by destination
+	grants  *memo.Table[ir.Identity, []ir.Grant]            // by destination
+	roots   *memo.Table[string, map[ir.ServiceID]bool]      // of splits without matches, by namespace
+	rooted  *memo.Table[ir.ServiceID, bool]
+	splits  *memo.Table[string, map[string]ir.Split] // of a namespace, by name
+	split   *memo.Table[place, ir.Split]
+	users   *memo.Table[string, map[string][]use] // of a namespace's route groups, by their names
+	uses    *memo.Table[place, []use]
+	rules   *memo.Table[string, map[string]bool] // routes that something of a namespace names
+	ruled   *memo.Table[place, bool]
+}
+
+// place names something of a namespace.
+type place struct{ namespace, name string }
+
+// rulings are the judgements; findings are sorted later.
+type rulings struct {
+	settings *memo.Table[struct{}, *diag.List]
+	group    *memo.Table[place, *diag.List]
+	route    *memo.Table[place, *diag.List]
+	udp      *memo.Table[string, *diag.List]
+	service  *memo.Table[ir.ServiceID, *diag.List]
+	leaves   *memo.Table[place, *diag.List]
+	region   *memo.Table[string, *diag.Section]
+	whole    *memo.Table[struct{}, *diag.Section]
+}
+
+// NewSession judges a world; its graph is the one in which the world remembers.
+func NewSession(g *memo.Graph, w World) *Session {
+	s := &Session{judge{World: w}}
+	j := &s.judge
+	j.targets = memo.Func(g, never, j.readTargets)
+	j.grants = memo.Func(g, sameGrants, func(to ir.Identity) []ir.Grant { return j.targets.Get(home(to))[to] })
+	j.roots = memo.Func(g, never, j.readRoots)
+	j.rooted = memo.Func(g, memo.Is, func(id ir.ServiceID) bool { return j.roots.Get(id.Namespace)[id] })
+	j.splits = memo.Func(g, never, j.readSplits)
+	j.split = memo.Func(g, sameSplit, func(p place) ir.Split { return j.splits.Get(p.namespace)[p.name] })
+	j.users = memo.Func(g, never, j.readUsers)
+	j.uses = memo.Func(g, sameUses, func(p place) []use { return j.users.Get(p.namespace)[p.name] })
+	j.rules = memo.Func(g, never, j.readRules)
+	j.ruled = memo.Func(g, memo.Is, func(p place) bool { return j.rules.Get(p.namespace)[p.name] })
+
+	j.settings = memo.Func(g, memo.Is, batch(func(struct{}) diag.List { return egressWithoutRanges(j) }))
+	j.group = memo.Func(g, memo.Is, batch(func(p place) diag.List { return headerGrants(j, p) }))
+	j.route = memo.Func(g, memo.Is, batch(func(p place) diag.List { return unusedRoute(j, p) }))
+	j.udp = memo.Func(g, memo.Is, batch(func(ns string) diag.List { return udpGrants(j, ns) }))
+	j.service = memo.Func(g, memo.Is, batch(func(id ir.ServiceID) diag.List {
+		return append(unlikePods(j, id), waitingClients(j, id)...)
+	}))
+	j.leaves = memo.Func(g, memo.Is, batch(func(p place) diag.List { return unlikeLeaves(j, p) }))
+	j.region = memo.Func(g, memo.Is, j.readRegion)
+	j.whole = memo.Func(g, memo.Is, func(struct{}) *diag.Section { return &diag.Section{Batches: []*diag.List{j.settings.Get(struct{}{})}} })
+	return s
+}
+
+func batch[K comparable](f func(K) diag.List) func(K) *diag.List {
+	return func(k K) *diag.List {
+		found := f(k)
+		return &found
+	}
+}
+
+// never is for indexes that nothing but their parts reads.
+func never[V any](_, _ V) bool { return false }
+
+// home is the namespace of an identity: only targets there grant access to it.
+func home(id ir.Identity) string {
+	_, ns, _, _ := id.Split()
+	return ns
+}
+
+// Findings are all findings, in sections that stay the same while what they are
+// about does.
+func (s *Session) Findings() []*diag.Section {
+	out := []*diag.Section{s.whole.Get(struct{}{})}
+	for _, ns := range s.Places() {
+		out = append(out, s.region.Get(ns))
+	}
+	return out
+}
+
+// readRegion judges a namespace.
+func (j *judge) readRegion(ns string) *diag.Section {
+	s := &diag.Section{Batches: []*diag.List{j.udp.Get(ns)}}
+	for _, kind := range routeKinds {
+		for _, o := range j.Objects(kind, ns) {
+			p := place{ns, kind + "/" + o.Name}
+			s.Batches = append(s.Batches, j.route.Get(p))
+			if o.HTTPRouteGroup != nil {
+				s.Batches = append(s.Batches, j.group.Get(p))
+			}
+		}
+	}
+	for _, id := range j.Services(ns) {
+		s.Batches = append(s.Batches, j.service.Get(id))
+	}
+	for _, sp := range j.Splits(ns) {
+		s.Batches = append(s.Batches, j.leaves.Get(place{ns, sp.Name}))
+	}
+	return s
+}
+
+// routeKinds are the kinds that targets and splits name.
+var routeKinds = []string{"HTTPRouteGroup", "TCPRoute", "UDPRoute"}
+
+// Mesh judges a mesh that does not change.
 func Mesh(files *syntax.Files, mesh *ir.Mesh) diag.List {
-	j := judge{files: files, mesh: mesh, comparer: diff.NewComparer(), named: make(map[string]*syntax.Object, len(files.Objects))}
-	for _, o := range files.Objects {
-		j.named[o.Ref().String()] = o
-	}
-	j.byDestination = map[ir.Identity][]ir.Grant{}
-	for _, g := range mesh.Grants {
-		j.byDestination[g.Destination] = append(j.byDestination[g.Destination], g)
-	}
-	var found diag.List
-	for _, c := range checks {
-		found.Add(c(j)...)
-	}
-	return found
+	return diag.All(NewSession(memo.New(), newStill(files, mesh)).Findings())
+}
+
+// named is the object of a name KIND/NS/NAME; nil: there is none.
+func (j *judge) named(name string) *syntax.Object {
+	kind, rest, _ := strings.Cut(name, "/")
+	ns, name, _ := strings.Cut(rest, "/")
+	return j.Object(kind, ns, name)
 }
 
 // finding starts a finding about a value of an object, at a path in the union form.
@@ -69,11 +196,11 @@ func finding(o *syntax.Object, code diag.Code, path []any, format string, args .
 	return diag.New(code, o.AtUnion(path...), format, args...).About(o.Ref(), b.String())
 }
 
-// rule finds the target and the rule that a grant came from.
-func (j judge) rule(g ir.Grant) (*syntax.Object, []any) {
-	name, rule, _ := strings.Cut(g.Name, "#rule")
+// rule finds the target and the rule that a grant of the name came from.
+func (j *judge) rule(grant string) (*syntax.Object, []any) {
+	name, rule, _ := strings.Cut(grant, "#rule")
 	i, err := strconv.Atoi(rule)
-	o := j.named[name]
+	o := j.named(name)
 	if o == nil || err != nil {
 		return o, []any{"spec", "destination"}
 	}
@@ -81,8 +208,8 @@ func (j judge) rule(g ir.Grant) (*syntax.Object, []any) {
 }
 
 // servicePort finds what was written of a service's port; nil for known facts.
-func (j judge) servicePort(id ir.PortID) (*syntax.Object, []any) {
-	o := j.named["Service/"+id.Service.String()]
+func (j *judge) servicePort(id ir.PortID) (*syntax.Object, []any) {
+	o := j.Object("Service", id.Service.Namespace, id.Service.Name)
 	if o == nil || o.Service == nil {
 		return nil, nil
 	}

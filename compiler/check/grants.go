@@ -9,32 +9,51 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// headerGrants hints at granted matches that rest on a header, once for each
-// match: the client chooses its headers (row 21).
-func headerGrants(j judge) diag.List {
-	var found diag.List
-	said := map[string]bool{}
-	for _, g := range j.mesh.Grants {
+// use is a match of a route group in a grant.
+type use struct {
+	match ir.Match
+	grant string // its name
+}
+
+// readUsers finds the matches that grants of a namespace use, each once, by the
+// group they are of.
+func (j *judge) readUsers(ns string) map[string][]use {
+	out := map[string][]use{}
+	for _, g := range j.Grants(ns) {
 		for _, m := range g.HTTP {
-			if len(m.Headers) == 0 || said[m.Name] {
-				continue
+			ref, _, _ := strings.Cut(m.Name, "#")
+			kind, rest, _ := strings.Cut(ref, "/")
+			_, name, _ := strings.Cut(rest, "/")
+			group := kind + "/" + name
+			if !slices.ContainsFunc(out[group], func(u use) bool { return u.match.Name == m.Name }) {
+				out[group] = append(out[group], use{m, g.Name})
 			}
-			said[m.Name] = true
-			group, match, _ := strings.Cut(m.Name, "#")
-			o := j.named[group]
-			if o == nil || o.HTTPRouteGroup == nil {
-				continue
-			}
-			i := slices.IndexFunc(o.HTTPRouteGroup.Matches, func(w syntax.HTTPMatch) bool { return w.Name == match })
-			if i < 0 {
-				continue
-			}
-			f := headerGrant(o, i, m)
-			if target, rule := j.rule(g); target != nil {
-				f = f.WithRelated(target.AtUnion(rule...), "granted here")
-			}
-			found.Add(f)
 		}
+	}
+	return out
+}
+
+func sameUses(a, b []use) bool {
+	return slices.EqualFunc(a, b, func(x, y use) bool { return x.grant == y.grant && sameMatch(x.match, y.match) })
+}
+
+// headerGrants hints at granted matches of a route group that rest on a header,
+// once for each match: the client chooses its headers (row 21).
+func headerGrants(j *judge, p place) diag.List {
+	var found diag.List
+	_, name, _ := strings.Cut(p.name, "/")
+	o := j.Object("HTTPRouteGroup", p.namespace, name)
+	for _, u := range j.uses.Get(p) {
+		_, match, _ := strings.Cut(u.match.Name, "#")
+		i := slices.IndexFunc(o.HTTPRouteGroup.Matches, func(w syntax.HTTPMatch) bool { return w.Name == match })
+		if len(u.match.Headers) == 0 || i < 0 {
+			continue
+		}
+		f := headerGrant(o, i, u.match)
+		if target, rule := j.rule(u.grant); target != nil {
+			f = f.WithRelated(target.AtUnion(rule...), "granted here")
+		}
+		found.Add(f)
 	}
 	return found
 }
@@ -69,14 +88,18 @@ func headerName(h ir.HeaderMatch) string {
 	return h.Name
 }
 
-// udpGrants finds grants that sidecars do not carry (row 30).
-func udpGrants(j judge) diag.List {
+// udpGrants finds grants of a namespace's targets that sidecars do not carry
+// (row 30).
+func udpGrants(j *judge, ns string) diag.List {
 	var found diag.List
 	said := map[string]bool{}
-	for _, g := range j.mesh.Grants {
+	for _, g := range j.Grants(ns) {
 		for _, id := range g.Ports {
-			o, path := j.rule(g)
-			if o == nil || said[g.Name] || !j.isUDP(id) {
+			if said[g.Name] || !j.isUDP(id) {
+				continue
+			}
+			o, path := j.rule(g.Name)
+			if o == nil {
 				continue
 			}
 			said[g.Name] = true
@@ -90,37 +113,43 @@ func udpGrants(j judge) diag.List {
 
 // isUDP tells whether a granted port is UDP: no grant is made for a number that
 // is both.
-func (j judge) isUDP(id ir.PortID) bool {
-	s, ok := j.mesh.Service(id.Service)
-	if !ok {
+func (j *judge) isUDP(id ir.PortID) bool {
+	s := j.Service(id.Service)
+	if s == nil {
 		return false
 	}
 	p, ok := s.Port(id.Port)
 	return ok && p.Protocol == ir.UDP
 }
 
-// unusedRoutes finds routes that no target and no split names.
-func unusedRoutes(j judge) diag.List {
+// readRules finds the routes that targets and splits of a namespace name.
+func (j *judge) readRules(ns string) map[string]bool {
 	used := map[string]bool{}
-	for _, o := range j.files.Objects {
+	for _, o := range j.Objects("TrafficTarget", ns) {
 		if o.TrafficTarget != nil {
 			for _, r := range o.TrafficTarget.Rules {
-				used[r.Kind+"/"+o.Namespace+"/"+r.Name] = true
+				used[r.Kind+"/"+r.Name] = true
 			}
 		}
+	}
+	for _, o := range j.Objects("TrafficSplit", ns) {
 		if o.TrafficSplit != nil {
 			for _, m := range o.TrafficSplit.Matches {
-				used[m.Kind+"/"+o.Namespace+"/"+m.Name] = true
+				used[m.Kind+"/"+m.Name] = true
 			}
 		}
 	}
-	var found diag.List
-	for _, o := range j.files.Objects {
-		if (o.HTTPRouteGroup != nil || o.TCPRoute != nil || o.UDPRoute != nil) && !used[o.Ref().String()] {
-			found.Add(finding(o, "MSH1021", []any{"metadata", "name"}, "no target of namespace %q names %s %q", o.Namespace, o.Kind, o.Name).
-				WithEffect("it grants nothing").
-				WithHelp("name it in a rule of a TrafficTarget of its namespace, or delete it"))
-		}
+	return used
+}
+
+// unusedRoute finds a route that no target and no split names.
+func unusedRoute(j *judge, p place) diag.List {
+	kind, name, _ := strings.Cut(p.name, "/")
+	o := j.Object(kind, p.namespace, name)
+	if j.ruled.Get(p) || o.HTTPRouteGroup == nil && o.TCPRoute == nil && o.UDPRoute == nil {
+		return nil
 	}
-	return found
+	return diag.List{finding(o, "MSH1021", []any{"metadata", "name"}, "no target of namespace %q names %s %q", o.Namespace, o.Kind, o.Name).
+		WithEffect("it grants nothing").
+		WithHelp("name it in a rule of a TrafficTarget of its namespace, or delete it")}
 }

@@ -13,10 +13,10 @@ import (
 type access map[ir.Identity][]ir.Match
 
 // accessTo is what grants to the accounts allow on a port.
-func (j judge) accessTo(accounts []ir.Identity, port ir.PortID) access {
+func (j *judge) accessTo(accounts []ir.Identity, port ir.PortID) access {
 	out := access{}
 	for _, account := range accounts {
-		for _, g := range j.byDestination[account] {
+		for _, g := range j.grants.Get(account) {
 			if !slices.Contains(g.Ports, port) {
 				continue
 			}
@@ -34,7 +34,7 @@ func (j judge) accessTo(accounts []ir.Identity, port ir.PortID) access {
 
 // alike tells whether two sources may send the same requests, however they are
 // written. Where that is too large to decide they count as unlike.
-func (j judge) alike(a, b []ir.Match) bool {
+func (j *judge) alike(a, b []ir.Match) bool {
 	if (len(a) == 0) != (len(b) == 0) {
 		return false
 	}
@@ -42,31 +42,34 @@ func (j judge) alike(a, b []ir.Match) bool {
 	return equal
 }
 
-// unlikePods finds services whose pods run as accounts with different grants
+// readRoots are the roots of a namespace's splits without matches.
+func (j *judge) readRoots(ns string) map[ir.ServiceID]bool {
+	out := map[ir.ServiceID]bool{}
+	for _, s := range j.Splits(ns) {
+		out[s.Root] = out[s.Root] || len(s.Matches) == 0
+	}
+	return out
+}
+
+// unlikePods finds a service whose pods run as accounts with different grants
 // (row 27). Roots of a split are left to the split's own check: their calls go to
 // the leaves.
-func unlikePods(j judge) diag.List {
-	roots := map[ir.ServiceID]bool{}
-	for _, s := range j.mesh.Splits {
-		roots[s.Root] = roots[s.Root] || len(s.Matches) == 0
+func unlikePods(j *judge, id ir.ServiceID) diag.List {
+	s := j.Service(id)
+	if len(s.Accounts) < 2 || j.rooted.Get(id) || j.Policy(id.Namespace).Mode != ir.Strict {
+		return nil
 	}
-	var found diag.List
-	for _, s := range j.mesh.Services {
-		if roots[s.ID] || len(s.Accounts) < 2 || j.mesh.Namespace(s.ID.Namespace).Mode != ir.Strict {
-			continue
-		}
-		for _, p := range s.Ports {
-			if a, b, ok := j.unlikeAccounts(s, p); ok {
-				found.Add(j.reportUnlikePods(s, p, a, b))
-				break
-			}
+	j = j.comparing()
+	for _, p := range s.Ports {
+		if a, b, ok := j.unlikeAccounts(*s, p); ok {
+			return diag.List{j.reportUnlikePods(*s, p, a, b)}
 		}
 	}
-	return found
+	return nil
 }
 
 // unlikeAccounts finds two accounts of a service that allow different calls on a port.
-func (j judge) unlikeAccounts(s ir.Service, p ir.Port) (a, b ir.Identity, ok bool) {
+func (j *judge) unlikeAccounts(s ir.Service, p ir.Port) (a, b ir.Identity, ok bool) {
 	port := ir.PortID{Service: s.ID, Port: p.Number}
 	first := j.accessTo(s.Accounts[:1], port)
 	for _, other := range s.Accounts[1:] {
@@ -77,7 +80,7 @@ func (j judge) unlikeAccounts(s ir.Service, p ir.Port) (a, b ir.Identity, ok boo
 	return "", "", false
 }
 
-func (j judge) sameAccess(a, b access) bool {
+func (j *judge) sameAccess(a, b access) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -89,7 +92,7 @@ func (j judge) sameAccess(a, b access) bool {
 	return true
 }
 
-func (j judge) reportUnlikePods(s ir.Service, p ir.Port, a, b ir.Identity) diag.Finding {
+func (j *judge) reportUnlikePods(s ir.Service, p ir.Port, a, b ir.Identity) diag.Finding {
 	const code = diag.Code("MSH3009")
 	id := ir.PortID{Service: s.ID, Port: p.Number}
 	text := fmt.Sprintf("pods of service %s run as %s and %s, whose grants differ on port %d", s.ID, a.Short(), b.Short(), p.Number)
@@ -97,12 +100,11 @@ func (j judge) reportUnlikePods(s ir.Service, p ir.Port, a, b ir.Identity) diag.
 	if o, _ := j.servicePort(id); o != nil {
 		f = finding(o, code, []any{"spec", "selector"}, "%s", text)
 	} else {
-		at := j.mesh.Origins["Service/"+s.ID.String()]
-		f = diag.New(code, diag.Span{File: at.File, Line: at.Line, Col: at.Col}, "%s", text)
+		f = diag.New(code, j.Fact(s.ID), "%s", text)
 	}
 	for _, account := range []ir.Identity{a, b} {
-		for _, g := range j.byDestination[account] {
-			if o, path := j.rule(g); o != nil {
+		for _, g := range j.grants.Get(account) {
+			if o, path := j.rule(g.Name); o != nil {
 				f = f.WithRelated(o.AtUnion(path...), "a grant to "+account.Short())
 				break
 			}

@@ -65,20 +65,41 @@ func members(sections []*Section) map[*Section]bool {
 func (l List) Patched(added, removed List) List {
 	added, removed = added.Sorted(), removed.Sorted()
 	out := make(List, 0, len(l)+len(added))
-	for _, f := range l {
-		for len(removed) > 0 && compare(&removed[0], &f) < 0 {
+	for i := range l {
+		f := &l[i]
+		for len(removed) > 0 && compare(&removed[0], f) < 0 {
 			removed = removed[1:]
 		}
-		if len(removed) > 0 && compare(&removed[0], &f) == 0 {
+		if len(removed) > 0 && compare(&removed[0], f) == 0 {
 			removed = removed[1:]
 			continue
 		}
-		for len(added) > 0 && compare(&added[0], &f) < 0 {
+		for len(added) > 0 && compare(&added[0], f) < 0 {
 			out, added = append(out, added[0]), added[1:]
 		}
-		out = append(out, f)
+		out = append(out, *f)
 	}
 	return append(out, added...)
+}
+
+// Without is a list, sorted, less the findings of another but for those that
+// always stay.
+func (l List) Without(other List, stays func(Finding) bool) List {
+	l, other = l.Sorted(), other.Sorted()
+	var out List
+	for i := range l {
+		f := &l[i]
+		for len(other) > 0 && compare(&other[0], f) < 0 {
+			other = other[1:]
+		}
+		if len(other) > 0 && compare(&other[0], f) == 0 {
+			if other = other[1:]; !stays(*f) {
+				continue
+			}
+		}
+		out = append(out, *f)
+	}
+	return out
 }
 
 // compare orders by position, code and message; where these are equal by the

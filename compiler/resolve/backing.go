@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // backing is which workloads of a namespace are behind which of its services.
@@ -28,7 +29,7 @@ func (r *resolver) readBacking(ns string) *backing {
 	}
 	for _, kind := range workloadKinds {
 		for _, o := range r.of(kind, ns) {
-			if w := r.workload.Get(Name{kind, ns, o.Name}); w != nil && w.spec != nil {
+			if w := r.workload.Get(syntax.NameOf(o)); w != nil && w.spec != nil {
 				b.workloads = append(b.workloads, w)
 			}
 		}

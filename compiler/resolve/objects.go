@@ -10,15 +10,11 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// Name names objects without their version: row 8 counts versions as one. The
-// kinds of the mesh are unlike in name whatever their group, so kind is enough.
-type Name struct{ Kind, Namespace, Name string }
-
 // ByName sorts objects under their names, those of one name by position.
-func ByName(objects []*syntax.Object) map[Name][]*syntax.Object {
-	out := make(map[Name][]*syntax.Object, len(objects))
+func ByName(objects []*syntax.Object) syntax.Edit {
+	out := make(syntax.Edit, len(objects))
 	for _, o := range objects {
-		n := Name{o.Kind, o.Namespace, o.Name}
+		n := syntax.NameOf(o)
 		out[n] = append(out[n], o)
 	}
 	for _, same := range out {
@@ -36,7 +32,7 @@ func comparePositions(x, y diag.Span) int {
 // inputs are the objects, by whatever functions look for them by. Of several of
 // one name, which are an error already, the first stands for all in references.
 type inputs struct {
-	named   *memo.Table[Name, []*syntax.Object]
+	named   *memo.Table[syntax.Name, []*syntax.Object]
 	located *memo.Table[located, []*syntax.Object] // in order of name
 	called  *memo.Table[called, []*syntax.Object]  // routes of one name, in order of namespace
 	present *memo.Table[string, bool]              // some object lies in the namespace
@@ -50,7 +46,7 @@ type called struct{ kind, name string }
 
 func newInputs(g *memo.Graph) inputs {
 	return inputs{
-		named:   memo.Inputs[Name](g, equalSlices[*syntax.Object]),
+		named:   memo.Inputs[syntax.Name](g, equalSlices[*syntax.Object]),
 		located: memo.Inputs[located](g, equalSlices[*syntax.Object]),
 		called:  memo.Inputs[called](g, equalSlices[*syntax.Object]),
 		present: memo.Inputs[string](g, memo.Is[bool]),
@@ -60,7 +56,7 @@ func newInputs(g *memo.Graph) inputs {
 }
 
 // setObjects makes the objects of some names others.
-func (r *resolver) setObjects(changes map[Name][]*syntax.Object) {
+func (r *resolver) setObjects(changes syntax.Edit) {
 	first := func(objects []*syntax.Object) *syntax.Object {
 		if len(objects) == 0 {
 			return nil
@@ -139,7 +135,7 @@ func edited(list []*syntax.Object, edits []edit, by func(*syntax.Object) string)
 
 // find is the object that a name stands for.
 func (r *resolver) find(kind, namespace, name string) (*syntax.Object, bool) {
-	if all := r.named.Get(Name{kind, namespace, name}); len(all) > 0 {
+	if all := r.named.Get(syntax.Name{Kind: kind, Namespace: namespace, Name: name}); len(all) > 0 {
 		return all[0], true
 	}
 	return nil, false

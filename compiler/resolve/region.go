@@ -6,6 +6,7 @@ import (
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // region is what the objects of a namespace, and the facts about it, come to.
@@ -51,7 +52,7 @@ func (r *resolver) readRegion(ns string) *region {
 	g.add(r.space.Get(ns).part, r.listing.Get(ns), r.backing.Get(ns).part)
 	for _, kind := range workloadKinds {
 		for _, o := range r.of(kind, ns) {
-			if w := r.workload.Get(Name{kind, ns, o.Name}); w != nil {
+			if w := r.workload.Get(syntax.NameOf(o)); w != nil {
 				g.add(w.part)
 			}
 		}

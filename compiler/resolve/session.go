@@ -21,7 +21,7 @@ func NewSession(g *memo.Graph, config *syntax.Config, known ir.Known, opts Optio
 }
 
 // Set makes the objects of some names others, within an edit of the graph.
-func (s *Session) Set(changes map[Name][]*syntax.Object) { s.setObjects(changes) }
+func (s *Session) Set(changes syntax.Edit) { s.setObjects(changes) }
 
 // Findings are all findings, in sections that stay the same while what they are
 // about does.
@@ -58,7 +58,7 @@ type tables struct {
 	ours       *memo.Table[string, bool] // not labelled for another mesh
 	meshed     *memo.Table[string, bool] // unless a workload says otherwise
 
-	workload *memo.Table[Name, *workload]
+	workload *memo.Table[syntax.Name, *workload]
 	backing  *memo.Table[string, *backing]
 	declared *memo.Table[ir.ServiceID, *service]
 	running  *memo.Table[accountName, []*workload]

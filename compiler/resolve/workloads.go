@@ -30,7 +30,7 @@ var workloadKinds = []string{"CronJob", "DaemonSet", "Deployment", "Job", "Pod",
 
 // readWorkload reads a workload of the tree with its identity (row 6) and whether
 // it is in the mesh. One whose pods are not known has no spec.
-func (r *resolver) readWorkload(name Name) *workload {
+func (r *resolver) readWorkload(name syntax.Name) *workload {
 	o, ok := r.find(name.Kind, name.Namespace, name.Name)
 	if !ok || o.Workload == nil {
 		return nil // it could not be decoded at all

@@ -8,6 +8,7 @@ package source
 
 import (
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"sort"
@@ -119,6 +120,36 @@ func FromMap(files map[string][]byte) *Tree {
 func (t *Tree) add(f *File) {
 	t.Files = append(t.Files, f)
 	t.Keep(f.Path, f.Data)
+}
+
+// With is a tree in which a file holds something else; without data the file is
+// gone. The tree itself stays as it is. A file that was not there has no default
+// namespace.
+func (t *Tree) With(name string, data []byte) *Tree {
+	out := *t
+	out.texts = maps.Clone(t.texts)
+	out.Files = slices.Clone(t.Files)
+	delete(out.texts, name)
+	i := slices.IndexFunc(out.Files, func(f *File) bool { return f.Path == name })
+	switch config := t.Config != nil && t.Config.Path == name || t.Config == nil && name == ConfigName; {
+	case config && data == nil:
+		out.Config = nil
+	case config:
+		out.Config = &File{Path: name, Data: data}
+	case data == nil:
+		out.Files = slices.DeleteFunc(out.Files, func(f *File) bool { return f.Path == name })
+	case i >= 0:
+		own := *out.Files[i]
+		own.Data = data
+		out.Files[i] = &own
+	default:
+		out.Files = append(out.Files, &File{Path: name, Data: data})
+		out.sort()
+	}
+	if data != nil {
+		out.Keep(name, data)
+	}
+	return &out
 }
 
 // Keep remembers the bytes of a file that spans may point into.

@@ -51,32 +51,10 @@ func (f *Files) WithBases(found diag.List) diag.List {
 // Invalid; the findings hold the faults. Equal trees give equal results whatever
 // the order in which their files were found.
 func Parse(tree *source.Tree) (*Files, diag.List) {
-	jobs, found := plan(tree)
-	rendered, lib := renderings(tree)
-	jobs = append(jobs, rendered...)
-	results := make([]result, len(jobs))
-	spread(len(jobs), func(i int) { results[i] = jobs[i].run() })
-
-	files := &Files{Config: &Config{}, lib: lib}
-	for i := range results {
-		r := &results[i]
-		found.Add(r.found...)
-		files.Objects = append(files.Objects, r.objects...)
-		files.Tables = append(files.Tables, r.tables...)
-		files.Passed += r.passed
-		switch o := files.Config.Object; {
-		case r.config == nil:
-		case o == nil:
-			files.Config = r.config
-		default:
-			found.Add(diag.New("MSH0120", r.config.Object.At("kind"), "meshc.yaml holds two meshes").
-				WithRelated(o.At("kind"), "this one counts").
-				WithHelp("give each mesh a folder and a meshc.yaml of its own"))
-		}
-	}
-	sortObjects(files.Objects)
-	found.Add(duplicates(files.Objects)...)
-	return files, files.WithBases(found).Sorted()
+	s := NewSession()
+	s.Read(tree)
+	files := s.Files()
+	return files, files.WithBases(diag.All(s.Findings())).Sorted()
 }
 
 // job is the work of one document (or of one rendered object).
@@ -96,35 +74,6 @@ type result struct {
 	config  *Config
 	passed  int
 	found   diag.List
-}
-
-// plan cleans and splits all files, in parallel, and lists the documents in order.
-func plan(tree *source.Tree) ([]job, diag.List) {
-	files := tree.Files
-	if tree.Config != nil {
-		files = append([]*source.File{tree.Config}, files...)
-	}
-	parts := make([][]job, len(files))
-	faults := make([]diag.List, len(files))
-	spread(len(files), func(i int) {
-		f := files[i]
-		text, found := source.Clean(f.Path, f.Data)
-		docs, tooMany := source.Split(f.Path, text, tree.Limits.Documents)
-		faults[i] = append(found, tooMany...)
-		for _, doc := range docs {
-			parts[i] = append(parts[i], job{
-				tree: tree, doc: doc, namespace: f.Namespace,
-				tables: f.TablesOnly, config: f == tree.Config,
-			})
-		}
-	})
-	var jobs []job
-	var found diag.List
-	for i := range parts {
-		jobs = append(jobs, parts[i]...)
-		found.Add(faults[i]...)
-	}
-	return jobs, found
 }
 
 // spread runs n independent pieces of work on all processors.
@@ -151,34 +100,44 @@ func sortObjects(objects []*Object) {
 	})
 }
 
-// duplicates reports objects of one group, kind, namespace and name, at both ends.
-func duplicates(objects []*Object) diag.List {
-	first := make(map[diag.Object]*Object, len(objects))
+// duplicates gives the objects of one name, in order of position, as they count:
+// those of one group are an error at both ends, and marked in copies.
+func duplicates(objects []*Object) ([]*Object, diag.List) {
+	if len(objects) < 2 || objects[0].Name == "" {
+		return objects, nil
+	}
+	first := make(map[diag.Object]int, len(objects))
+	out := slices.Clone(objects)
 	var found diag.List
-	for _, o := range objects {
-		if o.Name == "" {
-			continue
-		}
+	for i, o := range objects {
 		ref := o.Ref()
 		prior, twice := first[ref]
 		if !twice {
-			first[ref] = o
+			first[ref] = i
 			continue
 		}
-		here, there := o.At("metadata", "name"), prior.At("metadata", "name")
-		found.Add(diag.New("MSH0109", here, "%s is written twice", ref).
-			WithLabel("here it is again").
-			WithRelated(there, "it is already here").
-			WithEffect("in a cluster the later one would silently replace the earlier one").
-			WithHelp("delete one of the two, or rename it").
-			About(ref, "metadata.name"))
-		found.Add(diag.New("MSH0109", there, "%s is written twice", ref).
-			WithLabel("here it is first").
-			WithRelated(here, "here it is again").
-			WithEffect("in a cluster the later one would silently replace the earlier one").
-			WithHelp("delete one of the two, or rename it").
-			About(ref, "metadata.name"))
-		prior.Invalid, o.Invalid = true, true
+		found.Add(reportTwice(ref, objects[prior], o)...)
+		for _, at := range []int{prior, i} {
+			own := *objects[at]
+			own.Invalid = true
+			out[at] = &own
+		}
 	}
-	return found
+	return out, found
+}
+
+func reportTwice(ref diag.Object, prior, o *Object) diag.List {
+	here, there := o.At("metadata", "name"), prior.At("metadata", "name")
+	say := func(at, other diag.Span, label, related string) diag.Finding {
+		return diag.New("MSH0109", at, "%s is written twice", ref).
+			WithLabel(label).
+			WithRelated(other, related).
+			WithEffect("in a cluster the later one would silently replace the earlier one").
+			WithHelp("delete one of the two, or rename it").
+			About(ref, "metadata.name")
+	}
+	return diag.List{
+		say(here, there, "here it is again", "it is already here"),
+		say(there, here, "here it is first", "here it is again"),
+	}
 }

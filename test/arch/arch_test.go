@@ -79,7 +79,7 @@ var ladder = []room{
 	{"compiler/source", []string{"compiler/diag", "compiler/ir"}, with(without(pure, "os"), neither)},
 	{"compiler/syntax", []string{"compiler/diag", "compiler/ir", "compiler/source"}, with(pure, noEnvoy)},
 	{"compiler/resolve", []string{"compiler/diag", "compiler/ir", "compiler/memo", "compiler/source", "compiler/syntax"}, with(pure, neither)},
-	{"compiler/check", []string{"compiler/diag", "compiler/diff", "compiler/ir", "compiler/source", "compiler/syntax"}, with(pure, neither)},
+	{"compiler/check", []string{"compiler/diag", "compiler/diff", "compiler/ir", "compiler/memo", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	{"compiler/envoy", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
 	{"compiler/verify", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
 	// diff compares two meshes; check asks it whether one expression holds another.

@@ -1,0 +1,86 @@
+package check
+
+import (
+	"slices"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// still is a world that does not change: a mesh and the objects it came from.
+type still struct {
+	files  *syntax.Files
+	mesh   *ir.Mesh
+	named  map[diag.Object]*syntax.Object
+	kinds  map[place][]*syntax.Object // by kind, in the place of the name
+	grants map[string][]ir.Grant
+	splits map[string][]ir.Split
+}
+
+func newStill(files *syntax.Files, mesh *ir.Mesh) *still {
+	s := &still{
+		files: files, mesh: mesh, named: map[diag.Object]*syntax.Object{}, kinds: map[place][]*syntax.Object{},
+		grants: map[string][]ir.Grant{}, splits: map[string][]ir.Split{},
+	}
+	for _, o := range files.Objects {
+		name := diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+		if s.named[name] == nil {
+			s.named[name] = o
+			s.kinds[place{o.Namespace, o.Kind}] = append(s.kinds[place{o.Namespace, o.Kind}], o)
+		}
+	}
+	for _, g := range mesh.Grants {
+		s.grants[home(g.Destination)] = append(s.grants[home(g.Destination)], g)
+	}
+	for _, sp := range mesh.Splits {
+		s.splits[sp.Root.Namespace] = append(s.splits[sp.Root.Namespace], sp)
+	}
+	return s
+}
+
+func (s *still) Config() *syntax.Config               { return s.files.Config }
+func (s *still) Settings() ir.Settings                { return s.mesh.Settings }
+func (s *still) Policy(namespace string) ir.Namespace { return s.mesh.Namespace(namespace) }
+func (s *still) Grants(namespace string) []ir.Grant   { return s.grants[namespace] }
+func (s *still) Splits(namespace string) []ir.Split   { return s.splits[namespace] }
+
+func (s *still) Places() []string {
+	var out []string
+	for _, svc := range s.mesh.Services {
+		out = append(out, svc.ID.Namespace)
+	}
+	for _, o := range s.files.Objects {
+		out = append(out, o.Namespace)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (s *still) Service(id ir.ServiceID) *ir.Service {
+	svc, _ := s.mesh.Service(id)
+	return svc
+}
+
+func (s *still) Services(namespace string) []ir.ServiceID {
+	var out []ir.ServiceID
+	for _, svc := range s.mesh.Services {
+		if svc.ID.Namespace == namespace {
+			out = append(out, svc.ID)
+		}
+	}
+	return out
+}
+
+func (s *still) Objects(kind, namespace string) []*syntax.Object {
+	return s.kinds[place{namespace, kind}]
+}
+
+func (s *still) Object(kind, namespace, name string) *syntax.Object {
+	return s.named[diag.Object{Kind: kind, Namespace: namespace, Name: name}]
+}
+
+func (s *still) Fact(id ir.ServiceID) diag.Span {
+	at := s.mesh.Origins["Service/"+id.String()]
+	return diag.Span{File: at.File, Line: at.Line, Col: at.Col}
+}
