@@ -39,7 +39,9 @@ func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name 
 	for _, scope := range []*yaml.Node{in.spec, in.env} {
 		rules := field(scope, "rules")
 		pairs(field(rules, "severity"), func(key, value *yaml.Node) { j.Severities[key.Value] = written(tree, key, value.Value) })
-		pairs(field(rules, "params"), func(key, value *yaml.Node) { j.Params[key.Value] = written(tree, key, line(value)) })
+		pairs(field(rules, "params"), func(code, of *yaml.Node) {
+			pairs(of, func(key, value *yaml.Node) { j.Params[code.Value+"."+key.Value] = written(tree, key, line(value)) })
+		})
 		if d := field(rules, "dirs"); d != nil {
 			dirs = d
 		}

@@ -118,7 +118,7 @@ func TestDiffCountsWhatJudgesLessAsWidening(t *testing.T) {
 		"rule turned off":   {"", "  rules: {severity: {MSH1505: \"off\"}}\n", "the severity of MSH1505 is off"},
 		"raised no more":    {"  rules: {severity: {MSH1505: error}}\n", "", "the severity of MSH1505 is its rule's own, was error"},
 		"waiver added":      {"", "  waivers: [{code: MSH1017, target: {kind: HTTPRouteGroup, name: x}, expires: 2999-01-01}]\n", "a waiver is added: {code: MSH1017"},
-		"parameter changed": {"  rules: {params: {MSH1504: {pairs: [{from: a, to: b}]}}}\n", "  rules: {params: {MSH1504: {pairs: []}}}\n", "rule parameter MSH1504 is {pairs: []}, was {pairs: [{from: a, to: b}]}"},
+		"parameter changed": {"  rules: {params: {MSH1504: {pairs: [{from: a, to: b}]}}}\n", "  rules: {params: {MSH1504: {pairs: []}}}\n", "rule parameter MSH1504.pairs is [], was [{from: a, to: b}]"},
 		"rules not read":    {"  rules: {dirs: [./rules]}\n", "", "rule file rules/thief.rego is gone"},
 		"mode opened":       {"  namespaces: {bookstore: {mode: strict}}\n", "  namespaces: {bookstore: {mode: audit}}\n", "the mode of namespace bookstore changes from strict to audit"},
 	} {
@@ -134,7 +134,7 @@ func TestDiffCountsWhatJudgesLessAsWidening(t *testing.T) {
 			if !strings.Contains(out, " at meshc.yaml:") && !strings.Contains(out, " at rules/thief.rego:1") {
 				t.Errorf("it does not say where:\n%s", out)
 			}
-			if change.before != "" && change.says != "rule parameter MSH1504 is {pairs: []}, was {pairs: [{from: a, to: b}]}" {
+			if change.before != "" && !strings.HasPrefix(change.says, "rule parameter") {
 				wants(t, exitClean, "diff", "HEAD", "HEAD~1", "--fail-on-change", "widen")
 			}
 		})
