@@ -8,6 +8,7 @@ import (
 
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -16,8 +17,9 @@ import (
 // control plane makes of it, once they are known, means the same if it is the
 // plan's own parts, unchanged, with the right addresses and ports in the places
 // of the placeholders, and if each connection comes to the chain it came to
-// before. That is judged here, on the message that is about to be served, and by
-// the interpreter; it shares no code with what composed it.
+// before. That is judged here, on the message that is about to be served, with
+// the interpreter's way of picking chains; it shares no code with what composed
+// it. What the parts do by themselves was judged when they were compiled.
 
 // Bound judges a listener of a service port: the plan's one with a name and the
 // addresses, in any order, and nothing else.
@@ -26,7 +28,7 @@ func Bound(composed, plan []byte, name string, at []netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	l, err := readListener(composed)
+	l, err := shapeOf(got)
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,7 @@ func Inbound(composed, plan []byte, chains []Placed) error {
 	if err := sameListener(got, want); err != nil {
 		return err
 	}
-	l, err := readListener(composed)
+	l, err := shapeOf(got)
 	if err != nil {
 		return err
 	}
@@ -89,6 +91,34 @@ func Inbound(composed, plan []byte, chains []Placed) error {
 		}
 	}
 	return nil
+}
+
+// shapeOf is a listener with all that picks a chain, and nothing of what chains do.
+func shapeOf(m *listenerv3.Listener) (*listener, error) {
+	l := &listener{name: m.Name}
+	var err error
+	if l.addresses, err = addressesOf(m); err != nil {
+		return nil, err
+	}
+	for _, f := range m.ListenerFilters {
+		l.inspects = l.inspects || f.GetTypedConfig().MessageIs(&tlsinspectorv3.TlsInspector{})
+	}
+	for _, f := range m.FilterChains {
+		c, err := pickedBy(f)
+		if err != nil {
+			return nil, err
+		}
+		l.chains = append(l.chains, c)
+	}
+	return l, nil
+}
+
+func pickedBy(m *listenerv3.FilterChain) (*chain, error) {
+	c := &chain{name: m.Name}
+	if m.FilterChainMatch == nil {
+		return c, nil
+	}
+	return c, inside(c.match(m.FilterChainMatch), "chain %s", c.name)
 }
 
 // comesTo picks the chain of a connection that is made for one.
@@ -126,7 +156,7 @@ func Ranged(composed, plan, chain []byte, known bool, own []netip.Addr, ranges [
 		return errors.New("the chain that refuses the mesh's own addresses is missing")
 	}
 	last := got.FilterChains[len(got.FilterChains)-1]
-	placed, err := newChain(last)
+	placed, err := pickedBy(last)
 	if err != nil {
 		return err
 	}

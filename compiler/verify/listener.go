@@ -42,6 +42,26 @@ func newListener(m *listenerv3.Listener) (*listener, error) {
 		return nil, err
 	}
 	l := &listener{name: m.Name, handsOn: m.UseOriginalDst.GetValue()}
+	var err error
+	if l.addresses, err = addressesOf(m); err != nil {
+		return nil, err
+	}
+	for _, f := range m.ListenerFilters {
+		if err := l.listenerFilter(f); err != nil {
+			return nil, inside(err, "listener filter %s", f.GetName())
+		}
+	}
+	if l.chains, err = each(m.FilterChains, newChain); err != nil {
+		return nil, err
+	}
+	if m.DefaultFilterChain != nil {
+		l.otherwise, err = newChain(m.DefaultFilterChain)
+	}
+	return l, err
+}
+
+func addressesOf(m *listenerv3.Listener) ([]netip.AddrPort, error) {
+	var out []netip.AddrPort
 	for _, a := range append([]*corev3.Address{m.Address}, additional(m)...) {
 		if a == nil {
 			continue
@@ -50,21 +70,9 @@ func newListener(m *listenerv3.Listener) (*listener, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.addresses = append(l.addresses, at)
+		out = append(out, at)
 	}
-	for _, f := range m.ListenerFilters {
-		if err := l.listenerFilter(f); err != nil {
-			return nil, inside(err, "listener filter %s", f.GetName())
-		}
-	}
-	var err error
-	if l.chains, err = each(m.FilterChains, newChain); err != nil {
-		return nil, err
-	}
-	if m.DefaultFilterChain != nil {
-		l.otherwise, err = newChain(m.DefaultFilterChain)
-	}
-	return l, err
+	return out, nil
 }
 
 func additional(m *listenerv3.Listener) []*corev3.Address {
