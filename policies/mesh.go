@@ -14,7 +14,7 @@ func (j *Judge) Mesh(w *World, stage Stage) diag.List {
 		units = append(units, j.object(w, o)...)
 	}
 	if q := j.program.queries[string(ScopeNamespace)]; q != nil {
-		for _, name := range names(w.index().namespaces) {
+		for _, name := range names(w.objects().namespaces) {
 			units = append(units, unit{query: q, steps: wideSteps * j.limits.Steps, input: func() *ast.Term {
 				return ast.NewTerm(doc("namespace", name))
 			}})

@@ -140,8 +140,7 @@ func (r *reporter) object(v ast.Value) (*syntax.Object, bool) {
 		}
 		name = ref.String()
 	}
-	o, ok := r.world.index().named[name]
-	return o, ok
+	return r.world.named(name)
 }
 
 // failure reports a rule that could not judge: once, at its first input.

@@ -23,7 +23,12 @@ type World struct {
 
 	docs   map[string]*document
 	values map[*syntax.Object]*lazy
-	index  func() *index
+
+	// The indexes are made when something first needs them: a change that is judged
+	// against a new state of the mesh pays for what its rules read.
+	index      func() *index
+	objects    func() *objects
+	references func() map[string]*references
 }
 
 // NewWorld is the mesh that the files mean. now is the time of judgement, which
@@ -39,21 +44,21 @@ func NewWorld(files *syntax.Files, mesh *ir.Mesh, inventory *ir.Inventory, now t
 	if o := files.Config.Object; o != nil {
 		w.values[o] = &lazy{make: func() ast.Value { return objectValue(o) }}
 	}
-	w.index = sync.OnceValue(w.makeIndex)
+	w.index, w.objects, w.references = sync.OnceValue(w.makeIndex), sync.OnceValue(w.makeObjects), sync.OnceValue(w.makeReferences)
 	w.docs = map[string]*document{
 		"settings":   {whole: w.settings},
-		"namespaces": mapped(w, w.namespace, func(x *index) map[string]*syntax.Object { return x.namespaces }),
-		"identities": mapped(w, w.identity, func(x *index) map[string]*identityIndex { return x.identities }),
-		"services":   mapped(w, w.service, func(x *index) map[string]*ir.Service { return x.services }),
-		"calls":      mapped(w, w.calls, func(x *index) map[string]*identityIndex { return x.identities }),
-		"grants":     mapped(w, w.grant, func(x *index) map[string]*ir.Grant { return x.grants }),
-		"splits":     mapped(w, w.split, func(x *index) map[string]*ir.Split { return x.splits }),
-		"workloads":  mapped(w, w.workload, func(x *index) map[string]*ir.InventoryWorkload { return x.workloads }),
-		"references": mapped(w, w.reference, func(x *index) map[string]*referenceIndex { return x.references }),
+		"namespaces": mapped(w.namespace, func() map[string]*syntax.Object { return w.objects().namespaces }),
+		"identities": mapped(w.identity, func() map[string]*identityIndex { return w.index().identities }),
+		"services":   mapped(w.service, func() map[string]*ir.Service { return w.index().services }),
+		"calls":      mapped(w.calls, func() map[string]*identityIndex { return w.index().identities }),
+		"grants":     mapped(w.grant, func() map[string]*ir.Grant { return w.index().grants }),
+		"splits":     mapped(w.split, func() map[string]*ir.Split { return w.index().splits }),
+		"workloads":  mapped(w.workload, func() map[string]*ir.InventoryWorkload { return w.index().workloads }),
+		"references": mapped(w.reference, func() map[string]*references { return w.references() }),
 	}
 	for _, kind := range Kinds() {
-		w.docs["objects/"+kind] = mapped(w, func(key string) ast.Value { return w.object(kind, key) },
-			func(x *index) map[string]*syntax.Object { return x.objects[kind] })
+		w.docs["objects/"+kind] = mapped(func(key string) ast.Value { return w.object(kind, key) },
+			func() map[string]*syntax.Object { return w.objects().kinds[kind] })
 	}
 	return w
 }
@@ -108,11 +113,11 @@ type document struct {
 }
 
 // mapped is a document with an entry for each of a map of the index.
-func mapped[V any](w *World, entry func(string) ast.Value, of func(*index) map[string]V) *document {
+func mapped[V any](entry func(string) ast.Value, of func() map[string]V) *document {
 	return &document{
 		entry: entry,
-		keys:  func() []string { return names(of(w.index())) },
-		has:   func(key string) bool { _, ok := of(w.index())[key]; return ok },
+		keys:  func() []string { return names(of()) },
+		has:   func(key string) bool { _, ok := of()[key]; return ok },
 	}
 }
 
@@ -151,27 +156,6 @@ func (d *document) all() ast.Value {
 		d.value = ast.NewObject(pairs...)
 	})
 	return d.value
-}
-
-// index is what leads from one thing to others, in both directions.
-type index struct {
-	objects    map[string]map[string]*syntax.Object // by kind, then namespace/name
-	named      map[string]*syntax.Object
-	namespaces map[string]*syntax.Object // with their manifests, nil if there is none
-	identities map[string]*identityIndex
-	opened     map[string][]string // service to the grants that open it
-	rooted     map[string][]string // service to the splits it is the root of
-	leaves     map[string][]string // service to the splits it is a backend of
-	services   map[string]*ir.Service
-	grants     map[string]*ir.Grant
-	splits     map[string]*ir.Split
-	workloads  map[string]*ir.InventoryWorkload
-	references map[string]*referenceIndex
-}
-
-type identityIndex struct {
-	id                                      ir.Identity
-	services, workloads, outgoing, incoming []string
 }
 
 func names[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

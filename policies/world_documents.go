@@ -37,7 +37,7 @@ func allow(open bool) string {
 func (w *World) namespace(name string) ast.Value {
 	n := w.mesh.Namespace(name)
 	labels, annotations := map[string]string(nil), map[string]string(nil)
-	if o := w.index().namespaces[name]; o != nil {
+	if o := w.objects().namespaces[name]; o != nil {
 		labels, annotations = o.Labels, o.Annotations
 	}
 	return doc("name", name, "mode", string(n.Mode), "egress", allow(n.EgressAllowed), "plaintext", allow(n.PlaintextAllowed),
@@ -139,10 +139,10 @@ func (w *World) workload(name string) ast.Value {
 }
 
 func (w *World) reference(name string) ast.Value {
-	r := w.index().references[name]
+	r := w.references()[name]
 	return doc("to", r.to, "from", r.from, "grants", r.grants)
 }
 
 func (w *World) object(kind, key string) ast.Value {
-	return w.values[w.index().objects[kind][key]].get()
+	return w.values[w.objects().kinds[kind][key]].get()
 }

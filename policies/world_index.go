@@ -8,19 +8,29 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
+// index leads from one thing of the mesh to others, in both directions.
+type index struct {
+	identities map[string]*identityIndex
+	services   map[string]*ir.Service
+	opened     map[string][]string // service to the grants that open it
+	rooted     map[string][]string // service to the splits it is the root of
+	leaves     map[string][]string // service to the splits it is a backend of
+	grants     map[string]*ir.Grant
+	splits     map[string]*ir.Split
+	workloads  map[string]*ir.InventoryWorkload
+}
+
+type identityIndex struct {
+	id                                      ir.Identity
+	services, workloads, outgoing, incoming []string
+}
+
 // makeIndex walks the mesh once.
 func (w *World) makeIndex() *index {
 	x := &index{
-		objects: map[string]map[string]*syntax.Object{}, services: map[string]*ir.Service{}, named: map[string]*syntax.Object{}, namespaces: map[string]*syntax.Object{},
-		identities: map[string]*identityIndex{}, opened: map[string][]string{}, rooted: map[string][]string{},
-		leaves: map[string][]string{}, grants: map[string]*ir.Grant{}, splits: map[string]*ir.Split{},
-		workloads: map[string]*ir.InventoryWorkload{}, references: map[string]*referenceIndex{},
-	}
-	for _, o := range w.Objects() {
-		x.object(o)
-	}
-	for _, n := range w.mesh.Namespaces {
-		x.namespace(n.Name)
+		identities: map[string]*identityIndex{}, services: map[string]*ir.Service{},
+		opened: map[string][]string{}, rooted: map[string][]string{}, leaves: map[string][]string{},
+		grants: map[string]*ir.Grant{}, splits: map[string]*ir.Split{}, workloads: map[string]*ir.InventoryWorkload{},
 	}
 	for _, id := range w.mesh.Identities {
 		x.identity(id)
@@ -28,7 +38,6 @@ func (w *World) makeIndex() *index {
 	for i := range w.mesh.Services {
 		s := &w.mesh.Services[i]
 		x.services[s.ID.String()] = s
-		x.namespace(s.ID.Namespace)
 		for _, a := range s.Accounts {
 			own := x.identity(a)
 			own.services = append(own.services, s.ID.String())
@@ -40,59 +49,19 @@ func (w *World) makeIndex() *index {
 	for i := range w.mesh.Splits {
 		x.split(&w.mesh.Splits[i])
 	}
-	if w.inv != nil {
-		for i := range w.inv.Workloads {
-			v := &w.inv.Workloads[i]
-			name := v.Kind + "/" + v.Namespace + "/" + v.Name
-			x.workloads[name] = v
-			if v.Meshed {
-				own := x.identity(v.Identity)
-				own.workloads = append(own.workloads, name)
-			}
+	if w.inv == nil {
+		return x
+	}
+	for i := range w.inv.Workloads {
+		v := &w.inv.Workloads[i]
+		name := v.Kind + "/" + v.Namespace + "/" + v.Name
+		x.workloads[name] = v
+		if v.Meshed {
+			own := x.identity(v.Identity)
+			own.workloads = append(own.workloads, name)
 		}
 	}
-	for _, r := range x.references {
-		r.from, r.to = sorted(r.from), sorted(r.to)
-	}
 	return x
-}
-
-func sorted(s []string) []string {
-	slices.Sort(s)
-	return slices.Compact(s)
-}
-
-func (x *index) object(o *syntax.Object) {
-	of := x.objects[o.Kind]
-	if of == nil {
-		of = map[string]*syntax.Object{}
-		x.objects[o.Kind] = of
-	}
-	if _, twice := of[objectKey(o)]; !twice {
-		of[objectKey(o)] = o
-	}
-	x.named[o.Ref().String()] = o
-	switch {
-	case o.Kind == "Namespace":
-		x.namespaces[o.Name] = o
-	case o.Namespace != "":
-		x.namespace(o.Namespace)
-	}
-	x.refer(o)
-}
-
-// objectKey is namespace/name, or the name of what is in no namespace.
-func objectKey(o *syntax.Object) string {
-	if o.Namespace == "" {
-		return o.Name
-	}
-	return o.Namespace + "/" + o.Name
-}
-
-func (x *index) namespace(name string) {
-	if _, known := x.namespaces[name]; !known && name != "" {
-		x.namespaces[name] = nil
-	}
 }
 
 func (x *index) identity(id ir.Identity) *identityIndex {
@@ -106,10 +75,6 @@ func (x *index) identity(id ir.Identity) *identityIndex {
 
 func (x *index) grant(g *ir.Grant) {
 	x.grants[g.Name] = g
-	if object, _, ok := strings.Cut(g.Name, "#"); ok {
-		r := x.ends(object)
-		r.grants = append(r.grants, g.Name)
-	}
 	for _, s := range g.Sources {
 		own := x.identity(s)
 		own.outgoing = append(own.outgoing, g.Name)
@@ -142,41 +107,117 @@ func (x *index) split(s *ir.Split) {
 	}
 }
 
-// referenceIndex holds the names of objects at both ends, Kind/NAMESPACE/NAME,
-// whether or not they exist.
-type referenceIndex struct{ to, from, grants []string }
+func sorted(s []string) []string {
+	slices.Sort(s)
+	return slices.Compact(s)
+}
 
-func (x *index) ends(name string) *referenceIndex {
-	r := x.references[name]
-	if r == nil {
-		r = &referenceIndex{}
-		x.references[name] = r
+// objects leads to the objects by their names.
+type objects struct {
+	kinds      map[string]map[string]*syntax.Object // by kind, then namespace/name
+	namespaces map[string]*syntax.Object            // with their manifests, nil if there is none
+}
+
+func (w *World) makeObjects() *objects {
+	x := &objects{kinds: map[string]map[string]*syntax.Object{}, namespaces: map[string]*syntax.Object{}}
+	see := func(namespace string) {
+		if _, known := x.namespaces[namespace]; !known && namespace != "" {
+			x.namespaces[namespace] = nil
+		}
 	}
-	return r
+	for _, o := range w.Objects() {
+		of := x.kinds[o.Kind]
+		if of == nil {
+			of = map[string]*syntax.Object{}
+			x.kinds[o.Kind] = of
+		}
+		if key := objectKey(o); of[key] == nil {
+			of[key] = o
+		}
+		if o.Kind == "Namespace" {
+			x.namespaces[o.Name] = o
+		} else {
+			see(o.Namespace)
+		}
+	}
+	for _, n := range w.mesh.Namespaces {
+		see(n.Name)
+	}
+	for _, s := range w.mesh.Services {
+		see(s.ID.Namespace)
+	}
+	return x
 }
 
-func (x *index) link(from, to string) {
-	a, b := x.ends(from), x.ends(to)
-	a.to = append(a.to, to)
-	b.from = append(b.from, from)
+// objectKey is namespace/name, or the name of what is in no namespace.
+func objectKey(o *syntax.Object) string {
+	if o.Namespace == "" {
+		return o.Name
+	}
+	return o.Namespace + "/" + o.Name
 }
 
-// refer adds the references that an object makes.
-func (x *index) refer(o *syntax.Object) {
-	from := o.Ref().String()
-	near := func(kind, name string) { x.link(from, kind+"/"+o.Namespace+"/"+name) }
+// named finds an object by Kind/NAMESPACE/NAME.
+func (w *World) named(name string) (*syntax.Object, bool) {
+	kind, key, _ := strings.Cut(name, "/")
+	o, ok := w.objects().kinds[kind][key]
+	return o, ok
+}
+
+// references holds the names of objects at both ends, Kind/NAMESPACE/NAME,
+// whether or not they exist, and of the grants that an object became.
+type references struct{ to, from, grants []string }
+
+func (w *World) makeReferences() map[string]*references {
+	out := map[string]*references{}
+	ends := func(name string) *references {
+		r := out[name]
+		if r == nil {
+			r = &references{}
+			out[name] = r
+		}
+		return r
+	}
+	for _, o := range w.Objects() {
+		name := o.Ref().String()
+		from := ends(name)
+		refer(o, func(to string) {
+			from.to = append(from.to, to)
+			end := ends(to)
+			end.from = append(end.from, name)
+		})
+	}
+	for _, g := range w.mesh.Grants {
+		if object, _, ok := strings.Cut(g.Name, "#"); ok {
+			r := ends(object)
+			r.grants = append(r.grants, g.Name)
+		}
+	}
+	for _, r := range out {
+		r.from, r.to = sorted(r.from), sorted(r.to)
+	}
+	return out
+}
+
+// refer tells the references that an object makes.
+func refer(o *syntax.Object, to func(name string)) {
+	near := func(kind, name string) { to(kind + "/" + o.Namespace + "/" + name) }
+	subject := func(s syntax.Subject) {
+		namespace := s.Namespace
+		if namespace == "" {
+			namespace = o.Namespace
+		}
+		to(s.Kind + "/" + namespace + "/" + s.Name)
+	}
 	switch {
 	case o.TrafficTarget != nil:
 		for _, r := range o.TrafficTarget.Rules {
 			near(r.Kind, r.Name)
 		}
-		for _, s := range append(slices.Clone(o.TrafficTarget.Sources), o.TrafficTarget.Destination) {
-			namespace := s.Namespace
-			if namespace == "" {
-				namespace = o.Namespace
-			}
-			x.link(from, s.Kind+"/"+namespace+"/"+s.Name)
+		for _, s := range o.TrafficTarget.Sources {
+			subject(s)
 		}
+		subject(o.TrafficTarget.Destination)
 	case o.TrafficSplit != nil:
 		near("Service", o.TrafficSplit.Service)
 		for _, b := range o.TrafficSplit.Backends {
