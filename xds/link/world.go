@@ -2,7 +2,9 @@ package link
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/compiler/bundle"
@@ -40,21 +42,26 @@ func New(b *bundle.Bundle, snap *catalog.Snapshot) (*World, diag.List) {
 func (w *World) With(snap *catalog.Snapshot) *World {
 	next := &World{static: w.static, snapshot: snap, services: make([]*service, len(w.static.services))}
 	structure := w.bound == nil || !slices.Equal(w.snapshot.ServiceRanges, snap.ServiceRanges) || !slices.Equal(w.snapshot.PodRanges, snap.PodRanges)
+	var fresh []int // services that differ
+	found := make([]*catalog.Service, len(next.services))
 	for i := range w.static.services {
-		plan := &w.static.services[i]
-		found := find(snap, plan.id)
-		if w.bound != nil && sameService(w.services[i].catalog, found) {
+		found[i] = find(snap, w.static.services[i].id)
+		if w.bound != nil && sameService(w.services[i].catalog, found[i]) {
 			next.services[i] = w.services[i]
 			continue
 		}
-		var before *service
-		if w.bound != nil {
-			before = w.services[i]
+		fresh = append(fresh, i)
+	}
+	before := func(i int) *service {
+		if w.bound == nil {
+			return nil
 		}
-		now := w.static.bind(plan, found, before)
-		next.services[i] = now
-		structure = structure || before == nil || !sameShape(before, now)
-		next.changed.Endpoints = append(next.changed.Endpoints, changedAssignments(before, now)...)
+		return w.services[i]
+	}
+	each(fresh, func(i int) { next.services[i] = w.static.bind(&w.static.services[i], found[i], before(i)) })
+	for _, i := range fresh {
+		structure = structure || before(i) == nil || !sameShape(before(i), next.services[i])
+		next.changed.Endpoints = append(next.changed.Endpoints, changedAssignments(before(i), next.services[i])...)
 	}
 	next.changed.Workloads = changedWorkloads(w.snapshot.Workloads, snap.Workloads)
 	next.changed.Structure = structure
@@ -63,6 +70,20 @@ func (w *World) With(snap *catalog.Snapshot) *World {
 		next.bound = newBound(next, w)
 	}
 	return next
+}
+
+// each calls f with every index, on all processors where that is worth it.
+func each(indices []int, f func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), len(indices)/16+1)
+	var wg sync.WaitGroup
+	for worker := range workers {
+		wg.Go(func() {
+			for at := worker; at < len(indices); at += workers {
+				f(indices[at])
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // Changes says how the world differs from the one it was derived from.
