@@ -48,6 +48,14 @@ faults: envoy ## break a mesh on this machine in every way while its clients ask
 bench: build envoy ## measure meshc against its budgets (ONLY=build,change for some chapters); figures also in .cache/bench.json
 	go run ./test/bench/budget -meshc bin/meshc -envoy $(ENVOY) -json .cache/bench.json $(if $(ONLY),-only $(ONLY))
 
+PEERS := .cache/peers
+bench-peers: build envoy ## measure Envoy Gateway and Istio beside meshc (their first build takes the better part of an hour)
+	mkdir -p $(PEERS)
+	cd test/bench/peers && go build -o $(CURDIR)/$(PEERS)/egctl github.com/envoyproxy/gateway/cmd/egctl
+	cd test/bench/peers/istio && go test -c -vet=off -o $(CURDIR)/$(PEERS)/istio-xds.test istio.io/istio/pilot/pkg/xds
+	cd test/bench/peers/istio && go list -m -f '{{.Dir}}' istio.io/istio > $(CURDIR)/$(PEERS)/istio-dir
+	go run ./test/bench/budget -meshc bin/meshc -envoy $(ENVOY) -peers $(PEERS) -json .cache/bench-peers.json
+
 golden: ## rewrite goldens and generated documents
 	go test ./test/golden -run Golden -update
 	go test ./compiler/syntax -run Stories -update
@@ -56,4 +64,4 @@ golden: ## rewrite goldens and generated documents
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy demo check test race oracle faults bench golden clean
+.PHONY: help build envoy demo check test race oracle faults bench bench-peers golden clean

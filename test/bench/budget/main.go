@@ -21,17 +21,21 @@ import (
 type bench struct {
 	meshc string // the binary that is measured
 	envoy string
+	peers string // a folder with the peers' binaries; empty: they are left out
 	work  string // a folder for generated files
 	runs  int
 	sizes []int
 	table table
 }
 
-// chapters are what is measured, in the order of the table.
-var chapters = []struct {
+// chapter is a part of the table.
+type chapter struct {
 	name string
 	run  func(*bench) error
-}{
+}
+
+// chapters are what is measured, in the order of the table.
+var chapters = []chapter{
 	{"build", (*bench).builds},
 	{"shapes", (*bench).shapes},
 	{"bundle", (*bench).bundles},
@@ -39,6 +43,12 @@ var chapters = []struct {
 	{"change", (*bench).changes},
 	{"envoy", (*bench).envoys},
 	{"start", (*bench).starts},
+}
+
+// peerChapters are slow, and need the peers' binaries.
+var peerChapters = []chapter{
+	{"gateway", (*bench).gateways},
+	{"istio", (*bench).istio},
 }
 
 func main() {
@@ -53,6 +63,7 @@ func main() {
 	flag.StringVar(&b.meshc, "meshc", "bin/meshc", "the meshc `BINARY` to measure")
 	flag.StringVar(&b.envoy, "envoy", "", "the Envoy `BINARY` (default: as the lab finds it)")
 	flag.IntVar(&b.runs, "runs", 5, "how many runs a figure is the median of")
+	flag.StringVar(&b.peers, "peers", "", "measure the peers whose binaries are in `FOLDER`, in place of the budgets")
 	only := flag.String("only", "", "a comma-separated list of `CHAPTERS`: "+names())
 	out := flag.String("json", "", "write the figures to `FILE` too")
 	small := flag.Bool("small", false, "leave out meshes of 10,000 services")
@@ -65,7 +76,7 @@ func main() {
 
 func names() string {
 	var out []string
-	for _, c := range chapters {
+	for _, c := range slices.Concat(chapters, peerChapters) {
 		out = append(out, c.name)
 	}
 	return strings.Join(out, ", ")
@@ -76,6 +87,13 @@ func exit(err error) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
 }
 
 // measure runs the chapters and prints the table as it grows.
@@ -92,9 +110,16 @@ func (b *bench) measure(only, out string) error {
 		return err
 	}
 	defer os.RemoveAll(b.work)
+	if b.peers, err = absolute(b.peers); err != nil {
+		return err
+	}
 	b.table.start(os.Stdout)
 	var failed error
-	for _, c := range chapters {
+	measured := chapters
+	if b.peers != "" {
+		measured = peerChapters
+	}
+	for _, c := range measured {
 		if only != "" && !slices.Contains(strings.Split(only, ","), c.name) {
 			continue
 		}
