@@ -60,6 +60,11 @@ func NewWorld(files *syntax.Files, mesh *ir.Mesh, inventory *ir.Inventory, now t
 		w.docs["objects/"+kind] = mapped(func(key string) ast.Value { return w.object(kind, key) },
 			func() map[string]*syntax.Object { return w.objects().kinds[kind] })
 	}
+	for _, d := range w.docs {
+		if d.keys != nil {
+			d.keys = sync.OnceValue(d.keys) // sorted, and asked for with every entry
+		}
+	}
 	return w
 }
 

@@ -16,8 +16,8 @@ import (
 
 // compileFlags are the flags of every verb that compiles manifests.
 type compileFlags struct {
-	env      string
-	noVerify bool // of benchmarks only
+	env  string
+	bare bool // without rules and verification: for benchmarks only
 }
 
 // addCompileFlags gives a verb --env.
@@ -62,7 +62,7 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 		return nil, input(err)
 	}
 	findings.Add(faults...)
-	result, more := compiler.Compile(tree, lock.Known, compiler.Options{Now: now, NoVerify: f.noVerify})
+	result, more := compiler.Compile(tree, lock.Known, compiler.Options{Now: now, NoRules: f.bare, NoVerify: f.bare})
 	findings.Add(more...)
 	return &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: findings}, nil
 }

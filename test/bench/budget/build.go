@@ -46,7 +46,7 @@ func (b *bench) bundle(n int) string { return filepath.Join(b.work, fmt.Sprintf(
 
 const (
 	verified = iota
-	unverified
+	bare
 	parsed
 	parsedSeldom // the floor, its garbage collected as seldom as meshc's
 	kinds
@@ -67,7 +67,7 @@ func (b *bench) rounds(n int, dir, out string) (*[kinds][]run, error) {
 	for i := range count + 1 {
 		for which, command := range [kinds][]string{
 			verified:     {b.meshc, "build", dir, "-o", out},
-			unverified:   {b.meshc, "build", dir, "-o", out + "-unverified", "--no-verify"},
+			bare:         {b.meshc, "build", dir, "-o", out + "-bare", "--bare"},
 			parsed:       {self, "child-floor", dir, "100"},
 			parsedSeldom: {self, "child-floor", dir, "12800"},
 		} {
@@ -85,9 +85,9 @@ func (b *bench) rounds(n int, dir, out string) (*[kinds][]run, error) {
 
 func (b *bench) buildFigures(n int, runs *[kinds][]run) {
 	name := func(format string) string { return fmt.Sprintf("N=%d: ", n) + format }
-	with := figure{What: name("build, verified"), Unit: "s", Runs: column(runs[verified], wall)}
-	ratio := figure{What: name("build, not verified, against the floor"), Unit: "times", Runs: ratios(runs[unverified], runs[parsed], wall)}
-	memory := figure{What: name("peak memory, verified"), Unit: "MiB", Runs: column(runs[verified], peak)}
+	with := figure{What: name("build"), Unit: "s", Runs: column(runs[verified], wall)}
+	ratio := figure{What: name("build without rules and verification, against the floor"), Unit: "times", Runs: ratios(runs[bare], runs[parsed], wall)}
+	memory := figure{What: name("peak memory"), Unit: "MiB", Runs: column(runs[verified], peak)}
 	switch n {
 	case 1000:
 		with.Budget, ratio.Budget = 1, 4
@@ -95,21 +95,21 @@ func (b *bench) buildFigures(n int, runs *[kinds][]run) {
 		memory.Budget = 2048
 	}
 	b.table.add(with)
-	b.table.add(figure{What: name("processor time, verified"), Unit: "s", Runs: column(runs[verified], cpu)})
+	b.table.add(figure{What: name("processor time"), Unit: "s", Runs: column(runs[verified], cpu)})
 	b.table.add(memory)
-	b.table.add(figure{What: name("build, not verified"), Unit: "s", Runs: column(runs[unverified], wall)})
-	b.table.add(figure{What: name("processor time, not verified"), Unit: "s", Runs: column(runs[unverified], cpu)})
+	b.table.add(figure{What: name("build without rules and verification"), Unit: "s", Runs: column(runs[bare], wall)})
+	b.table.add(figure{What: name("processor time without rules and verification"), Unit: "s", Runs: column(runs[bare], cpu)})
 	b.table.add(figure{What: name("floor: the same files only parsed"), Unit: "s", Runs: column(runs[parsed], wall)})
 	b.table.add(figure{What: name("processor time of the floor"), Unit: "s", Runs: column(runs[parsed], cpu)})
 	b.table.add(ratio)
-	b.table.add(figure{What: name("the same in processor time"), Unit: "times", Runs: ratios(runs[unverified], runs[parsed], cpu)})
-	b.table.add(figure{What: name("against a floor that collects as little garbage"), Unit: "times", Runs: ratios(runs[unverified], runs[parsedSeldom], wall)})
-	b.table.add(figure{What: name("the same in processor time"), Unit: "times", Runs: ratios(runs[unverified], runs[parsedSeldom], cpu)})
+	b.table.add(figure{What: name("the same in processor time"), Unit: "times", Runs: ratios(runs[bare], runs[parsed], cpu)})
+	b.table.add(figure{What: name("against a floor that collects as little garbage"), Unit: "times", Runs: ratios(runs[bare], runs[parsedSeldom], wall)})
+	b.table.add(figure{What: name("the same in processor time"), Unit: "times", Runs: ratios(runs[bare], runs[parsedSeldom], cpu)})
 }
 
 // growth is how a build grows from one size to the next, verified both times.
 func (b *bench) growth(n int, small, large *[kinds][]run) {
-	f := figure{What: fmt.Sprintf("N=%d: build, verified, against a tenth of it", n), Unit: "times"}
+	f := figure{What: fmt.Sprintf("N=%d: build, against a tenth of it", n), Unit: "times"}
 	f.Value = median(column(large[verified], wall)) / median(column(small[verified], wall))
 	if n == 10000 {
 		f.Budget = 12
@@ -140,9 +140,9 @@ func (b *bench) shapes() error {
 	if err != nil {
 		return err
 	}
-	b.table.add(figure{What: "N=1000: build, verified", Unit: "s", Runs: column(runs[verified], wall)})
-	b.table.add(figure{What: "N=1000: peak memory, verified", Unit: "MiB", Runs: column(runs[verified], peak)})
-	b.table.add(figure{What: "N=1000: build, not verified, against the floor", Unit: "times", Runs: ratios(runs[unverified], runs[parsed], wall)})
+	b.table.add(figure{What: "N=1000: build", Unit: "s", Runs: column(runs[verified], wall)})
+	b.table.add(figure{What: "N=1000: peak memory", Unit: "MiB", Runs: column(runs[verified], peak)})
+	b.table.add(figure{What: "N=1000: build without rules and verification, against the floor", Unit: "times", Runs: ratios(runs[bare], runs[parsed], wall)})
 	return nil
 }
 

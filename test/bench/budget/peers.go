@@ -15,7 +15,7 @@ import (
 // gateways compares builds with Envoy Gateway's `egctl x translate`, in turn.
 func (b *bench) gateways() error {
 	egctl := filepath.Join(b.peers, "egctl")
-	b.table.chapter("Envoy Gateway: egctl x translate of N routes and N policies; meshc build of ref-mesh(N), verified")
+	b.table.chapter("Envoy Gateway: egctl x translate of N routes and N policies; meshc build of ref-mesh(N)")
 	for _, c := range []struct {
 		n      int
 		budget float64

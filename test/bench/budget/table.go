@@ -84,7 +84,7 @@ func (t *table) add(f figure) figure {
 	if f.Budget > 0 {
 		budget = map[bool]string{true: ">= ", false: "<= "}[f.Least] + number(f.Budget)
 	}
-	line := fmt.Sprintf("  %-58s %9s %-6s %-18s %-10s %-6s %s", f.What, number(f.Value), f.Unit, spread, budget, verdict, f.Note)
+	line := fmt.Sprintf("  %-68s %9s %-6s %-18s %-10s %-6s %s", f.What, number(f.Value), f.Unit, spread, budget, verdict, f.Note)
 	fmt.Fprintln(t.out, strings.TrimRight(line, " "))
 	return f
 }
