@@ -2,7 +2,7 @@ module github.com/meshc/meshc/test/bench/peers/istio
 
 go 1.26.7
 
-require istio.io/istio v0.0.0-20260827124520-eed52ebb66ad
+require istio.io/istio v0.0.0-20260827124520-eed52ebb66ad // indirect
 
 require (
 	cel.dev/expr v0.25.2 // indirect
@@ -131,3 +131,5 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.0 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+tool istio.io/istio/pilot/pkg/xds
