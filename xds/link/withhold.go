@@ -15,7 +15,8 @@ import (
 
 // After is the world of a bundle and a snapshot that is served after another; nil:
 // none. What is withheld of it stays as the other has it, though bundles differ.
-// What is withheld is told to note as soon as it is composed, once; nil: nobody.
+// What is withheld is told to note as soon as it is composed, once, from several
+// goroutines at a time; nil: nobody.
 func After(before *World, b *bundle.Bundle, snap *catalog.Snapshot, note func(diag.Finding)) *World {
 	if before != nil && before.bundle == b {
 		before.before.Store(nil) // what is served by now has all that is kept of it
