@@ -35,7 +35,7 @@ type world struct {
 }
 
 // patience is how long anything may take that a test waits for.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 func must(t *testing.T, err error) {
 	t.Helper()
