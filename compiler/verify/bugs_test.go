@@ -19,7 +19,6 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/meshc/meshc/compiler/envoy"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/verify"
 )
@@ -367,20 +366,19 @@ type suite struct {
 
 func suites() []suite { return []suite{{town, bugs}, {pair, corruptions}} }
 
-// Each bug is one that a build must stop, with a request that shows it.
+// Each bug is one that a build must stop, with a request that shows it. -v lists
+// them by name.
 func TestEveryBugIsCaught(t *testing.T) {
-	caught := 0
+	caught, seeded := 0, 0
 	for _, suite := range suites() {
+		seeded += len(suite.bugs)
 		for _, name := range slices.Sorted(maps.Keys(suite.bugs)) {
 			t.Run(name, func(t *testing.T) {
 				m := suite.mesh()
-				plan, err := envoy.Lower(m)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if found := verify.Compare(m, plan); len(found) > 0 {
+				if found := verify.Compare(m, lowered(t, m)); len(found) > 0 {
 					t.Fatalf("before the bug: %s: %s", found[0].Asked, found[0].Why)
 				}
+				plan := lowered(t, m)
 				suite.bugs[name](plan)
 				found := verify.Compare(m, plan)
 				if len(found) == 0 {
@@ -389,11 +387,12 @@ func TestEveryBugIsCaught(t *testing.T) {
 				if d := found[0]; !strings.Contains(d.Asked, " to ") || d.Why == "" || len(d.About) == 0 {
 					t.Errorf("it shows no request: %+v", d)
 				}
-				t.Logf("%s: %s", found[0].Asked, found[0].Why)
 				caught++
+				t.Logf("caught: %s: %s: %s", name, found[0].Asked, found[0].Why)
 			})
 		}
 	}
+	t.Logf("%d bugs were seeded, %d were caught", seeded, caught)
 	if caught < 80 {
 		t.Errorf("only %d bugs were caught", caught)
 	}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/meshc/meshc/compiler/ir"
-	"github.com/meshc/meshc/compiler/verify/probe"
 )
 
 // Disagreement is a request that the compiled configuration treats otherwise
@@ -22,6 +20,8 @@ type Disagreement struct {
 	Why string
 	// About are names of what is concerned, as in ir.Mesh.Origins, the nearest first.
 	About []string
+
+	differs bool // both answered, so that smaller requests can be tried
 }
 
 // Compare asks a mesh and the plan made of it the same requests at the
@@ -155,6 +155,7 @@ func (c *comparison) ask(q *portQuestions, r ir.Request) {
 	default:
 		if diff = want.Disagreement(got); diff != "" {
 			q.differ(r, "the mesh against the configuration: "+diff, want.By, got.By)
+			q.found[len(q.found)-1].differs = true
 		}
 	}
 }
@@ -175,7 +176,11 @@ func (q *portQuestions) differ(r ir.Request, why string, about ...[]string) {
 	for _, s := range q.around.Splits {
 		names = append(names, s.Name)
 	}
-	names = append(names, "Service/"+q.id.Service.String())
+	if r.External != "" {
+		names = append(names, "ServiceAccount/"+r.From.Short())
+	} else {
+		names = append(names, "Service/"+r.To.Service.String())
+	}
 	q.found = append(q.found, Disagreement{Request: r, Asked: Words(r), Why: why, About: names})
 }
 
@@ -187,16 +192,7 @@ func (c *comparison) port(q *portQuestions) []Disagreement {
 		c.askWhat(q)
 	}
 	c.askServers(q)
-	return smallest(q.found)
-}
-
-func smallest(found []Disagreement) []Disagreement {
-	if len(found) == 0 {
-		return nil
-	}
-	return []Disagreement{slices.MinFunc(found, func(a, b Disagreement) int {
-		return cmp.Compare(probe.Size(a.Request.HTTP), probe.Size(b.Request.HTTP))
-	})}
+	return c.smallest(q)
 }
 
 // Words is a request with who sends it and where to.

@@ -124,7 +124,7 @@ func (c *comparison) egress() []Disagreement {
 			break
 		}
 	}
-	return smallest(q.found)
+	return c.smallest(q)
 }
 
 // askUnlisted asks for the first service port that an identity's scope does not
