@@ -25,6 +25,8 @@ type Options struct {
 	// Only names the rules that are to be applied, the disabled ones among them too;
 	// empty: all that are enabled.
 	Only []diag.Code
+	// Disabled applies the rules that are off until meshc.yaml names them, too.
+	Disabled bool
 	// Limits of a run; zero fields mean the defaults.
 	Limits Limits
 }
@@ -56,7 +58,9 @@ func Load(opts Options) (*Judge, diag.List) {
 		}
 	}
 	slices.SortFunc(j.known, func(a, b *Rule) int { return compareCodes(a.Code, b.Code) })
-	modules = enabled(modules, opts.Only)
+	if !opts.Disabled {
+		modules = enabled(modules, opts.Only)
+	}
 	j.program, faults = compile(modules)
 	found.Add(faults...)
 	for _, m := range j.program.modules {

@@ -34,15 +34,7 @@ func sample(fsys fs.FS, dir string, code diag.Code, rules []*source.File, compil
 	}
 	tree.Rules = append(tree.Rules, rules...)
 	found.Add(compile(tree)...)
-	for _, name := range tree.Names() {
-		text, _ := tree.Text(name)
-		for i, line := range strings.Split(string(text), "\n") {
-			m := want.FindStringSubmatch(line)
-			if m != nil && slices.Contains(strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' }), string(code)) {
-				out.wanted = append(out.wanted, fmt.Sprintf("%s:%d", name, i+1))
-			}
-		}
-	}
+	out.wanted = Wanted(tree, code)
 	var got []string
 	for _, f := range found.Sorted() {
 		at := fmt.Sprintf("%s:%d", f.At().File, f.At().Line)
@@ -61,4 +53,19 @@ func sample(fsys fs.FS, dir string, code diag.Code, rules []*source.File, compil
 		}
 	}
 	return out, nil
+}
+
+// Wanted are the lines of a tree that end in `# want: CODE`, as FILE:LINE.
+func Wanted(tree *source.Tree, code diag.Code) []string {
+	var out []string
+	for _, name := range tree.Names() {
+		text, _ := tree.Text(name)
+		for i, line := range strings.Split(string(text), "\n") {
+			m := want.FindStringSubmatch(line)
+			if m != nil && slices.Contains(strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' }), string(code)) {
+				out = append(out, fmt.Sprintf("%s:%d", name, i+1))
+			}
+		}
+	}
+	return out
 }

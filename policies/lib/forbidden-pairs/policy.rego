@@ -36,9 +36,9 @@ deny contains {
 	glob.match(pair.from, ["/"], source)
 }
 
-reason(pair) := concat("", [": ", pair.why]) if pair.why
+reason(pair) := concat("", [": ", pair.why])
 
-reason(pair) := "" if not pair.why
+else := ""
 
 # The source as written, or the whole list where a binding stands for it.
 where(source) := ["spec", "sources", i] if {
