@@ -36,9 +36,8 @@ deny contains {
 	glob.match(pair.from, ["/"], source)
 }
 
-reason(pair) := concat("", [": ", pair.why])
-
-else := ""
+# What the pair says of itself, if it does.
+reason(pair) := concat("", [text | text := concat("", [": ", pair.why])])
 
 # The source as written, or the whole list where a binding stands for it.
 where(source) := ["spec", "sources", i] if {
