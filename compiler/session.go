@@ -14,6 +14,7 @@ import (
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verify"
+	"github.com/meshc/meshc/compiler/waive"
 	"github.com/meshc/meshc/policies"
 )
 
@@ -115,7 +116,9 @@ func (s *Session) Try(c Change) diag.List {
 	defer s.graph.Rollback()
 	s.world.Set(edit)
 	added, removed := diag.Difference(s.sections, s.stages())
-	return added.Without(removed, func(f diag.Finding) bool { return f.At().File == c.Path })
+	fresh := added.Without(removed, func(f diag.Finding) bool { return f.At().File == c.Path })
+	config := s.syntax.Config()
+	return waive.Mark(fresh, config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
 }
 
 // stages are the findings of reading, resolving and judging.
@@ -126,7 +129,8 @@ func (s *Session) stages() []*diag.Section {
 // compile runs the stages after reading.
 func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
 	result := s.resolve(edit)
-	findings := s.syntax.WithBases(s.findings)
+	config := s.syntax.Config()
+	findings := waive.Apply(s.syntax.WithBases(s.findings), config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
 	if s.once { // from here on nothing holds the manifests: they may be collected
 		s.tree, s.syntax, s.graph, s.world, s.check, s.sections = nil, nil, nil, nil, nil, nil
 	}

@@ -116,7 +116,7 @@ func (d *diffSide) has(env string, all bool) string {
 func (f *diffFlags) broken(s streams, d *diffSide, m *meaning) error {
 	var errs diag.List
 	for _, finding := range m.findings {
-		if finding.Severity == diag.Error {
+		if finding.Severity == diag.Error && finding.Counts() {
 			errs.Add(finding)
 		}
 	}

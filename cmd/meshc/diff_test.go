@@ -117,7 +117,7 @@ func TestDiffCountsWhatJudgesLessAsWidening(t *testing.T) {
 		"severity of ours":  {"", "  rules: {severity: {MSH1017: \"off\"}}\n", "the severity of MSH1017 is off, was info"},
 		"rule turned off":   {"", "  rules: {severity: {MSH1505: \"off\"}}\n", "the severity of MSH1505 is off"},
 		"raised no more":    {"  rules: {severity: {MSH1505: error}}\n", "", "the severity of MSH1505 is its rule's own, was error"},
-		"waiver added":      {"", "  waivers: [{code: MSH1017, target: {kind: HTTPRouteGroup, name: x}, expires: 2999-01-01}]\n", "a waiver is added: {code: MSH1017"},
+		"waiver added":      {"", "  waivers: [{code: MSH1017, target: {kind: HTTPRouteGroup, name: x}, reason: r, owner: o, expires: 2020-01-01}]\n", "a waiver is added: {code: MSH1017"},
 		"parameter changed": {"  rules: {params: {MSH1504: {pairs: [{from: a, to: b}]}}}\n", "  rules: {params: {MSH1504: {pairs: []}}}\n", "rule parameter MSH1504.pairs is [], was [{from: a, to: b}]"},
 		"rules not read":    {"  rules: {dirs: [./rules]}\n", "", "rule file rules/thief.rego is gone"},
 		"mode opened":       {"  namespaces: {bookstore: {mode: strict}}\n", "  namespaces: {bookstore: {mode: audit}}\n", "the mode of namespace bookstore changes from strict to audit"},
@@ -300,7 +300,7 @@ func TestDiffAsMarkdownFitsAComment(t *testing.T) {
 	var many strings.Builder
 	many.WriteString("  waivers:\n")
 	for i := range 3000 {
-		fmt.Fprintf(&many, "  - {code: MSH1017, target: {kind: HTTPRouteGroup, name: x%d}, reason: \"<b>`@team` </details>\"}\n", i)
+		fmt.Fprintf(&many, "  - {code: MSH1017, target: {kind: HTTPRouteGroup, name: x%d}, reason: \"<b>`@team` </details>\", owner: o, expires: 2020-01-01}\n", i)
 	}
 	edit(t, "meshc.yaml", "  - ./manifests\n", "  - ./manifests\n"+many.String())
 	edit(t, "meshc.yaml", "mode: strict", "mode: permissive")

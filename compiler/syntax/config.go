@@ -33,6 +33,8 @@ type Config struct {
 	PodRanges         []string
 	Targets           []string
 	Rules             RulesConfig
+	// Waivers are those of the mesh, then those of the environment, as written.
+	Waivers []Waiver
 	// Environment is the name of the environment that was laid over it, if any.
 	Environment string
 	// Environments are the names of all of them, in the order written.
@@ -58,6 +60,8 @@ type RulesConfig struct {
 	Params []RuleParam
 	// Severity is error, warning, info or off, by code, in the order written.
 	Severity []RuleSeverity
+	// MaxWaiver is how far ahead the end of a waiver may lie; 0: not written.
+	MaxWaiver time.Duration
 }
 
 // RuleParam is a parameter of a rule, as written.

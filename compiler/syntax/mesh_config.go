@@ -58,7 +58,8 @@ func (d *decoder) environment(names []string) {
 }
 
 // decodeSpec reads the fields of `spec`, or of an environment: what is written
-// replaces what is there, and entries of `namespaces` are laid over one by one.
+// replaces what is there, entries of `namespaces` are laid over one by one, and
+// `waivers` are added to those of the mesh.
 func decodeSpec(r *record, cfg *Config) {
 	r.set("trustDomain", &cfg.TrustDomain)
 	r.set("clusterDomain", &cfg.ClusterDomain)
@@ -95,6 +96,7 @@ func decodeSpec(r *record, cfg *Config) {
 	}
 	decodeLimits(r, cfg)
 	decodeRules(r.get("rules").record(), &cfg.Rules)
+	cfg.Waivers = append(cfg.Waivers, waivers(r.get("waivers"))...)
 	decodeLater(r)
 }
 
@@ -179,7 +181,6 @@ func decodeLimits(r *record, cfg *Config) {
 
 // decodeLater knows the fields that other verbs and rooms read from the file.
 func decodeLater(r *record) {
-	r.get("waivers").items()
 	if rollout := r.get("rollout").record(); rollout != nil {
 		rollout.get("rings").items()
 		rollout.get("step").duration()

@@ -28,6 +28,9 @@ func decodeRules(r *record, cfg *RulesConfig) {
 		cfg.Severity = slices.DeleteFunc(cfg.Severity, func(o RuleSeverity) bool { return o.Code == level.Code })
 		cfg.Severity = append(cfg.Severity, level)
 	}
+	if v := r.get("maxWaiver").duration(); v != nil {
+		cfg.MaxWaiver = *v
+	}
 	r.done()
 }
 
