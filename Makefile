@@ -45,6 +45,10 @@ SEED ?= 1
 faults: envoy ## break a mesh on this machine in every way while its clients ask, and count their answers (SEED=N)
 	go test ./test/faults -run TestFaults -v -count=1 -timeout 20m -args -all -seed $(SEED)
 
+FUZZTIME ?= 30s
+fuzz: ## fuzz every target for FUZZTIME (ONLY=policies for some, WORKERS=1, KEEP=20 to keep interesting inputs); ends at the first finding
+	go run ./test/fuzz -time $(FUZZTIME) $(if $(ONLY),-only $(ONLY)) $(if $(WORKERS),-workers $(WORKERS)) $(if $(KEEP),-keep $(KEEP))
+
 bench: build envoy ## measure meshc against its budgets (ONLY=build,change for some chapters); figures also in .cache/bench.json
 	go run ./test/bench/budget -meshc bin/meshc -envoy $(ENVOY) -json .cache/bench.json $(if $(ONLY),-only $(ONLY))
 
@@ -64,4 +68,4 @@ golden: ## rewrite goldens and generated documents
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy demo check test race oracle faults bench bench-peers golden clean
+.PHONY: help build envoy demo check test race oracle faults fuzz bench bench-peers golden clean

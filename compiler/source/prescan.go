@@ -77,6 +77,10 @@ func (s *prescan) folder(dir string) {
 	if len(docs) == 0 || docs[0].root == nil {
 		return
 	}
+	for _, more := range docs[1:] { // kustomize reads the first and says nothing
+		s.report("MSH0014", more.doc.Span(more.root), "move it into a file of its own, and name that under `resources`",
+			"a kustomization is one document, and this is another")
+	}
 	l := layer{dir: dir, file: rel, doc: docs[0].doc, root: docs[0].root}
 	s.layers = append(s.layers, l)
 	if l.root.Kind != yaml.MappingNode {
