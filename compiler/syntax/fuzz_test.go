@@ -3,13 +3,15 @@ package syntax_test
 import (
 	"testing"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/test/fuzz/guard"
 )
 
 // Whatever the bytes, there is no panic, every finding has a position in the
 // file, every object answers for the position of what it has not, and an object
-// that cannot be decoded says so.
+// that cannot be decoded says so: what has an error counts as not decoded.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\nmetadata: {name: a, namespace: b}\nspec:\n  service: x\n  backends:\n  — service: y\n  weight: 1\n",
@@ -26,13 +28,25 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		tree := source.FromMap(map[string][]byte{"in.yaml": data, source.ConfigName: data})
 		tree.Environment = "x"
-		files, found := syntax.Parse(tree)
+		tree.Limits.Nodes = 20_000
+		var files *syntax.Files
+		var found diag.List
+		guard.Run(t, 64<<20+uint64(len(data))<<12, func() { files, found = syntax.Parse(tree) })
 		for _, finding := range found {
 			if at := finding.At(); at.Line < 1 || at.Col < 1 || at.File == "" {
 				t.Errorf("%s %q stands nowhere: %+v", finding.Code, finding.Message, at)
 			}
 		}
+		faulty := map[diag.Object]bool{}
+		for _, finding := range found {
+			if finding.Severity == diag.Error && finding.Object != nil {
+				faulty[*finding.Object] = true
+			}
+		}
 		for _, o := range files.Objects {
+			if faulty[o.Ref()] && !o.Invalid {
+				t.Errorf("%s has an error and counts as valid", o.Ref())
+			}
 			if at := o.AtUnion("spec", "rules", 0, "headers", 1, "none"); at.Line < 1 {
 				t.Errorf("%s stands nowhere", o.Ref())
 			}
