@@ -48,7 +48,7 @@ type svc struct {
 
 // planner gathers resources and sorts them at the end.
 type planner struct {
-	t    *testing.T
+	t    testing.TB
 	all  []*ir.Resource
 	refs []func(at map[*ir.Resource]ir.Ref)
 }
@@ -95,7 +95,7 @@ func id(short string) ir.Identity {
 }
 
 // build makes a bundle of a spec.
-func (s spec) build(t *testing.T) *bundle.Bundle {
+func (s spec) build(t testing.TB) *bundle.Bundle {
 	t.Helper()
 	p := &planner{t: t}
 	plan := &ir.Plan{}
@@ -204,7 +204,7 @@ func socket(host string, port uint32) *corev3.Address {
 	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: port}}}}
 }
 
-func packed(t *testing.T, m proto.Message) *anypb.Any {
+func packed(t testing.TB, m proto.Message) *anypb.Any {
 	t.Helper()
 	a, err := anypb.New(m)
 	must(t, err)
@@ -238,7 +238,7 @@ func virtualListener() *listenerv3.Listener {
 			TypedConfig: &anypb.Any{TypeUrl: "type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config"}}}}}}}
 }
 
-func hcm(t *testing.T, name, prefix string) *listenerv3.Filter {
+func hcm(t testing.TB, name, prefix string) *listenerv3.Filter {
 	return &listenerv3.Filter{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: packed(t, &hcmv3.HttpConnectionManager{
 		StatPrefix:     "http",
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: overADS(), RouteConfigName: prefix + name}},
@@ -247,18 +247,18 @@ func hcm(t *testing.T, name, prefix string) *listenerv3.Filter {
 }
 
 // httpListener is bound to its VIP: these tests intercept nothing.
-func httpListener(t *testing.T, name string) *listenerv3.Listener {
+func httpListener(t testing.TB, name string) *listenerv3.Listener {
 	return &listenerv3.Listener{Name: "outbound/" + name, FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{hcm(t, name, "outbound/")}}}}
 }
 
-func tcpListener(t *testing.T, name string) *listenerv3.Listener {
+func tcpListener(t testing.TB, name string) *listenerv3.Listener {
 	return &listenerv3.Listener{Name: "outbound/" + name, FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
 		Name: "tcp/" + name, ConfigType: &listenerv3.Filter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
 			ConfigSource: overADS(), TypeUrls: []string{packed(t, &tcpv3.TcpProxy{}).GetTypeUrl()},
 		}}}}}}}
 }
 
-func tcpExtension(t *testing.T, name string, to []string) *corev3.TypedExtensionConfig {
+func tcpExtension(t testing.TB, name string, to []string) *corev3.TypedExtensionConfig {
 	w := &tcpv3.TcpProxy_WeightedCluster{}
 	for _, c := range to {
 		w.Clusters = append(w.Clusters, &tcpv3.TcpProxy_WeightedCluster_ClusterWeight{Name: portOf(c).String(), Weight: 1})
@@ -284,7 +284,7 @@ func routes(name string, to []string) *routev3.RouteConfiguration {
 	return out
 }
 
-func inboundChain(t *testing.T, name string, tls bool) *listenerv3.FilterChain {
+func inboundChain(t testing.TB, name string, tls bool) *listenerv3.FilterChain {
 	out := &listenerv3.FilterChain{Name: "inbound/" + name, FilterChainMatch: &listenerv3.FilterChainMatch{}, Filters: []*listenerv3.Filter{hcm(t, name, "inbound/")}}
 	if tls {
 		out.TransportSocket = &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed(t, &tlsv3.DownstreamTlsContext{
@@ -304,7 +304,7 @@ func commonTLS(c *tlsv3.CommonTlsContext) *tlsv3.CommonTlsContext {
 	return c
 }
 
-func upstreamTLS(t *testing.T, accounts []ir.Identity) *corev3.TransportSocket {
+func upstreamTLS(t testing.TB, accounts []ir.Identity) *corev3.TransportSocket {
 	san := &tlsv3.CertificateValidationContext{}
 	for _, a := range accounts {
 		san.MatchTypedSubjectAltNames = append(san.MatchTypedSubjectAltNames, exactURI(string(a)))
@@ -350,7 +350,7 @@ func snapshot(services []runs, clients ...string) *catalog.Snapshot {
 	return out
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
