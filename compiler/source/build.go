@@ -18,7 +18,7 @@ var krustyMu sync.Mutex
 // build renders the kustomization in a folder. An error means that it cannot be
 // rendered at all; malformed files are findings only.
 func (l *loader) build(p *place, rel, namespace string) error {
-	scan := &prescan{l: l, p: p, visited: map[string]bool{}}
+	scan := &prescan{l: l, p: p, visited: map[string]bool{}, holds: map[string]*content{}}
 	scan.folder(rel)
 	l.found.Add(scan.found...)
 	if scan.malformed {

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"strings"
+	"sync"
 
 	"github.com/meshc/meshc/compiler/diag"
 )
@@ -13,6 +14,9 @@ type Document struct {
 	First  int    // lines of the file before the document
 	Indent int    // columns before the document, for one inside a block scalar
 	Text   []byte
+
+	once   sync.Once
+	starts []int // of its lines, in a long document; made when one is first asked for
 }
 
 // Split cuts a file at its document markers. A line that begins with `---` or
@@ -101,8 +105,20 @@ func label(file string, part []byte) string {
 // line is the n-th line of the document (from 1), without its line feed.
 func (d *Document) line(n int) []rune { return []rune(string(d.text(n))) }
 
+// shortText is a length, in bytes, up to which lines are counted anew each time.
+const shortText = 4 << 10
+
+// text is the n-th line as it is. Long documents keep where their lines begin: a
+// finding for each line would cost the square of their length otherwise.
 func (d *Document) text(n int) []byte {
 	text := d.Text
+	if len(text) > shortText {
+		d.once.Do(d.index)
+		if n > len(d.starts) {
+			return nil
+		}
+		text, n = text[d.starts[max(n, 1)-1]:], 1
+	}
 	for ; n > 1; n-- {
 		i := bytes.IndexByte(text, '\n')
 		if i < 0 {
@@ -112,4 +128,14 @@ func (d *Document) text(n int) []byte {
 	}
 	line, _, _ := bytes.Cut(text, []byte{'\n'})
 	return line
+}
+
+// index notes where the lines begin.
+func (d *Document) index() {
+	d.starts = append(d.starts, 0)
+	for i, b := range d.Text {
+		if b == '\n' {
+			d.starts = append(d.starts, i+1)
+		}
+	}
 }

@@ -19,6 +19,9 @@ type flattener struct {
 	active map[*yaml.Node]bool
 }
 
+// mostFaults is how many faults of one document are shown.
+const mostFaults = 200
+
 // Flatten gives the document without aliases; ok is false when a limit was hit.
 func Flatten(doc *Document, root *yaml.Node, limits Limits) (n *yaml.Node, found diag.List, ok bool) {
 	f := &flattener{doc: doc, limits: limits}
@@ -38,6 +41,12 @@ func (f *flattener) walk(n *yaml.Node, depth int, copied bool) *yaml.Node {
 	}
 	if depth > f.limits.Depth {
 		f.limit("MSH0020", n, "this value is nested too deep", "no manifest nests deeper than 100 levels")
+		return n
+	}
+	if len(f.found) >= mostFaults {
+		f.stop = true
+		last := &f.found[len(f.found)-1]
+		*last = last.WithEffect("nothing in this document was read: it has more faults than are shown")
 		return n
 	}
 	switch n.Kind {
@@ -137,6 +146,10 @@ func (f *flattener) merge(n *yaml.Node) {
 	}
 	key := n.Content[at]
 	n.Content = slices.Delete(n.Content, at, at+2)
+	has := make(map[string]bool, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		has[n.Content[i].Value] = true
+	}
 	for _, m := range from {
 		if m.Kind != yaml.MappingNode {
 			f.found.Add(diag.New("MSH0102", f.doc.Span(key), "`<<` merges maps, and this is none").
@@ -144,8 +157,9 @@ func (f *flattener) merge(n *yaml.Node) {
 			continue
 		}
 		for i := 0; i+1 < len(m.Content); i += 2 {
-			if k, _ := Step(n, m.Content[i].Value); k == nil {
-				n.Content = append(n.Content, m.Content[i], m.Content[i+1])
+			if k := m.Content[i]; !has[k.Value] {
+				has[k.Value] = true
+				n.Content = append(n.Content, k, m.Content[i+1])
 			}
 		}
 	}

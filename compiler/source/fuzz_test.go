@@ -90,7 +90,7 @@ func FuzzKustomize(f *testing.F) {
 		}}))
 	}
 	tried := isolated(f)
-	limits := source.Limits{FileBytes: 1 << 16, TotalBytes: 1 << 20, Documents: 100, Depth: 60, Nodes: 5000}
+	limits := source.Limits{FileBytes: 1 << 16, TotalBytes: 1 << 20, Documents: 100, Depth: 60, Nodes: 5000, Reads: 200}
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		fsys := files(archive)
 		if _, ok := fsys["kustomization.yaml"]; !ok || len(archive) > 1<<14 {

@@ -7,6 +7,7 @@ type Limits struct {
 	Documents  int // of one file
 	Depth      int // of nesting in one document
 	Nodes      int // of one document after its aliases are followed
+	Reads      int // of files and folders by one kustomization, each as often as it is referred to
 }
 
 // withDefaults fills in what is zero. A rendered chart of 10,000 services is
@@ -22,5 +23,6 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Documents, 200_000)
 	set(&l.Depth, 100)
 	set(&l.Nodes, 1_000_000)
+	set(&l.Reads, 20_000)
 	return l
 }

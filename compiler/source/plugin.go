@@ -26,6 +26,7 @@ func (s *prescan) plugin(l layer, n *yaml.Node) {
 	if dir {
 		before := len(s.layers)
 		s.folder(rel)
+		s.holding(l.dir).folders = append(s.holding(l.dir).folders, rel)
 		for _, inner := range s.layers[before:] {
 			for _, r := range items(inner.root, "resources") {
 				if file, isDir, ok := s.target(inner, r, r.Value); ok && !isDir {

@@ -25,6 +25,7 @@ type prescan struct {
 	malformed bool
 	layers    []layer
 	objects   []written
+	holds     map[string]*content // by folder
 }
 
 // layer is one kustomization file.
@@ -89,6 +90,7 @@ func (s *prescan) folder(dir string) {
 	}
 	s.fields(l)
 	s.references(l)
+	s.bounded(l)
 }
 
 type parsed struct {
@@ -115,10 +117,12 @@ func (s *prescan) parse(rel string) []parsed {
 			var more diag.List
 			var ok bool
 			if root, more, ok = Flatten(d, root, s.l.opts.Limits); !ok {
-				root = nil
+				root, s.malformed = nil, true // kustomize must not see what was not looked at
+			} else {
+				bad.Add(s.nested(d, root)...)
 			}
 			for _, f := range more {
-				if f.Code != "MSH0111" && f.Code != "MSH0102" { // of kinds that nobody may read
+				if !ok || f.Code != "MSH0111" && f.Code != "MSH0102" { // of kinds that nobody may read
 					bad.Add(f)
 				}
 			}

@@ -17,8 +17,10 @@ func (s *prescan) references(l layer) {
 		for _, n := range items(l.root, field) {
 			if rel, dir, ok := s.target(l, n, n.Value); ok && dir {
 				s.folder(rel)
+				s.holding(l.dir).folders = append(s.holding(l.dir).folders, rel)
 			} else if ok {
 				s.resource(rel)
+				s.holding(l.dir).files++
 			}
 		}
 	}

@@ -23,9 +23,16 @@ func (d *Document) Point(line, col int) diag.Span {
 	return diag.Span{File: d.File, Line: d.First + line, Col: d.Indent + col, EndLine: d.First + line, EndCol: d.Indent + col + 1}
 }
 
+// longLine is a length, in bytes, from which on nobody sees how far a value
+// reaches: to look for its end once for each finding would take for ever.
+const longLine = 16 << 10
+
 // width is how many columns a node covers on its first line.
 func (d *Document) width(n *yaml.Node) int {
 	text := d.text(n.Line)
+	if len(text) > longLine {
+		return 1
+	}
 	if n.Kind == yaml.ScalarNode && n.Style&(quoted|block) == 0 && n.Column >= 1 && n.Column <= len(text) &&
 		plain(text) && strings.HasPrefix(string(text[n.Column-1:]), n.Value) { // bytes are columns: nearly all there is
 		return max(1, len(n.Value))

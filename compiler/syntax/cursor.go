@@ -14,12 +14,26 @@ type decoder struct {
 	job   *job
 	obj   *Object
 	found *diag.List
+	count int // of faults
 }
+
+// mostFaults is how many faults of one object are shown. Each costs a search for
+// its place: in an object that is made of faults these would take for ever.
+const mostFaults = 200
+
+// full tells that no more faults of the object are shown.
+func (d *decoder) full() bool { return d.count >= mostFaults }
 
 // fault records a finding about the object; an error makes it Invalid.
 func (d *decoder) fault(f diag.Finding, path []any) {
 	if f.Severity == diag.Error {
 		d.obj.Invalid = true
+	}
+	if d.full() {
+		return
+	}
+	if d.count++; d.full() {
+		f = f.WithEffect("the object has so many faults that those after this one are not shown")
 	}
 	d.found.Add(f.About(d.obj.Ref(), pathText(path)))
 }
@@ -42,8 +56,20 @@ func (c *cursor) path() []any {
 	return out
 }
 
-func (c *cursor) span() diag.Span    { return c.d.obj.At(c.path()...) }
-func (c *cursor) keySpan() diag.Span { return c.d.obj.AtKey(c.path()...) }
+func (c *cursor) span() diag.Span    { return c.d.at(c.path(), false) }
+func (c *cursor) keySpan() diag.Span { return c.d.at(c.path(), true) }
+
+// at is the place of a value, or of its key; of an object with too many faults,
+// its first line.
+func (d *decoder) at(path []any, key bool) diag.Span {
+	switch {
+	case d.full():
+		return d.job.doc.Point(1, 1)
+	case key:
+		return d.obj.AtKey(path...)
+	}
+	return d.obj.At(path...)
+}
 
 // fault reports a finding at the value; f is given the span.
 func (c *cursor) fault(code diag.Code, format string, args ...any) *diag.Finding {
@@ -51,6 +77,11 @@ func (c *cursor) fault(code diag.Code, format string, args ...any) *diag.Finding
 }
 
 func (c *cursor) faultAt(at diag.Span, code diag.Code, format string, args ...any) *diag.Finding {
+	if c.d.full() {
+		f := diag.New(code, at, format, args...)
+		c.d.fault(f, nil)
+		return &f
+	}
 	c.d.fault(diag.New(code, at, format, args...), c.path())
 	return &(*c.d.found)[len(*c.d.found)-1]
 }
@@ -175,7 +206,7 @@ func (r *record) narrowList(name string) *cursor {
 
 func (r *record) lostValue(name, how string) {
 	path := append(r.c.path(), name)
-	r.c.d.fault(diag.New("MSH0121", r.c.d.obj.AtKey(path...), "%q %s, which narrows nothing", pathText(path), how).
+	r.c.d.fault(diag.New("MSH0121", r.c.d.at(path, true), "%q %s, which narrows nothing", pathText(path), how).
 		WithEffect("as if it were left out: everything it could have named is meant").
 		WithHelp("give it a value, or delete the line"), path)
 }
@@ -194,7 +225,7 @@ func (r *record) missing(name string) {
 	path := append(r.c.path(), name)
 	at := r.c.span()
 	if _, v := source.Step(r.c.n, name); v != nil {
-		at = r.c.d.obj.AtKey(path...)
+		at = r.c.d.at(path, true)
 	}
 	f := diag.New("MSH0104", at, "%q is missing", pathText(path)).
 		WithHelp("write `%s:` with a value", name)

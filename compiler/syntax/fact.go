@@ -21,8 +21,7 @@ func fact(c *cursor) (ir.Fact, bool) {
 		}
 	}
 	if f.Kind == "" {
-		c.fault("MSH0104", "the fact does not say what it is about")
-		e := &(*c.d.found)[len(*c.d.found)-1]
+		e := c.fault("MSH0104", "the fact does not say what it is about")
 		*e = e.WithHelp("write one of `service: NAMESPACE/NAME`, `account: NAMESPACE/NAME`, `namespace: NAME`, `absent: service NAMESPACE/NAME`")
 	}
 	f.Services = r.get("services").strings()
