@@ -28,23 +28,20 @@ func smallWorld(t testing.TB) *policies.World {
 	return policies.NewWorld(files, mesh, inventory, time.Time{})
 }
 
-// rule is a rule with a body, whose head is in order.
-func rule(body string) string {
-	return "# METADATA\n# title: a rule\n# custom:\n#   meshc:\n#     id: SHOP001\n#     severity: warning\n#     kinds: [TrafficSplit]\npackage meshc.shop001\n" + body
+// hostile are bodies of rules that would never end, take all memory, or leave the sandbox.
+var hostile = map[string]string{
+	"a request":             "deny contains {\"path\": [], \"message\": http.send({\"url\": \"http://example.com\", \"method\": \"GET\"}).body} if true\n",
+	"the environment":       "deny contains {\"path\": [], \"message\": opa.runtime().env.PATH} if true\n",
+	"a request with `with`": "f(x) := x\ndeny contains {\"path\": [], \"message\": m} if m := f({\"url\": \"http://example.com\"}) with f as http.send\n",
+	"a triple loop":         "deny contains {\"path\": [], \"message\": sprintf(\"%d\", [x])} if { some a in numbers.range(1, 100000); some b in numbers.range(1, 100000); x := a * b; x < 0 }\n",
+	"a billion numbers":     "deny contains {\"path\": [], \"message\": \"m\"} if count(numbers.range(1, 1000000000)) > 0\n",
+	"itself":                "deny contains x if some x in deny\n",
+	"an expression":         "deny contains {\"path\": [], \"message\": \"m\"} if regex.match(`(((a{100}){100}){100}){100}`, \"a\")\n",
+	"a wide number":         "deny contains {\"path\": [], \"message\": sprintf(\"%999999999d\", [1])} if true\n",
 }
 
-// hostile are rules that would never end, take all memory, or leave the sandbox.
-var hostile = map[string]string{
-	"a request":             rule("deny contains {\"path\": [], \"message\": http.send({\"url\": \"http://example.com\", \"method\": \"GET\"}).body} if true\n"),
-	"the environment":       rule("deny contains {\"path\": [], \"message\": opa.runtime().env.PATH} if true\n"),
-	"a request with `with`": rule("f(x) := x\ndeny contains {\"path\": [], \"message\": m} if m := f({\"url\": \"http://example.com\"}) with f as http.send\n"),
-	"a triple loop":         rule("deny contains {\"path\": [], \"message\": sprintf(\"%d\", [x])} if { some a in numbers.range(1, 100000); some b in numbers.range(1, 100000); x := a * b; x < 0 }\n"),
-	"a billion numbers":     rule("deny contains {\"path\": [], \"message\": \"m\"} if count(numbers.range(1, 1000000000)) > 0\n"),
-	"itself":                rule("deny contains x if some x in deny\n"),
-	"an expression":         rule("deny contains {\"path\": [], \"message\": \"m\"} if regex.match(`(((a{100}){100}){100}){100}`, \"a\")\n"),
-	"a wide number":         rule("deny contains {\"path\": [], \"message\": sprintf(\"%999999999d\", [1])} if true\n"),
-	"metadata that explode": "# METADATA\n# title: t\n# custom:\n#   a: &a [x,x,x,x,x,x,x,x,x]\n#   b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n#   c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n#   d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n#   e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n#   f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n#   g: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\npackage meshc.x\n",
-}
+// explosive is a file whose metadata would be of five million words.
+const explosive = "# METADATA\n# title: t\n# custom:\n#   a: &a [x,x,x,x,x,x,x,x,x]\n#   b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n#   c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n#   d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n#   e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n#   f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n#   g: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\npackage meshc.x\n"
 
 // Whatever a rule's file holds: it is judged, or a finding says why not; the same
 // file says the same twice; and neither takes time or memory without bound.
@@ -60,9 +57,10 @@ func FuzzRules(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	for _, text := range hostile {
-		f.Add([]byte(text))
+	for _, body := range hostile {
+		f.Add(rule("kinds: [TrafficSplit]", body).Data)
 	}
+	f.Add([]byte(explosive))
 	world := smallWorld(f)
 	limits := policies.Limits{Steps: 10_000, Findings: 20, Wall: 20 * time.Second, Memory: 256 << 20}
 	f.Fuzz(func(t *testing.T, text []byte) {
