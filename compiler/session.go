@@ -41,6 +41,7 @@ type Session struct {
 
 	sections []*diag.Section
 	findings diag.List // sorted
+	lowering *envoy.Session
 }
 
 // NewSession starts without a file. What is known of things outside the tree, and
@@ -53,7 +54,7 @@ func NewSession(known ir.Known, opts Options) *Session {
 }
 
 func newSession(known ir.Known, opts Options) *Session {
-	return &Session{known: known, opts: opts, tree: source.FromMap(nil), syntax: syntax.NewSession()}
+	return &Session{known: known, opts: opts, tree: source.FromMap(nil), syntax: syntax.NewSession(), lowering: envoy.NewSession()}
 }
 
 // Change is another content of a file, or another state of a single object.
@@ -172,7 +173,7 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 
 // lower makes the plan of a mesh, and proves it. What is found is our own defect.
 func (s *Session) lower(mesh *ir.Mesh) (*ir.Plan, diag.List) {
-	plan, err := envoy.Lower(mesh)
+	plan, err := s.lowering.Lower(mesh)
 	if err != nil {
 		return nil, diag.List{diag.New(CodeInternal, diag.Span{}, "the mesh could not be lowered to Envoy configuration: %v", err).
 			WithEffect("there is no bundle; what was served before stays served").

@@ -107,54 +107,13 @@ func tcpClusterNames(p *tcpv3.TcpProxy) []string {
 	return out
 }
 
-// closed checks that whoever is sent a resource is sent everything it names:
-// for each service port at the client, for each role at the server.
-func (s *store) closed(plan *ir.Plan) error {
-	byPort := map[ir.PortID]ir.Ref{}
-	for _, c := range plan.Clusters {
-		byPort[c.Port] = c.Resource
-	}
-	for _, o := range plan.Outbound {
-		sent := []ir.Ref{o.Listener, o.Route, o.Extension, o.Direct}
-		for _, c := range o.Clusters {
-			ref, ok := byPort[c]
-			if !ok {
-				return fmt.Errorf("listener %q needs the cluster of %s, which the plan lacks", outboundName(o.Port), c)
-			}
-			sent = append(sent, ref)
-		}
-		if err := s.closedOver(sent, nil); err != nil {
-			return err
-		}
-	}
-	for _, sc := range plan.Scopes {
-		if err := s.closedOver([]ir.Ref{sc.Virtual, sc.Ranged}, sc.Extra); err != nil {
-			return err
-		}
-	}
-	extra := []ir.Ref{}
-	if len(plan.Scopes) > 0 {
-		extra = plan.Scopes[0].Extra
-	}
-	for _, r := range plan.Roles {
-		sent := []ir.Ref{r.Listener}
-		for _, p := range r.Ports {
-			sent = append(append(sent, p.Route, p.Extension), p.Chains...)
-		}
-		if err := s.closedOver(sent, extra); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // closedOver checks one set of resources that travel together.
-func (s *store) closedOver(sent, extra []ir.Ref) error {
+func (a *assembly) closedOver(sent, extra []ir.Ref) error {
 	have := map[reference]bool{{toSecret, secretIdentity}: true, {toSecret, secretRoots}: true}
 	for _, refs := range [][]ir.Ref{sent, extra} {
 		for _, ref := range refs {
 			if ref != ir.NoRef {
-				have[reference{s.items[ref].Type, s.items[ref].Name}] = true
+				have[reference{a.items[ref].Type, a.items[ref].Name}] = true
 			}
 		}
 	}
@@ -162,13 +121,13 @@ func (s *store) closedOver(sent, extra []ir.Ref) error {
 		if ref == ir.NoRef {
 			continue
 		}
-		for _, r := range s.needs[ref] {
+		for _, r := range a.items[ref].needs {
 			if !have[r] {
 				kind := strings.TrimSpace(string(r.kind) + " ")
 				if r.kind == toSecret {
 					kind = "secret"
 				}
-				return fmt.Errorf("%s %q names %s %q, which is not sent with it", s.items[ref].Type, s.items[ref].Name, kind, r.name)
+				return fmt.Errorf("%s %q names %s %q, which is not sent with it", a.items[ref].Type, a.items[ref].Name, kind, r.name)
 			}
 		}
 	}

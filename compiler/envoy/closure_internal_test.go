@@ -32,13 +32,20 @@ func TestClosureFindsWhatIsNotSent(t *testing.T) {
 		"inbound":         {func(p *ir.Plan) { p.Scopes[0].Extra = nil }, `names cluster "denied"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLowering(mesh)
-			plan, seen := &ir.Plan{}, l.see()
-			l.outbound(seen, plan)
-			l.inbound(plan)
-			l.scopes(seen, plan)
+			s := NewSession()
+			l := s.begin(mesh)
+			seen := l.see()
+			ports, roles, missing := s.units(l, seen)
+			if err := lower(l, ports, roles, missing); err != nil {
+				t.Fatal(err)
+			}
+			a := &assembly{lowering: l, ports: ports, roles: roles, missing: missing}
+			plan, err := a.plan(s, seen)
+			if err != nil {
+				t.Fatal(err)
+			}
 			c.spoil(plan)
-			err := l.closed(plan)
+			err = a.closed(plan, true)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}

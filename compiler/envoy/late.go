@@ -8,7 +8,7 @@ import (
 )
 
 // lateFacts is the table of what link binds. Drift may close, never open.
-func (l *lowering) lateFacts(plan *ir.Plan) []ir.LateFact {
+func lateFacts(plan *ir.Plan, ranged ir.Ref) []ir.LateFact {
 	var out []ir.LateFact
 	fact := func(kind, about, by, drift string) {
 		out = append(out, ir.LateFact{Kind: kind, About: about, By: by, Drift: drift})
@@ -31,9 +31,31 @@ func (l *lowering) lateFacts(plan *ir.Plan) []ir.LateFact {
 			fact("targetPort", role+" "+p.Services[0].String(), "link: the catalog's endpoint, else the compiled number", "a target port that already carries other grants is closed")
 		}
 	}
-	if l.shared.ranged != ir.NoRef {
+	if ranged != ir.NoRef {
 		fact("ranges", virtualOutbound, "link: meshc.yaml, else the catalog; known VIPs and endpoint addresses always", "while none is known egress stays denied")
 	}
 	slices.SortFunc(out, func(a, b ir.LateFact) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.About, b.About)) })
 	return out
+}
+
+// lateKey is all that the table is made of.
+type lateKey struct {
+	outbound []ir.OutboundPort
+	clusters []ir.Cluster
+	roles    []ir.RolePlan
+	ranged   bool
+}
+
+func keyOf(plan *ir.Plan, ranged ir.Ref) lateKey {
+	return lateKey{plan.Outbound, plan.Clusters, plan.Roles, ranged != ir.NoRef}
+}
+
+func (a lateKey) same(b lateKey) bool {
+	return a.ranged == b.ranged &&
+		slices.EqualFunc(a.outbound, b.outbound, func(x, y ir.OutboundPort) bool { return x.Port == y.Port && x.Headless == y.Headless }) &&
+		slices.EqualFunc(a.clusters, b.clusters, func(x, y ir.Cluster) bool { return x.Port == y.Port }) &&
+		slices.EqualFunc(a.roles, b.roles, func(x, y ir.RolePlan) bool {
+			return x.Identity == y.Identity && slices.Equal(x.Services, y.Services) &&
+				slices.EqualFunc(x.Ports, y.Ports, func(p, q ir.InboundPlan) bool { return p.Services[0] == q.Services[0] })
+		})
 }

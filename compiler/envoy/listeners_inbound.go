@@ -45,16 +45,15 @@ func (s *store) inboundListener() ir.Ref {
 	return s.add(ir.TypeListener, virtualInbound, v)
 }
 
-// inboundPort is the chains of one target port of a role. They lack their
-// destination_port.
-func (l *lowering) inboundPort(role *ir.Role, port *ir.InboundPort) ir.InboundPlan {
+// inboundPort is the chains of one target port of a role, in a namespace with
+// these settings and with these grants. They lack their destination_port.
+func (l *lowering) inboundPort(port *ir.InboundPort, space ir.Namespace, grants []*ir.Grant) ir.InboundPlan {
 	first := port.Services[0]
-	space := l.mesh.Namespace(first.Service.Namespace)
 	in := inboundPort{
 		port:      first,
 		mode:      space.Mode,
 		plaintext: port.Plaintext || space.PlaintextAllowed,
-		grants:    l.grantsTo(role.Identity, port.Services),
+		grants:    grants,
 	}
 	plan := ir.InboundPlan{
 		TargetPort: port.TargetPort, Protocol: port.Protocol, Services: port.Services,

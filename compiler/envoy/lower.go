@@ -15,26 +15,7 @@ import (
 
 // Lower makes Envoy resources of a mesh. Equal meshes give equal plans. An
 // error is a defect of the compiler: what a user can get wrong was found before.
-func Lower(mesh *ir.Mesh) (*ir.Plan, error) {
-	if err := checkExpressions(mesh); err != nil {
-		return nil, err
-	}
-	l := newLowering(mesh)
-	plan := &ir.Plan{}
-	seen := l.see()
-	l.outbound(seen, plan)
-	l.inbound(plan)
-	l.scopes(seen, plan)
-	plan.Late = l.lateFacts(plan)
-	if l.err != nil {
-		return nil, l.err
-	}
-	if err := l.closed(plan); err != nil {
-		return nil, err
-	}
-	settle(plan, l.store)
-	return plan, nil
-}
+func Lower(mesh *ir.Mesh) (*ir.Plan, error) { return NewSession().Lower(mesh) }
 
 // lowering is the mesh with the indices that lowering asks, and the parts that
 // many resources share.
@@ -45,6 +26,7 @@ type lowering struct {
 	splits map[ir.ServiceID][]*ir.Split
 	grants map[ir.Identity][]*ir.Grant // by destination
 	shared shared
+	sizes  *sizes
 }
 
 type servicePort struct {
@@ -65,7 +47,7 @@ type shared struct {
 }
 
 func newLowering(mesh *ir.Mesh) *lowering {
-	l := &lowering{store: newStore(), mesh: mesh, splits: map[ir.ServiceID][]*ir.Split{}, grants: map[ir.Identity][]*ir.Grant{}}
+	l := &lowering{store: newStore(nil), sizes: &sizes{good: map[string]bool{}}, mesh: mesh, splits: map[ir.ServiceID][]*ir.Split{}, grants: map[ir.Identity][]*ir.Grant{}}
 	for i := range mesh.Services {
 		svc := &mesh.Services[i]
 		for j := range svc.Ports {
@@ -81,11 +63,12 @@ func newLowering(mesh *ir.Mesh) *lowering {
 	for i := range mesh.Grants {
 		l.grants[mesh.Grants[i].Destination] = append(l.grants[mesh.Grants[i].Destination], &mesh.Grants[i])
 	}
-	l.share()
 	return l
 }
 
-func (l *lowering) share() {
+// share makes what many resources use; leaves tells that some identity may leave
+// the mesh.
+func (l *lowering) share(leaves bool) {
 	l.shared = shared{
 		inbound:  l.inboundFilters(),
 		outbound: l.outboundFilters(),
@@ -97,7 +80,7 @@ func (l *lowering) share() {
 	l.shared.listener = l.inboundListener()
 	l.shared.virtual = l.virtual()
 	l.shared.extra = []ir.Ref{l.inboundCluster(), l.deniedCluster()}
-	if slices.ContainsFunc(l.identities(), l.egress) {
+	if leaves {
 		l.shared.open, l.shared.ranged = l.virtualOpen()
 		l.shared.extraOpen = append(slices.Clone(l.shared.extra), l.passthroughCluster())
 	}
@@ -120,59 +103,11 @@ func (l *lowering) grantsTo(id ir.Identity, ports []ir.PortID) []*ir.Grant {
 	return out
 }
 
-// outbound lowers the cluster of every service port, and the listener of those
-// that somebody may call.
-func (l *lowering) outbound(seen sight, plan *ir.Plan) {
-	called := seen.called(len(l.ports))
-	clusters, listeners := make([]ir.Cluster, len(l.ports)), make([]ir.OutboundPort, len(l.ports))
-	each(len(l.ports), func(i int) {
-		p := l.ports[i]
-		eds, direct := l.service(p.service, p.port)
-		clusters[i] = ir.Cluster{Port: p.id, Resource: eds, Accounts: p.service.Accounts}
-		if called[i] {
-			listeners[i] = l.outboundPort(p.service, p.port, direct)
-		}
-	})
-	for i := range listeners {
-		if called[i] {
-			plan.Outbound = append(plan.Outbound, listeners[i])
-		}
-	}
-	plan.Clusters = append(clusters, l.missingClusters()...)
-	slices.SortFunc(plan.Clusters, func(a, b ir.Cluster) int { return a.Port.Compare(b.Port) })
-}
-
-// missingClusters stand for the backends that do not exist.
-func (l *lowering) missingClusters() []ir.Cluster {
-	var out []ir.Cluster
-	have := map[ir.PortID]bool{}
-	for _, p := range l.ports {
-		for _, b := range l.branches(p.service, p.port) {
-			for _, sh := range b.shares {
-				if _, known := l.portAt(sh.port); known || have[sh.port] {
-					continue
-				}
-				have[sh.port] = true
-				out = append(out, ir.Cluster{Port: sh.port, Resource: l.missing(sh.port, p.port)})
-			}
-		}
-	}
-	return out
-}
-
-// inbound lowers every role.
-func (l *lowering) inbound(plan *ir.Plan) {
-	plan.Roles = make([]ir.RolePlan, len(l.mesh.Roles))
-	each(len(l.mesh.Roles), func(i int) {
-		role := &l.mesh.Roles[i]
-		out := ir.RolePlan{Identity: role.Identity, Services: role.Services, Listener: l.shared.listener}
-		for j := range role.Ports {
-			if role.Ports[j].Protocol != ir.UDP {
-				out.Ports = append(out.Ports, l.inboundPort(role, &role.Ports[j]))
-			}
-		}
-		plan.Roles[i] = out
-	})
+// unit is a lowering with a store of its own.
+func (l *lowering) unit() *lowering {
+	own := *l
+	own.store = newStore(l.store)
+	return &own
 }
 
 // each runs f on the cores there are; f writes to its own place only.

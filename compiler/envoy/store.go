@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -15,16 +14,23 @@ import (
 
 var wire = proto.MarshalOptions{Deterministic: true}
 
-// store collects what is lowered. References are given out in the order of
-// arrival, which says nothing; seal sorts, and tells where each one went.
+// store collects what is lowered together. References count its resources from 0
+// in the order in which they came. It is for one goroutine, but for what it shares.
 type store struct {
-	mu    sync.Mutex
-	items []ir.Resource
-	needs [][]reference // of each item
-	found map[resourceKey]ir.Ref
-	inner sync.Map // *anypb.Any to the references in it
-	logs  sync.Map // what access logs have in common, by their fields
-	err   error
+	items  []*item
+	found  map[resourceKey]ir.Ref
+	inner  map[*anypb.Any][]reference // what is named inside
+	shared *store                     // what it may name and wrap besides its own; nil: nothing
+	logs   *sync.Map                  // what access logs have in common, by their fields
+	err    error
+}
+
+// item is a resource and the names that it depends on.
+type item struct {
+	ir.Resource
+	needs []reference
+	run   int    // the last run of the session that needed it
+	place ir.Ref // in the plan of that run
 }
 
 type resourceKey struct {
@@ -32,14 +38,16 @@ type resourceKey struct {
 	name, body string
 }
 
-func newStore() *store {
-	return &store{found: map[resourceKey]ir.Ref{}}
+func newStore(shared *store) *store {
+	s := &store{found: map[resourceKey]ir.Ref{}, inner: map[*anypb.Any][]reference{}, shared: shared, logs: &sync.Map{}}
+	if shared != nil {
+		s.logs = shared.logs
+	}
+	return s
 }
 
 // fail keeps the first defect; Lower ends with it.
 func (s *store) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.err == nil {
 		s.err = err
 	}
@@ -56,16 +64,12 @@ func (s *store) add(kind ir.ResourceType, name string, m proto.Message) ir.Ref {
 		s.fail(fmt.Errorf("%s %q: %w", kind, name, err))
 		return ir.NoRef
 	}
-	needs := s.references(m)
 	key := resourceKey{kind, name, string(body)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if ref, ok := s.found[key]; ok {
 		return ref
 	}
 	ref := ir.Ref(len(s.items))
-	s.items = append(s.items, ir.Resource{Type: kind, Name: name, Body: body})
-	s.needs = append(s.needs, needs)
+	s.items = append(s.items, &item{Resource: ir.Resource{Type: kind, Name: name, Body: body}, needs: s.references(m)})
 	s.found[key] = ref
 	return ref
 }
@@ -84,41 +88,23 @@ func (s *store) pack(m proto.Message) *anypb.Any {
 	}
 	a := &anypb.Any{TypeUrl: "type.googleapis.com/" + string(name), Value: body}
 	if refs := s.references(m); len(refs) > 0 {
-		s.inner.Store(a, refs)
+		s.inner[a] = refs
 	}
 	return a
 }
 
 // inside are the references of the message that pack put into an Any.
 func (s *store) inside(a *anypb.Any) []reference {
-	if refs, ok := s.inner.Load(a); ok {
-		return refs.([]reference)
+	if refs, ok := s.inner[a]; ok || s.shared == nil {
+		return refs
 	}
-	return nil
+	return s.shared.inside(a)
 }
 
-// seal returns the resources by type, name and body, and a function from the
-// references that add gave out to their final places.
-func (s *store) seal() ([]ir.Resource, func(ir.Ref) ir.Ref) {
-	order := make([]int, len(s.items))
-	for i := range order {
-		order[i] = i
+// compareItems is the order of resources in a plan.
+func compareItems(a, b *item) int {
+	if c := cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)); c != 0 {
+		return c
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		x, y := &s.items[a], &s.items[b]
-		if c := cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.Name, y.Name)); c != 0 {
-			return c
-		}
-		return bytes.Compare(x.Body, y.Body)
-	})
-	sorted, place := make([]ir.Resource, len(order)), make([]ir.Ref, len(order))
-	for to, from := range order {
-		sorted[to], place[from] = s.items[from], ir.Ref(to)
-	}
-	return sorted, func(r ir.Ref) ir.Ref {
-		if r == ir.NoRef {
-			return ir.NoRef
-		}
-		return place[r]
-	}
+	return bytes.Compare(a.Body, b.Body)
 }

@@ -1,0 +1,223 @@
+package envoy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
+
+// assembly puts the units of a mesh together.
+type assembly struct {
+	*lowering
+	ports, missing []*portUnit
+	roles          []*roleUnit
+	run            int
+	items          []*item // by place; of equal ones the first
+}
+
+func (a *assembly) plan(s *Session, seen sight) (*ir.Plan, error) {
+	s.items = a.collect(s.items)
+	plan := &ir.Plan{Resources: a.settle(s.items)}
+	a.outbound(plan)
+	a.inbound(plan)
+	a.lowering.scopes(seen, plan)
+	a.base(plan)
+	if key := keyOf(plan, a.shared.ranged); s.late == nil || !key.same(s.of) {
+		s.late, s.of = lateFacts(plan, a.shared.ranged), key
+	}
+	plan.Late = s.late
+	return plan, a.closed(plan, false)
+}
+
+// collect is the items of all units in order; before are those of the last run.
+func (a *assembly) collect(before []*item) []*item {
+	var fresh []*item
+	count := func(items []*item, isFresh bool) {
+		for _, it := range items {
+			if it.run = a.run; isFresh || before == nil {
+				fresh = append(fresh, it)
+			}
+		}
+	}
+	count(a.store.items, false)
+	for _, u := range a.ports {
+		count(u.items, u.fresh)
+	}
+	for _, u := range a.missing {
+		count(u.items, u.fresh)
+	}
+	for _, u := range a.roles {
+		count(u.items, u.fresh)
+	}
+	slices.SortFunc(fresh, compareItems)
+	out := make([]*item, 0, len(before)+len(fresh))
+	for _, it := range before {
+		if it.run != a.run {
+			continue
+		}
+		for len(fresh) > 0 && compareItems(fresh[0], it) < 0 {
+			out, fresh = append(out, fresh[0]), fresh[1:]
+		}
+		out = append(out, it)
+	}
+	return append(out, fresh...)
+}
+
+// settle gives each item its place; equal ones, which roles that share a service
+// have, share one.
+func (a *assembly) settle(items []*item) []ir.Resource {
+	out := make([]ir.Resource, 0, len(items))
+	a.items = make([]*item, 0, len(items))
+	for i, it := range items {
+		if i == 0 || compareItems(items[i-1], it) != 0 {
+			out = append(out, it.Resource)
+			a.items = append(a.items, it)
+		}
+		it.place = ir.Ref(len(out) - 1)
+	}
+	return out
+}
+
+// placed is the place of a unit's item.
+func placed(items []*item, r ir.Ref) ir.Ref {
+	if r == ir.NoRef {
+		return r
+	}
+	return items[r].place
+}
+
+// outbound is the cluster of every service port, and the listener of those that
+// somebody may call.
+func (a *assembly) outbound(plan *ir.Plan) {
+	plan.Outbound = make([]ir.OutboundPort, 0, len(a.ports))
+	plan.Clusters = make([]ir.Cluster, 0, len(a.ports)+len(a.missing))
+	for i, u := range a.ports {
+		plan.Clusters = append(plan.Clusters, ir.Cluster{Port: u.in.id, Resource: placed(u.items, u.eds), Accounts: a.lowering.ports[i].service.Accounts})
+		if !u.in.called {
+			continue
+		}
+		o := u.out
+		for _, r := range []*ir.Ref{&o.Listener, &o.Route, &o.Extension, &o.Direct} {
+			*r = placed(u.items, *r)
+		}
+		plan.Outbound = append(plan.Outbound, o)
+	}
+	if len(plan.Outbound) == 0 {
+		plan.Outbound = nil
+	}
+	if len(a.missing) == 0 {
+		return
+	}
+	for _, u := range a.missing {
+		plan.Clusters = append(plan.Clusters, ir.Cluster{Port: u.in.id, Resource: placed(u.items, u.eds)})
+	}
+	slices.SortFunc(plan.Clusters, func(a, b ir.Cluster) int { return a.Port.Compare(b.Port) })
+}
+
+// inbound is every role.
+func (a *assembly) inbound(plan *ir.Plan) {
+	ports, chains := 0, 0
+	for _, u := range a.roles {
+		ports += len(u.ports)
+		for i := range u.ports {
+			chains += len(u.ports[i].Chains)
+		}
+	}
+	plan.Roles = make([]ir.RolePlan, len(a.roles))
+	allPorts, allChains := make([]ir.InboundPlan, 0, ports), make([]ir.Ref, 0, chains)
+	for i, u := range a.roles {
+		role := &a.mesh.Roles[i]
+		out := ir.RolePlan{Identity: role.Identity, Services: role.Services, Listener: a.shared.listener}
+		first := len(allPorts)
+		for _, p := range u.ports {
+			from := len(allChains)
+			for _, c := range p.Chains {
+				allChains = append(allChains, placed(u.items, c))
+			}
+			if len(p.Chains) > 0 {
+				p.Chains = allChains[from:len(allChains):len(allChains)]
+			}
+			p.Route, p.Extension = placed(u.items, p.Route), placed(u.items, p.Extension)
+			allPorts = append(allPorts, p)
+		}
+		if len(allPorts) > first {
+			out.Ports = allPorts[first:len(allPorts):len(allPorts)]
+		}
+		plan.Roles[i] = out
+	}
+}
+
+// base places the references to what all share.
+func (a *assembly) base(plan *ir.Plan) {
+	at := func(r ir.Ref) ir.Ref { return placed(a.store.items, r) }
+	for i := range plan.Scopes {
+		sc := &plan.Scopes[i]
+		sc.Virtual, sc.Ranged = at(sc.Virtual), at(sc.Ranged)
+		sc.Extra = slices.Clone(sc.Extra)
+		for j := range sc.Extra {
+			sc.Extra[j] = at(sc.Extra[j])
+		}
+	}
+	for i := range plan.Roles {
+		plan.Roles[i].Listener = at(plan.Roles[i].Listener)
+	}
+}
+
+// closed checks that whoever is sent a resource is sent everything it names: for
+// each service port at the client, for each role at the server. What was checked
+// in an earlier run is left out, unless all are to be checked.
+func (a *assembly) closed(plan *ir.Plan, all bool) error {
+	byPort := make(map[ir.PortID]ir.Ref, len(plan.Clusters))
+	for i := range plan.Clusters {
+		byPort[plan.Clusters[i].Port] = plan.Clusters[i].Resource
+	}
+	at := 0
+	for i := range plan.Outbound {
+		o := &plan.Outbound[i]
+		for a.ports[at].in.id != o.Port || !a.ports[at].in.called {
+			at++
+		}
+		sent := []ir.Ref{o.Listener, o.Route, o.Extension, o.Direct}
+		for _, c := range o.Clusters {
+			ref, ok := byPort[c]
+			if !ok {
+				return fmt.Errorf("listener %q needs the cluster of %s, which the plan lacks", outboundName(o.Port), c)
+			}
+			sent = append(sent, ref)
+		}
+		if !all && !a.ports[at].fresh {
+			continue
+		}
+		if err := a.closedOver(sent, nil); err != nil {
+			return err
+		}
+	}
+	for i := range plan.Scopes {
+		if err := a.closedOver([]ir.Ref{plan.Scopes[i].Virtual, plan.Scopes[i].Ranged}, plan.Scopes[i].Extra); err != nil {
+			return err
+		}
+	}
+	return a.closedRoles(plan, all)
+}
+
+func (a *assembly) closedRoles(plan *ir.Plan, all bool) error {
+	extra := []ir.Ref{}
+	if len(plan.Scopes) > 0 {
+		extra = plan.Scopes[0].Extra
+	}
+	for i := range plan.Roles {
+		if !all && !a.roles[i].fresh {
+			continue
+		}
+		r := &plan.Roles[i]
+		sent := []ir.Ref{r.Listener}
+		for _, p := range r.Ports {
+			sent = append(append(sent, p.Route, p.Extension), p.Chains...)
+		}
+		if err := a.closedOver(sent, extra); err != nil {
+			return err
+		}
+	}
+	return nil
+}
