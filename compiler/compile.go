@@ -5,14 +5,18 @@
 package compiler
 
 import (
+	"slices"
 	"time"
 
+	"github.com/meshc/meshc/compiler/check"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/memo"
 	"github.com/meshc/meshc/compiler/resolve"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verify"
+	"github.com/meshc/meshc/compiler/waive"
 	"github.com/meshc/meshc/policies"
 )
 
@@ -56,4 +60,67 @@ func Compile(tree *source.Tree, known ir.Known, opts Options) (*Result, diag.Lis
 	s := newSession(known, opts)
 	s.once = true
 	return s.Load(tree, known)
+}
+
+// stages are the findings of reading, resolving and judging.
+func (s *Session) stages() []*diag.Section {
+	return slices.Concat(s.syntax.Findings(), s.world.Findings(), s.check.Findings())
+}
+
+// compile runs the stages after reading, for the names whose objects became others.
+func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
+	result := s.resolve(edit)
+	config := s.syntax.Config()
+	findings := waive.Apply(s.syntax.WithBases(s.findings), config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
+	if s.once { // from here on nothing holds the manifests: they may be collected
+		s.tree, s.syntax, s.graph, s.world, s.check, s.sections = nil, nil, nil, nil, nil, nil
+	}
+	if findings.HasErrors() || s.opts.NoPlan {
+		return result, findings
+	}
+	plan, wrong := s.lower(result.Mesh)
+	if len(wrong) > 0 {
+		return result, append(slices.Clone(findings), wrong...).Sorted()
+	}
+	result.Plan = plan
+	return result, findings
+}
+
+// resolve makes the mesh, and finds all that can be found without lowering it.
+func (s *Session) resolve(edit syntax.Edit) *Result {
+	if s.world == nil || s.world.Config() != s.syntax.Config() {
+		s.graph = memo.New()
+		s.world = resolve.NewSession(s.graph, s.syntax.Config(), s.known, resolve.Options{Now: s.opts.Now})
+		s.check = check.NewSession(s.graph, s.world)
+		edit = s.syntax.All()
+	}
+	s.graph.Begin(false)
+	s.world.Set(edit)
+	meaning, sections := s.world.Result(), s.stages()
+	s.graph.Commit()
+	if !s.opts.NoRules {
+		judge, found := policies.For(s.tree, s.syntax.Config())
+		found.Add(judge.Mesh(policies.NewWorld(s.syntax.Files(), meaning.Mesh, meaning.Inventory, s.opts.Now), s.opts.Stage)...)
+		sections = append(sections, &diag.Section{Batches: []*diag.List{&found}})
+	}
+	added, removed := diag.Difference(s.sections, sections)
+	s.findings, s.sections = s.findings.Patched(added, removed), sections
+	return &Result{
+		Config: s.syntax.Config(), Tables: s.syntax.Tables(), Objects: s.syntax.Objects(), Passed: s.syntax.Passed(),
+		Mesh: meaning.Mesh, Inventory: meaning.Inventory, Used: meaning.Used,
+	}
+}
+
+// lower makes the plan of a mesh, and proves it. What is found is our own defect.
+func (s *Session) lower(mesh *ir.Mesh) (*ir.Plan, diag.List) {
+	plan, err := s.lowering.Lower(mesh)
+	if err != nil {
+		return nil, diag.List{diag.New(CodeInternal, diag.Span{}, "the mesh could not be lowered to Envoy configuration: %v", err).
+			WithEffect("there is no bundle; what was served before stays served").
+			WithHelp("this is a defect of meshc: please report it with the manifests that show it")}
+	}
+	if s.opts.NoVerify {
+		return plan, nil
+	}
+	return plan, verified(mesh, plan, s.opts.Memo)
 }

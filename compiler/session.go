@@ -2,8 +2,8 @@ package compiler
 
 import (
 	"reflect"
-	"slices"
 	"sync"
+	"time"
 
 	"github.com/meshc/meshc/compiler/check"
 	"github.com/meshc/meshc/compiler/diag"
@@ -15,7 +15,6 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verify"
 	"github.com/meshc/meshc/compiler/waive"
-	"github.com/meshc/meshc/policies"
 )
 
 // Session compiles what changes little: trees that follow each other, files, and
@@ -44,8 +43,7 @@ type Session struct {
 	lowering *envoy.Session
 }
 
-// NewSession starts without a file. What is known of things outside the tree, and
-// the time of judgement, are those of its life; Load may bring other facts.
+// NewSession starts without a file.
 func NewSession(known ir.Known, opts Options) *Session {
 	if opts.Memo == nil {
 		opts.Memo = &verify.Memo{}
@@ -67,6 +65,16 @@ type Change struct {
 	// Object is set for a single object: its kind, namespace and name. The object
 	// takes the place of one of that name wherever it stands.
 	Object *syntax.Name
+}
+
+// At moves the time of judgement. What ends, ends with a day: on another day all is
+// judged anew with the next change.
+func (s *Session) At(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opts.Now.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		s.opts.Now, s.world = now, nil
+	}
 }
 
 // Load goes on to another tree, which nobody changes any more, and other facts.
@@ -120,67 +128,4 @@ func (s *Session) Try(c Change) diag.List {
 	fresh := added.Without(removed, func(f diag.Finding) bool { return f.At().File == c.Path })
 	config := s.syntax.Config()
 	return waive.Mark(fresh, config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
-}
-
-// stages are the findings of reading, resolving and judging.
-func (s *Session) stages() []*diag.Section {
-	return slices.Concat(s.syntax.Findings(), s.world.Findings(), s.check.Findings())
-}
-
-// compile runs the stages after reading.
-func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
-	result := s.resolve(edit)
-	config := s.syntax.Config()
-	findings := waive.Apply(s.syntax.WithBases(s.findings), config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
-	if s.once { // from here on nothing holds the manifests: they may be collected
-		s.tree, s.syntax, s.graph, s.world, s.check, s.sections = nil, nil, nil, nil, nil, nil
-	}
-	if findings.HasErrors() || s.opts.NoPlan {
-		return result, findings
-	}
-	plan, wrong := s.lower(result.Mesh)
-	if len(wrong) > 0 {
-		return result, append(slices.Clone(findings), wrong...).Sorted()
-	}
-	result.Plan = plan
-	return result, findings
-}
-
-// resolve makes the mesh, and finds all that can be found without lowering it.
-func (s *Session) resolve(edit syntax.Edit) *Result {
-	if s.world == nil || s.world.Config() != s.syntax.Config() {
-		s.graph = memo.New()
-		s.world = resolve.NewSession(s.graph, s.syntax.Config(), s.known, resolve.Options{Now: s.opts.Now})
-		s.check = check.NewSession(s.graph, s.world)
-		edit = s.syntax.All()
-	}
-	s.graph.Begin(false)
-	s.world.Set(edit)
-	meaning, sections := s.world.Result(), s.stages()
-	s.graph.Commit()
-	if !s.opts.NoRules {
-		judge, found := policies.For(s.tree, s.syntax.Config())
-		found.Add(judge.Mesh(policies.NewWorld(s.syntax.Files(), meaning.Mesh, meaning.Inventory, s.opts.Now), s.opts.Stage)...)
-		sections = append(sections, &diag.Section{Batches: []*diag.List{&found}})
-	}
-	added, removed := diag.Difference(s.sections, sections)
-	s.findings, s.sections = s.findings.Patched(added, removed), sections
-	return &Result{
-		Config: s.syntax.Config(), Tables: s.syntax.Tables(), Objects: s.syntax.Objects(), Passed: s.syntax.Passed(),
-		Mesh: meaning.Mesh, Inventory: meaning.Inventory, Used: meaning.Used,
-	}
-}
-
-// lower makes the plan of a mesh, and proves it. What is found is our own defect.
-func (s *Session) lower(mesh *ir.Mesh) (*ir.Plan, diag.List) {
-	plan, err := s.lowering.Lower(mesh)
-	if err != nil {
-		return nil, diag.List{diag.New(CodeInternal, diag.Span{}, "the mesh could not be lowered to Envoy configuration: %v", err).
-			WithEffect("there is no bundle; what was served before stays served").
-			WithHelp("this is a defect of meshc: please report it with the manifests that show it")}
-	}
-	if s.opts.NoVerify {
-		return plan, nil
-	}
-	return plan, verified(mesh, plan, s.opts.Memo)
 }

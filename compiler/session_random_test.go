@@ -143,7 +143,7 @@ func (w writer) aTable() string {
 func (w writer) other() string {
 	return pick(w, "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n", "{\"apiVersion\": \"v1\", \"kind\": \"ServiceAccount\", \"metadata\": {\"name\": \""+w.account()+"\", \"namespace\": \"a\"}}\n",
 		"just: text\n", "apiVersion: access.smi-spec.io/v1alpha9\nkind: TrafficTarget\nmetadata: {name: t}\n", "a: [1,\n",
-		"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ServiceAccount\n  metadata: {name: "+w.account()+", namespace: b}\n- apiVersion: v1\n  kind: ServiceAccount\n  metadata: {name: client, namespace: a}\n")
+		"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ServiceAccount\n  metadata: {name: member"+pick(w, "", "-2")+", namespace: b}\n- apiVersion: v1\n  kind: ServiceAccount\n  metadata: {name: member, namespace: a}\n")
 }
 
 // config is a meshc.yaml.
@@ -155,6 +155,9 @@ func (w writer) config() string {
 	b.WriteString("apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: " + pick(w, "shop", "other") + "}\nspec:\n  mode: " + pick(w, "strict", "strict", "permissive", "audit", "strickt") + "\n")
 	b.WriteString(pick(w, "", "", "  egress: allow\n") + pick(w, "", "", "  plaintext: allow\n") + pick(w, "", "", "  trustDomain: example.org\n") + pick(w, "", "", "  compat: osm\n"))
 	b.WriteString(pick(w, "", "  namespaces: {a: {mode: permissive}, dd: {egress: allow}}\n", "  namespaces: {b: {mode: audit, plaintext: allow}}\n"))
+	if w.odds(20) {
+		b.WriteString("  waivers:\n  - {code: " + pick(w, "MSH1017", "MSH3001", "MSH9999") + ", reason: known, owner: us, expires: 2026-04-01}\n")
+	}
 	if w.odds(40) {
 		b.WriteString("  assume:\n  - {service: " + w.space() + "/" + w.service() + ", ports: [{port: 80}], accounts: [" + w.space() + "/" + w.account() + "], until: 2030-01-01}\n" +
 			"  - {account: e/" + w.account() + pick(w, "", ", meshed: false") + pick(w, "", ", until: 2020-01-01") + "}\n")

@@ -20,7 +20,7 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-var edits = flag.Int("edits", 400, "random edits that sessions are held against cold compilations for")
+var edits = flag.Int("edits", 200, "random edits that sessions are held against cold compilations for")
 
 var quick = compiler.Options{NoRules: true}
 

@@ -59,6 +59,7 @@ func (r *Refused) Error() string { return "the manifests have errors: nothing wa
 // Lab is a running mesh. Its methods may be called from many goroutines.
 type Lab struct {
 	opts     Options
+	session  *compiler.Session // of the manifests that run
 	envoy    string
 	rootless bool
 	claim    *claim
@@ -100,7 +101,8 @@ func Up(ctx context.Context, opts Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := compile(opts.Tree, opts.Known, opts.Now)
+	session := compiler.NewSession(opts.Known, compiler.Options{Now: opts.Now})
+	next, err := compile(session, opts.Tree, opts.Known)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,7 @@ func Up(ctx context.Context, opts Options) (*Lab, error) {
 			opts.Progress("cleaned up after a lab that had crashed")
 		}
 	}
-	l := &Lab{opts: opts, envoy: envoy, rootless: opts.Rootless || os.Getuid() != 0, journal: newJournal(), down: make(chan struct{})}
+	l := &Lab{opts: opts, session: session, envoy: envoy, rootless: opts.Rootless || os.Getuid() != 0, journal: newJournal(), down: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.lay(next); err != nil {
 		l.Down()
@@ -184,8 +186,8 @@ func (l *Lab) startPlane(site Site, config *syntax.Config) (err error) {
 }
 
 // compile makes what is to run of a tree.
-func compile(tree *source.Tree, known ir.Known, now time.Time) (*state, error) {
-	result, findings := compiler.Compile(tree, known, compiler.Options{Now: now})
+func compile(session *compiler.Session, tree *source.Tree, known ir.Known) (*state, error) {
+	result, findings := session.Load(tree, known)
 	if findings.HasErrors() {
 		return nil, &Refused{findings}
 	}
@@ -277,7 +279,7 @@ func (l *Lab) Log() string { return filepath.Join(l.claim.dir, "logs") }
 func (l *Lab) Apply(tree *source.Tree) error { return l.apply(tree, l.opts.Known) }
 
 func (l *Lab) apply(tree *source.Tree, known ir.Known) error {
-	next, err := compile(tree, known, l.opts.Now)
+	next, err := compile(l.session, tree, known)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -29,6 +30,8 @@ import (
 type serveFlags struct {
 	registryFlags
 	follow       follow.Options
+	sources      []string
+	close        func() // of the sources
 	listen       string
 	admin        string
 	renew        string
@@ -60,12 +63,18 @@ keep what they have.
 With oci://REF for a bundle, the registry is asked every --poll; one that is named
 by digest is fetched once. While the registry is away, what was served stays.
 
+With --sources there is no bundle: the manifests are compiled here, and again
+when they change. Faulty ones change nothing that is served; what was found is in
+the log and in "meshc status". It is for machines where nobody else builds, and
+for trying things out: no review and no signature stands before it.
+
 With --trust, a bundle must be signed by one of the keys; the keys are watched
 too. A bundle of a smaller epoch than the one that is served is refused, also
 after a restart. To go back to an older one, name its digest with --rollback; if
 that would allow what is closed now, it takes --allow-widen as well.`,
 		Example: `  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc
   meshc serve --bundle oci://registry.example/mesh:stable --catalog catalog.yaml --state /var/lib/meshc --trust mesh.pub
+  meshc serve --sources ./mesh --catalog catalog.yaml --state /var/lib/meshc
   meshc status`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,7 +84,8 @@ that would allow what is closed now, it takes --allow-widen as well.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.follow.Bundle, "bundle", "", "`DIR` that 'meshc build -o DIR' wrote, or a reference oci://HOST/NAME[:TAG|@DIGEST] (required)")
+	flags.StringVar(&f.follow.Bundle, "bundle", "", "`DIR` that 'meshc build -o DIR' wrote, or a reference oci://HOST/NAME[:TAG|@DIGEST]")
+	flags.StringArrayVar(&f.sources, "sources", nil, "instead of a bundle: manifests in this `PATH` (repeatable), compiled whenever they change")
 	flags.StringVar(&f.follow.Catalog, "catalog", "", "`FILE` with services, endpoints and workloads, see docs/catalog.md (required)")
 	f.registryFlags.add(cmd)
 	flags.DurationVar(&f.follow.Fetch, "poll", 30*time.Second, "how often a registry is asked for a newer bundle")
@@ -93,9 +103,11 @@ that would allow what is closed now, it takes --allow-widen as well.`,
 	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn, error")
 	flags.StringVar(&f.clock, "test-clock", "", "`FILE` with how far this server's clock is off, for tests of meshc itself")
-	_ = flags.MarkHidden("test-clock") // it fails only for a flag that is not there
-	for _, name := range []string{"bundle", "catalog"} {
-		_ = cmd.MarkFlagRequired(name) // it fails only for a flag that is not there
+	_ = flags.MarkHidden("test-clock")  // it fails only for a flag that is not there
+	_ = cmd.MarkFlagRequired("catalog") // it fails only for a flag that is not there
+	cmd.MarkFlagsOneRequired("bundle", "sources")
+	for _, name := range []string{"bundle", "trust", "rollback"} {
+		cmd.MarkFlagsMutuallyExclusive("sources", name)
 	}
 	f.report = addReportFlags(cmd)
 	return cmd
@@ -127,11 +139,14 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	f.follow.Log = log
-	if f.follow.Trust == "" {
+	if f.follow.Trust == "" && len(f.sources) == 0 {
 		log.Warn("bundles are taken unsigned: name the keys that must sign them with --trust")
 	}
 	if err := f.source(); err != nil {
 		return err
+	}
+	if f.close != nil {
+		defer f.close()
 	}
 	follower, findings, err := follow.Start(ctx, f.follow)
 	if reported := f.report.emit(s, findings, nil); err != nil {
@@ -170,6 +185,14 @@ func (f *serveFlags) source() error {
 	}
 	if f.follow.Fetch <= 0 {
 		return usage(fmt.Errorf("--poll %s is no time to wait", f.follow.Fetch))
+	}
+	if len(f.sources) > 0 {
+		m, err := newManifests(f.sources, f.follow.Log)
+		if err != nil {
+			return engine(err)
+		}
+		f.follow.Bundle, f.follow.Source, f.close = strings.Join(f.sources, " "), m, m.close
+		return nil
 	}
 	if !oci.IsReference(f.follow.Bundle) {
 		return nil

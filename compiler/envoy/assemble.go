@@ -16,13 +16,12 @@ type assembly struct {
 	items          []*item // by place; of equal ones the first
 }
 
-func (a *assembly) plan(s *Session, seen sight) (*ir.Plan, error) {
+func (a *assembly) plan(s *Session) (*ir.Plan, error) {
 	s.items = a.collect(s.items)
 	plan := &ir.Plan{Resources: a.settle(s.items)}
 	a.outbound(plan)
 	a.inbound(plan)
-	a.lowering.scopes(seen, plan)
-	a.base(plan)
+	a.given(plan, s.scopes)
 	if key := keyOf(plan, a.shared.ranged); s.late == nil || !key.same(s.of) {
 		s.late, s.of = lateFacts(plan, a.shared.ranged), key
 	}
@@ -128,7 +127,7 @@ func (a *assembly) inbound(plan *ir.Plan) {
 	allPorts, allChains := make([]ir.InboundPlan, 0, ports), make([]ir.Ref, 0, chains)
 	for i, u := range a.roles {
 		role := &a.mesh.Roles[i]
-		out := ir.RolePlan{Identity: role.Identity, Services: role.Services, Listener: a.shared.listener}
+		out := ir.RolePlan{Identity: role.Identity, Services: role.Services}
 		first := len(allPorts)
 		for _, p := range u.ports {
 			from := len(allChains)
@@ -148,19 +147,28 @@ func (a *assembly) inbound(plan *ir.Plan) {
 	}
 }
 
-// base places the references to what all share.
-func (a *assembly) base(plan *ir.Plan) {
+// given is what each identity is given, with the references to what all share.
+func (a *assembly) given(plan *ir.Plan, given scopes) {
 	at := func(r ir.Ref) ir.Ref { return placed(a.store.items, r) }
-	for i := range plan.Scopes {
-		sc := &plan.Scopes[i]
-		sc.Virtual, sc.Ranged = at(sc.Virtual), at(sc.Ranged)
-		sc.Extra = slices.Clone(sc.Extra)
-		for j := range sc.Extra {
-			sc.Extra[j] = at(sc.Extra[j])
+	all := func(refs []ir.Ref) []ir.Ref {
+		out := make([]ir.Ref, len(refs))
+		for i, r := range refs {
+			out[i] = at(r)
 		}
+		return out
 	}
+	extra, extraOpen := all(a.shared.extra), all(a.shared.extraOpen)
+	plan.Identities = given.identities
+	for _, sc := range given.list {
+		out := ir.Scope{Virtual: at(a.shared.virtual), Ranged: ir.NoRef, Extra: extra, Outbound: sc.outbound, Without: sc.without}
+		if sc.leaves {
+			out.Virtual, out.Ranged, out.Extra = at(a.shared.open), at(a.shared.ranged), extraOpen
+		}
+		plan.Scopes = append(plan.Scopes, out)
+	}
+	listener := at(a.shared.listener)
 	for i := range plan.Roles {
-		plan.Roles[i].Listener = at(plan.Roles[i].Listener)
+		plan.Roles[i].Listener = listener
 	}
 }
 
@@ -168,33 +176,35 @@ func (a *assembly) base(plan *ir.Plan) {
 // each service port at the client, for each role at the server. What was checked
 // in an earlier run is left out, unless all are to be checked.
 func (a *assembly) closed(plan *ir.Plan, all bool) error {
-	byPort := make(map[ir.PortID]ir.Ref, len(plan.Clusters))
-	for i := range plan.Clusters {
-		byPort[plan.Clusters[i].Port] = plan.Clusters[i].Resource
-	}
 	at := 0
 	for i := range plan.Outbound {
 		o := &plan.Outbound[i]
 		for a.ports[at].in.id != o.Port || !a.ports[at].in.called {
 			at++
 		}
+		if !all && !a.ports[at].fresh {
+			continue
+		}
 		sent := []ir.Ref{o.Listener, o.Route, o.Extension, o.Direct}
 		for _, c := range o.Clusters {
-			ref, ok := byPort[c]
+			k, ok := slices.BinarySearchFunc(plan.Clusters, c, func(k ir.Cluster, p ir.PortID) int { return k.Port.Compare(p) })
 			if !ok {
 				return fmt.Errorf("listener %q needs the cluster of %s, which the plan lacks", outboundName(o.Port), c)
 			}
-			sent = append(sent, ref)
-		}
-		if !all && !a.ports[at].fresh {
-			continue
+			sent = append(sent, plan.Clusters[k].Resource)
 		}
 		if err := a.closedOver(sent, nil); err != nil {
 			return err
 		}
 	}
+	checked := map[ir.Ref]bool{}
 	for i := range plan.Scopes {
-		if err := a.closedOver([]ir.Ref{plan.Scopes[i].Virtual, plan.Scopes[i].Ranged}, plan.Scopes[i].Extra); err != nil {
+		sc := &plan.Scopes[i]
+		if checked[sc.Virtual] && !all {
+			continue
+		}
+		checked[sc.Virtual] = true
+		if err := a.closedOver([]ir.Ref{sc.Virtual, sc.Ranged}, sc.Extra); err != nil {
 			return err
 		}
 	}

@@ -33,14 +33,12 @@ func TestClosureFindsWhatIsNotSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := NewSession()
-			l := s.begin(mesh)
-			seen := l.see()
-			ports, roles, missing := s.units(l, seen)
-			if err := lower(l, ports, roles, missing); err != nil {
+			a := &assembly{lowering: s.begin(mesh), run: 1}
+			a.ports, a.roles, a.missing = s.units(a.lowering)
+			if err := lower(a); err != nil {
 				t.Fatal(err)
 			}
-			a := &assembly{lowering: l, ports: ports, roles: roles, missing: missing}
-			plan, err := a.plan(s, seen)
+			plan, err := a.plan(s)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"iter"
 	"runtime"
 	"slices"
 
@@ -93,14 +94,14 @@ func (l *lowering) portAt(id ir.PortID) (int32, bool) {
 }
 
 // grantsTo are the grants of a destination that open one of the ports.
-func (l *lowering) grantsTo(id ir.Identity, ports []ir.PortID) []*ir.Grant {
-	var out []*ir.Grant
-	for _, g := range l.grants[id] {
-		if slices.ContainsFunc(ports, func(p ir.PortID) bool { return slices.Contains(g.Ports, p) }) {
-			out = append(out, g)
+func (l *lowering) grantsTo(id ir.Identity, ports []ir.PortID) iter.Seq[*ir.Grant] {
+	return func(yield func(*ir.Grant) bool) {
+		for _, g := range l.grants[id] {
+			if slices.ContainsFunc(ports, func(p ir.PortID) bool { return slices.Contains(g.Ports, p) }) && !yield(g) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // unit is a lowering with a store of its own.

@@ -69,17 +69,31 @@ func (l *lowering) rootsOf() map[int32][]int32 {
 	return out
 }
 
-// identities are all that the mesh names anywhere, sorted.
+// identities are all that the mesh names anywhere, sorted. Nearly all of them it
+// lists.
 func (l *lowering) identities() []ir.Identity {
+	have := make(map[ir.Identity]bool, len(l.mesh.Identities))
 	out := slices.Clone(l.mesh.Identities)
+	for _, id := range out {
+		have[id] = true
+	}
+	see := func(ids ...ir.Identity) {
+		for _, id := range ids {
+			if !have[id] {
+				have[id] = true
+				out = append(out, id)
+			}
+		}
+	}
 	for i := range l.mesh.Roles {
-		out = append(out, l.mesh.Roles[i].Identity)
+		see(l.mesh.Roles[i].Identity)
 	}
 	for i := range l.mesh.Grants {
-		out = append(append(out, l.mesh.Grants[i].Sources...), l.mesh.Grants[i].Destination)
+		see(l.mesh.Grants[i].Sources...)
+		see(l.mesh.Grants[i].Destination)
 	}
 	for i := range l.mesh.Services {
-		out = append(out, l.mesh.Services[i].Accounts...)
+		see(l.mesh.Services[i].Accounts...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -93,12 +107,26 @@ func (l *lowering) egress(id ir.Identity) bool {
 	return l.mesh.Settings.EgressAllowed
 }
 
-// scopes groups the identities that see the same. They are numbered in order
-// of the first identity of each.
-func (l *lowering) scopes(s sight, plan *ir.Plan) {
+// scopes is what identities are given outbound: those that see the same share one.
+type scopes struct {
+	list       []given // in order of the first identity of each
+	identities []ir.IdentityPlan
+	leave      bool // some identity may leave the mesh
+}
+
+// given is a scope without references.
+type given struct {
+	leaves            bool // for the outside
+	outbound, without []ir.PortID
+}
+
+// scopesOf groups the identities that see the same.
+func (l *lowering) scopesOf(s sight) scopes {
+	var out scopes
 	numbers := map[string]int{}
 	for _, id := range s.identities {
 		leaves := l.egress(id)
+		out.leave = out.leave || leaves
 		own := without(s.granted[id], s.everybody)
 		if leaves {
 			own = without(own, s.outside)
@@ -106,31 +134,35 @@ func (l *lowering) scopes(s sight, plan *ir.Plan) {
 		key := scopeKey(leaves, own)
 		n, seen := numbers[key]
 		if !seen {
-			n = len(plan.Scopes)
+			n = len(out.list)
 			numbers[key] = n
-			plan.Scopes = append(plan.Scopes, l.scope(s, own, leaves))
+			out.list = append(out.list, l.given(s, own, leaves))
 		}
-		plan.Identities = append(plan.Identities, ir.IdentityPlan{Identity: id, Scope: n})
+		out.identities = append(out.identities, ir.IdentityPlan{Identity: id, Scope: n})
 	}
+	return out
 }
 
-func (l *lowering) scope(s sight, own []int32, leaves bool) ir.Scope {
+func (l *lowering) given(s sight, own []int32, leaves bool) given {
 	all := slices.Concat(own, s.everybody)
-	sc := ir.Scope{Virtual: l.shared.virtual, Ranged: ir.NoRef, Extra: l.shared.extra}
 	if leaves {
 		all = append(all, s.outside...)
-		sc.Virtual, sc.Ranged, sc.Extra = l.shared.open, l.shared.ranged, l.shared.extraOpen
 	}
-	for _, at := range distinct(all) {
+	all = distinct(all)
+	out := given{leaves: leaves, outbound: make([]ir.PortID, 0, len(all))}
+	for _, at := range all {
 		p := l.ports[at]
-		sc.Outbound = append(sc.Outbound, p.id)
+		out.outbound = append(out.outbound, p.id)
 		if !leaves {
-			sc.Without = append(sc.Without, l.outsideLeaves(p)...)
+			out.without = append(out.without, l.outsideLeaves(p)...)
 		}
 	}
-	slices.SortFunc(sc.Without, ir.PortID.Compare)
-	sc.Without = slices.Compact(sc.Without)
-	return sc
+	if len(all) == 0 {
+		out.outbound = nil
+	}
+	slices.SortFunc(out.without, ir.PortID.Compare)
+	out.without = slices.Compact(out.without)
+	return out
 }
 
 // outsideLeaves are the clusters of a port's routes that lead out of the mesh.

@@ -1,8 +1,8 @@
 package envoy
 
 import (
+	"errors"
 	"reflect"
-	"slices"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -11,15 +11,17 @@ import (
 // lowered again only when what their resources are made of became another; the
 // bytes of all others are the same values as before. It is for one goroutine.
 type Session struct {
-	settings ir.Settings
-	shared   *lowering
-	ports    map[ir.PortID]*portUnit
-	roles    map[string]*roleUnit
-	missing  map[ir.PortID]*portUnit
-	items    []*item // of all units, in order
-	run      int     // number of the present run
-	late     []ir.LateFact
-	of       lateKey // what late was made of
+	mesh   *ir.Mesh // lowered last
+	shared *lowering
+	seen   sight
+	scopes scopes
+
+	ports, missing []*portUnit
+	roles          []*roleUnit
+	items          []*item // of all units, in order
+	run            int     // number of the present run
+	late           []ir.LateFact
+	of             lateKey // what late was made of
 }
 
 // NewSession has lowered nothing yet.
@@ -28,34 +30,33 @@ func NewSession() *Session { return &Session{} }
 // Lower makes the plan of a mesh: the one that Lower makes of it.
 func (s *Session) Lower(mesh *ir.Mesh) (*ir.Plan, error) {
 	l := s.begin(mesh)
-	if l.err != nil {
-		return nil, l.err
-	}
-	seen := l.see()
-	ports, roles, missing := s.units(l, seen)
+	a := &assembly{lowering: l}
+	a.ports, a.roles, a.missing = s.units(l)
 	s.run++
-	if err := lower(l, ports, roles, missing); err != nil {
-		s.shared = nil // what is left of it is not to be trusted
-		return nil, err
+	a.run = s.run
+	err := errors.Join(l.err, lower(a))
+	var plan *ir.Plan
+	if err == nil {
+		plan, err = a.plan(s)
 	}
-	a := &assembly{lowering: l, run: s.run, ports: ports, roles: roles, missing: missing}
-	plan, err := a.plan(s, seen)
 	if err != nil {
-		s.shared = nil
+		*s = Session{} // what is left of it is not to be trusted
 		return nil, err
 	}
-	s.remember(ports, roles, missing)
+	s.mesh, s.ports, s.roles, s.missing = mesh, a.ports, a.roles, a.missing
 	return plan, nil
 }
 
-// begin indexes the mesh, with the resources that all share.
+// begin indexes the mesh, with what each identity sees and what all share.
 func (s *Session) begin(mesh *ir.Mesh) *lowering {
 	l := newLowering(mesh)
-	leaves := slices.ContainsFunc(l.identities(), l.egress)
-	if s.shared == nil || !reflect.DeepEqual(s.settings, mesh.Settings) || leaves != (s.shared.shared.ranged != ir.NoRef) {
-		*s = Session{settings: mesh.Settings}
-		l.share(leaves)
-		s.shared = l
+	if s.mesh == nil || !sameSight(s.mesh, mesh) {
+		s.seen = l.see()
+		s.scopes = l.scopesOf(s.seen)
+	}
+	if s.mesh == nil || !reflect.DeepEqual(s.mesh.Settings, mesh.Settings) || s.scopes.leave != (s.shared.shared.ranged != ir.NoRef) {
+		*s = Session{seen: s.seen, scopes: s.scopes, shared: l}
+		l.share(s.scopes.leave)
 		return l
 	}
 	l.store, l.shared, l.sizes = s.shared.store, s.shared.shared, s.shared.sizes
@@ -63,68 +64,84 @@ func (s *Session) begin(mesh *ir.Mesh) *lowering {
 }
 
 // units are those of the mesh in order, old ones where nothing changed.
-func (s *Session) units(l *lowering, seen sight) (ports []*portUnit, roles []*roleUnit, missing []*portUnit) {
-	called := seen.called(len(l.ports))
+func (s *Session) units(l *lowering) (ports []*portUnit, roles []*roleUnit, missing []*portUnit) {
+	old := &earlier[ir.PortID, *portUnit]{list: s.ports, key: func(u *portUnit) ir.PortID { return u.in.id }}
+	called := s.seen.called(len(l.ports))
 	ports = make([]*portUnit, len(l.ports))
 	for i := range l.ports {
 		in := l.portInput(&l.ports[i], called[i])
-		if u := s.ports[in.id]; u != nil && u.in.same(in) {
-			ports[i] = u
+		if u, ok := old.at(i, in.id); ok && u.in.same(&in) {
+			ports[i], u.in = u, in // the mesh that the old one is part of may be forgotten
 		} else {
 			ports[i] = &portUnit{in: in}
 		}
 	}
-	for _, in := range l.missingInputs() {
-		if u := s.missing[in.id]; u != nil && u.in.same(in) {
+	old = &earlier[ir.PortID, *portUnit]{list: s.missing, key: old.key}
+	for i, in := range l.missingInputs() {
+		if u, ok := old.at(i, in.id); ok && u.in.same(&in) {
+			u.in = in
 			missing = append(missing, u)
 		} else {
 			missing = append(missing, &portUnit{in: in})
 		}
 	}
-	roles = make([]*roleUnit, len(l.mesh.Roles))
+	return ports, s.roleUnits(l), missing
+}
+
+func (s *Session) roleUnits(l *lowering) []*roleUnit {
+	old := &earlier[string, *roleUnit]{list: s.roles, key: func(u *roleUnit) string { return u.name }}
+	roles := make([]*roleUnit, len(l.mesh.Roles))
 	for i := range l.mesh.Roles {
-		in := l.roleInput(&l.mesh.Roles[i])
-		if u := s.roles[in.name]; u != nil && u.in.same(in) {
+		role := &l.mesh.Roles[i]
+		if i < len(s.roles) && s.roles[i].is(role) {
+			roles[i] = s.roles[i]
+		} else if u, ok := old.at(i, role.Name()); ok {
 			roles[i] = u
-		} else {
-			roles[i] = &roleUnit{in: in}
+		}
+		if roles[i] == nil || !l.sameRole(roles[i], role) {
+			roles[i] = l.roleUnit(role)
 		}
 	}
-	return ports, roles, missing
+	return roles
+}
+
+// earlier finds the units of the last run: mostly at the same place.
+type earlier[K comparable, U any] struct {
+	list  []U
+	key   func(U) K
+	byKey map[K]U
+}
+
+func (e *earlier[K, U]) at(i int, k K) (U, bool) {
+	if i < len(e.list) && e.key(e.list[i]) == k {
+		return e.list[i], true
+	}
+	if e.byKey == nil {
+		e.byKey = make(map[K]U, len(e.list))
+		for _, u := range e.list {
+			e.byKey[e.key(u)] = u
+		}
+	}
+	u, ok := e.byKey[k]
+	return u, ok
 }
 
 // lower lowers the units that are not lowered yet, on all processors.
-func lower(l *lowering, ports []*portUnit, roles []*roleUnit, missing []*portUnit) error {
+func lower(a *assembly) error {
 	var todo []func() error
-	for _, u := range slices.Concat(ports, missing) {
-		if u.fresh = u.items == nil; u.fresh {
-			todo = append(todo, func() error { return u.lower(l.unit()) })
+	for _, units := range [][]*portUnit{a.ports, a.missing} {
+		for _, u := range units {
+			if u.fresh = u.items == nil; u.fresh {
+				todo = append(todo, func() error { return u.lower(a.unit()) })
+			}
 		}
 	}
-	for _, u := range roles {
+	for _, u := range a.roles {
 		if u.fresh = !u.done; u.fresh {
-			todo = append(todo, func() error { return u.lower(l.unit()) })
+			todo = append(todo, func() error { return u.lower(a.unit()) })
 		}
 	}
 	errs := make([]error, len(todo))
 	each(len(todo), func(i int) { errs[i] = todo[i]() })
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Session) remember(ports []*portUnit, roles []*roleUnit, missing []*portUnit) {
-	s.ports, s.roles, s.missing = make(map[ir.PortID]*portUnit, len(ports)), make(map[string]*roleUnit, len(roles)), map[ir.PortID]*portUnit{}
-	for _, u := range ports {
-		s.ports[u.in.id] = u
-	}
-	for _, u := range missing {
-		s.missing[u.in.id] = u
-	}
-	for _, u := range roles {
-		s.roles[u.in.name] = u
-	}
+	return errors.Join(errs...)
 }

@@ -20,8 +20,8 @@ type portUnit struct {
 // settings.
 type portInput struct {
 	id      ir.PortID
-	service ir.Service
-	port    ir.Port
+	service *ir.Service
+	port    *ir.Port
 	called  bool // somebody may call it
 	exists  bool
 	splits  []*ir.Split
@@ -32,7 +32,7 @@ type portInput struct {
 type leaf struct{ known, outside bool }
 
 func (l *lowering) portInput(p *servicePort, called bool) portInput {
-	in := portInput{id: p.id, service: *p.service, port: *p.port, called: called, exists: true, splits: l.splits[p.id.Service]}
+	in := portInput{id: p.id, service: p.service, port: p.port, called: called, exists: true, splits: l.splits[p.id.Service]}
 	for _, sp := range in.splits {
 		for i := range sp.Backends {
 			svc, ok := l.mesh.Service(sp.Backends[i].Service)
@@ -42,8 +42,8 @@ func (l *lowering) portInput(p *servicePort, called bool) portInput {
 	return in
 }
 
-func (a *portInput) same(b portInput) bool {
-	return a.id == b.id && a.called == b.called && a.exists == b.exists && a.port == b.port &&
+func (a *portInput) same(b *portInput) bool {
+	return a.id == b.id && a.called == b.called && a.exists == b.exists && *a.port == *b.port &&
 		a.service.Headless == b.service.Headless && a.service.Outside == b.service.Outside &&
 		slices.Equal(a.service.Accounts, b.service.Accounts) && slices.EqualFunc(a.splits, b.splits, sameSplit) && slices.Equal(a.leaves, b.leaves)
 }
@@ -63,7 +63,7 @@ func (l *lowering) missingInputs() []portInput {
 					continue
 				}
 				have[sh.port] = true
-				out = append(out, portInput{id: sh.port, service: ir.Service{ID: sh.port.Service}, port: *p.port})
+				out = append(out, portInput{id: sh.port, service: &ir.Service{ID: sh.port.Service}, port: p.port})
 			}
 		}
 	}
@@ -74,7 +74,7 @@ func (l *lowering) missingInputs() []portInput {
 func (u *portUnit) lower(l *lowering) error {
 	in := &u.in
 	if !in.exists {
-		u.eds = l.missing(in.id, &in.port)
+		u.eds = l.missing(in.id, in.port)
 		u.items = l.items
 		return l.err
 	}
@@ -83,57 +83,84 @@ func (u *portUnit) lower(l *lowering) error {
 			return err
 		}
 	}
-	eds, direct := l.service(&in.service, &in.port)
+	eds, direct := l.service(in.service, in.port)
 	u.eds = eds
 	if in.called {
-		u.out = l.outboundPort(&in.service, &in.port, direct)
+		u.out = l.outboundPort(in.service, in.port, direct)
 	}
 	u.items = l.items
 	return l.err
 }
 
-// roleUnit is the inbound resources of a role.
+// roleUnit is the inbound resources of a role. They are made of the settings and
+// of what stands here up to grants.
 type roleUnit struct {
-	in    roleInput
+	name   string
+	role   *ir.Role
+	spaces []ir.Namespace // of the first service of each port
+	grants [][]*ir.Grant  // of each port
+
 	items []*item
 	done  bool
 	fresh bool
 	ports []ir.InboundPlan
 }
 
-// roleInput is all that the resources of a role are made of besides the settings.
-type roleInput struct {
-	name   string
-	role   ir.Role
-	spaces []ir.Namespace // of the first service of each port
-	grants [][]*ir.Grant  // of each port
-}
-
-func (l *lowering) roleInput(role *ir.Role) roleInput {
-	in := roleInput{name: role.Name(), role: *role}
+func (l *lowering) roleUnit(role *ir.Role) *roleUnit {
+	u := &roleUnit{name: role.Name(), role: role}
 	for i := range role.Ports {
 		p := &role.Ports[i]
-		in.spaces = append(in.spaces, l.mesh.Namespace(p.Services[0].Service.Namespace))
-		in.grants = append(in.grants, l.grantsTo(role.Identity, p.Services))
+		u.spaces = append(u.spaces, l.spaceOf(p))
+		u.grants = append(u.grants, slices.Collect(l.grantsTo(role.Identity, p.Services)))
 	}
-	return in
+	return u
 }
 
-func (a *roleInput) same(b roleInput) bool {
-	return a.name == b.name && slices.Equal(a.spaces, b.spaces) && slices.EqualFunc(a.role.Ports, b.role.Ports, sameInbound) &&
-		slices.EqualFunc(a.grants, b.grants, func(x, y []*ir.Grant) bool { return slices.EqualFunc(x, y, sameGrant) })
+// spaceOf is the namespace whose settings rule a port.
+func (l *lowering) spaceOf(p *ir.InboundPort) ir.Namespace {
+	return l.mesh.Namespace(p.Services[0].Service.Namespace)
+}
+
+// is tells whether the unit is of the role.
+func (u *roleUnit) is(role *ir.Role) bool {
+	return u.role.Identity == role.Identity && slices.Equal(u.role.Services, role.Services)
+}
+
+// sameRole tells whether the unit is what the role would be lowered to.
+func (l *lowering) sameRole(u *roleUnit, role *ir.Role) bool {
+	if !slices.EqualFunc(u.role.Ports, role.Ports, sameInbound) {
+		return false
+	}
+	for i := range role.Ports {
+		p, n := &role.Ports[i], 0
+		if u.spaces[i] != l.spaceOf(p) {
+			return false
+		}
+		for g := range l.grantsTo(role.Identity, p.Services) {
+			if n == len(u.grants[i]) || !sameGrant(u.grants[i][n], g) {
+				return false
+			}
+			u.grants[i][n] = g // the mesh that the old one is part of may be forgotten
+			n++
+		}
+		if n < len(u.grants[i]) {
+			return false
+		}
+	}
+	u.role = role
+	return true
 }
 
 func (u *roleUnit) lower(l *lowering) error {
-	for i := range u.in.role.Ports {
-		port := &u.in.role.Ports[i]
-		for _, g := range u.in.grants[i] {
+	for i := range u.role.Ports {
+		port := &u.role.Ports[i]
+		for _, g := range u.grants[i] {
 			if err := l.checkExpressions(g.HTTP); err != nil {
 				return err
 			}
 		}
 		if port.Protocol != ir.UDP {
-			u.ports = append(u.ports, l.inboundPort(port, u.in.spaces[i], u.in.grants[i]))
+			u.ports = append(u.ports, l.inboundPort(port, u.spaces[i], u.grants[i]))
 		}
 	}
 	u.items, u.done = l.items, true
@@ -158,4 +185,20 @@ func sameSplit(a, b *ir.Split) bool {
 		slices.EqualFunc(a.Backends, b.Backends, func(x, y ir.Backend) bool {
 			return x.Service == y.Service && x.Weight == y.Weight && x.Missing == y.Missing && slices.Equal(x.Ports, y.Ports)
 		})
+}
+
+// sameSight tells that identities see the same in two meshes.
+func sameSight(a, b *ir.Mesh) bool {
+	return slices.Equal(a.Identities, b.Identities) && slices.Equal(a.Namespaces, b.Namespaces) &&
+		a.Settings.EgressAllowed == b.Settings.EgressAllowed && a.Settings.Mode == b.Settings.Mode &&
+		slices.EqualFunc(a.Services, b.Services, sameTarget) &&
+		slices.EqualFunc(a.Roles, b.Roles, func(x, y ir.Role) bool { return x.Identity == y.Identity }) &&
+		slices.EqualFunc(a.Grants, b.Grants, func(x, y ir.Grant) bool {
+			return x.Destination == y.Destination && slices.Equal(x.Sources, y.Sources) && slices.Equal(x.Ports, y.Ports)
+		}) &&
+		slices.EqualFunc(a.Splits, b.Splits, func(x, y ir.Split) bool { return sameSplit(&x, &y) })
+}
+
+func sameTarget(a, b ir.Service) bool {
+	return a.ID == b.ID && a.Headless == b.Headless && a.Outside == b.Outside && slices.Equal(a.Accounts, b.Accounts) && slices.Equal(a.Ports, b.Ports)
 }

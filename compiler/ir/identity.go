@@ -18,14 +18,12 @@ func NewIdentity(trustDomain, namespace, account string) Identity {
 // Split takes an id of the mesh's own form apart; ok is false for any other id.
 func (id Identity) Split() (trustDomain, namespace, account string, ok bool) {
 	rest, found := strings.CutPrefix(string(id), "spiffe://")
-	if !found {
+	if !found || strings.Count(rest, "/") != 4 {
 		return "", "", "", false
 	}
 	trustDomain, rest, _ = strings.Cut(rest, "/ns/")
-	namespace, account, ok = strings.Cut(rest, "/sa/")
-	ok = ok && trustDomain != "" && namespace != "" && account != "" &&
-		!strings.Contains(trustDomain, "/") && !strings.Contains(namespace, "/") && !strings.Contains(account, "/")
-	if !ok {
+	namespace, account, found = strings.Cut(rest, "/sa/")
+	if !found || trustDomain == "" || namespace == "" || account == "" || strings.ContainsRune(trustDomain+namespace+account, '/') {
 		return "", "", "", false
 	}
 	return trustDomain, namespace, account, true

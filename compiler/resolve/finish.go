@@ -140,20 +140,19 @@ func (r *resolver) allOrigins(a, last *assembly) map[string]ir.Origin {
 		return last.result.Mesh.Origins
 	}
 	out := make(map[string]ir.Origin, size)
-	var facts []namedOrigin // may be said of one name in several regions, and by the tree
+	several := map[string]namedOrigin{} // the one that counts of those that facts or several workloads give
 	for _, list := range a.origins {
 		for _, o := range list {
-			if o.rank < rankTree {
-				facts = append(facts, o)
-			} else {
+			if o.rank == rankTree {
 				out[o.name] = o.Origin
+			} else if had, twice := several[o.name]; !twice || compareOrigins(had, o) < 0 {
+				several[o.name] = o
 			}
 		}
 	}
-	slices.SortFunc(facts, compareOrigins)
-	for _, o := range slices.Backward(facts) {
-		if _, said := out[o.name]; !said {
-			out[o.name] = o.Origin
+	for name, o := range several {
+		if _, said := out[name]; !said || o.rank > rankTree {
+			out[name] = o.Origin
 		}
 	}
 	return out

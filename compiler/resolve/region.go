@@ -105,7 +105,6 @@ func notNil[T any](s []T) []T {
 
 // finish puts together what the parts add.
 func (g *region) finish() {
-	at := map[string]int{}
 	g.found = &diag.Section{Batches: make([]*diag.List, 0, len(g.parts))}
 	for _, p := range g.parts {
 		g.found.Batches = append(g.found.Batches, &p.findings)
@@ -113,16 +112,7 @@ func (g *region) finish() {
 		g.listed = append(g.listed, p.listed...)
 		g.read = append(g.read, p.read...)
 		g.missed = append(g.missed, p.missed...)
-		for _, o := range p.origins {
-			i, twice := at[o.name]
-			switch {
-			case !twice:
-				at[o.name] = len(g.origins)
-				g.origins = append(g.origins, o)
-			case compareOrigins(o, g.origins[i]) > 0:
-				g.origins[i] = o
-			}
-		}
+		g.origins = append(g.origins, p.origins...)
 	}
 	slices.Sort(g.staffed)
 	slices.Sort(g.listed)

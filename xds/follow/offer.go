@@ -21,6 +21,12 @@ type Source interface {
 	Fetch(ctx context.Context) (*bundle.Bundle, diag.List, error)
 }
 
+// Notifier is a Source that can tell when to look: between its notices it is
+// looked at as seldom as any other.
+type Notifier interface {
+	Changed() <-chan struct{}
+}
+
 // offer is what was found where bundles come from: a bundle, or why there is none.
 type offer struct {
 	bundle   *bundle.Bundle
@@ -54,6 +60,10 @@ func (f *Follower) offers(ctx context.Context) <-chan offer {
 		return nil
 	}
 	out := make(chan offer)
+	var changed <-chan struct{}
+	if n, ok := f.opts.Source.(Notifier); ok {
+		changed = n.Changed()
+	}
 	go func() {
 		tick := time.NewTicker(f.opts.Fetch)
 		defer tick.Stop()
@@ -62,6 +72,8 @@ func (f *Follower) offers(ctx context.Context) <-chan offer {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+			case <-changed:
+				wait(ctx, settle, changed)
 			}
 			o := f.look(ctx)
 			select {
