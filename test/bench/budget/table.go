@@ -43,6 +43,7 @@ type table struct {
 	Machine machine  `json:"machine"`
 	Figures []figure `json:"figures"`
 	out     io.Writer
+	title   string // not printed yet
 }
 
 func (t *table) start(out io.Writer) {
@@ -60,7 +61,8 @@ func (t *table) start(out io.Writer) {
 	fmt.Fprintf(out, "meshc %s, %s, %s\n%d processors (%s), %d MiB, load %s, %s\n\n", m.Revision, m.Go, m.System, m.Processors, m.Processor, m.MemoryMiB, m.LoadBefore, m.Date)
 }
 
-func (t *table) chapter(title string) { fmt.Fprintf(t.out, "\n%s\n", title) }
+// chapter has the figures that follow stand under a title.
+func (t *table) chapter(title string) { t.title = title }
 
 // add prints a figure. Its value is the median of the runs, if there are any.
 func (t *table) add(f figure) figure {
@@ -77,6 +79,10 @@ func (t *table) add(f figure) figure {
 		verdict = map[bool]string{true: "ok", false: "MISSED"}[met]
 	}
 	t.Figures = append(t.Figures, f)
+	if t.title != "" {
+		fmt.Fprintf(t.out, "\n%s\n", t.title)
+		t.title = ""
+	}
 	spread, budget := "", ""
 	if len(f.Runs) > 1 {
 		spread = number(slices.Min(f.Runs)) + " .. " + number(slices.Max(f.Runs))
