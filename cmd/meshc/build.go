@@ -63,8 +63,11 @@ cache folder.`,
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "folder `DIR` to write the bundle to")
 	cmd.Flags().BoolVar(&f.allEnvs, "all-envs", false, "build every environment of meshc.yaml, each to DIR/NAME")
 	// Hidden: a build judges and proves itself; only who measures what that costs may leave it out.
-	cmd.Flags().BoolVar(&f.compile.bare, "bare", false, "without rules and without verification (for benchmarks)")
-	_ = cmd.Flags().MarkHidden("bare")
+	cmd.Flags().BoolVar(&f.compile.noRules, "no-rules", false, "leave out the rules (for benchmarks)")
+	cmd.Flags().BoolVar(&f.compile.noVerify, "no-verify", false, "do not compare the configuration with the mesh (for benchmarks)")
+	for _, name := range []string{"no-rules", "no-verify"} {
+		_ = cmd.Flags().MarkHidden(name)
+	}
 	cmd.Flags().StringVar(&f.envoy, "envoy", "", "let the Envoy `BINARY` validate the configuration of every proxy")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		signers, err := f.signFlags.check()

@@ -17,7 +17,8 @@ import (
 // compileFlags are the flags of every verb that compiles manifests.
 type compileFlags struct {
 	env  string
-	bare bool // without rules and verification: for benchmarks only
+	// Of benchmarks only.
+	noRules, noVerify bool
 }
 
 // addCompileFlags gives a verb --env.
@@ -62,7 +63,7 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 		return nil, input(err)
 	}
 	findings.Add(faults...)
-	result, more := compiler.Compile(tree, lock.Known, compiler.Options{Now: now, NoRules: f.bare, NoVerify: f.bare})
+	result, more := compiler.Compile(tree, lock.Known, compiler.Options{Now: now, NoRules: f.noRules, NoVerify: f.noVerify})
 	findings.Add(more...)
 	return &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: findings}, nil
 }

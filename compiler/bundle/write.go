@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrNotBundle is why Write does not replace a folder: it holds something else.
@@ -92,10 +94,12 @@ func fill(dir string, b *Bundle) error {
 			return err
 		}
 	}
+	var g errgroup.Group // a disk syncs many files in little more time than one
 	for _, name := range slices.Sorted(maps.Keys(b.files)) {
-		if err := writeSynced(filepath.Join(dir, name), b.files[name]); err != nil {
-			return err
-		}
+		g.Go(func() error { return writeSynced(filepath.Join(dir, name), b.files[name]) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	if len(b.Signatures()) > 0 {
 		if err := syncFolder(signatures); err != nil {

@@ -32,7 +32,7 @@ func (b *bench) builds() error {
 		if err != nil {
 			return err
 		}
-		b.buildFigures(n, runs)
+		b.buildFigures(n, runs, referenceBudgets[n])
 		if before != nil {
 			b.growth(n, before, runs)
 		}
@@ -44,11 +44,13 @@ func (b *bench) builds() error {
 // bundle is where the verified bundle of ref-mesh(n) ends up.
 func (b *bench) bundle(n int) string { return filepath.Join(b.work, fmt.Sprintf("bundle-%d", n)) }
 
+// The kinds of runs.
 const (
-	verified = iota
-	bare
-	parsed
-	parsedSeldom // the floor, its garbage collected as seldom as meshc's
+	whole        = iota // rules, verification and all
+	verified            // without rules
+	bare                // without both
+	parsed              // the floor
+	parsedSeldom        // the floor, its garbage collected as seldom as meshc's
 	kinds
 )
 
@@ -66,8 +68,9 @@ func (b *bench) rounds(n int, dir, out string) (*[kinds][]run, error) {
 	var runs [kinds][]run
 	for i := range count + 1 {
 		for which, command := range [kinds][]string{
-			verified:     {b.meshc, "build", dir, "-o", out},
-			bare:         {b.meshc, "build", dir, "-o", out + "-bare", "--bare"},
+			whole:        {b.meshc, "build", dir, "-o", out},
+			verified:     {b.meshc, "build", dir, "-o", out + "-other", "--no-rules"},
+			bare:         {b.meshc, "build", dir, "-o", out + "-other", "--no-rules", "--no-verify"},
 			parsed:       {self, "child-floor", dir, "100"},
 			parsedSeldom: {self, "child-floor", dir, "12800"},
 		} {
@@ -83,40 +86,51 @@ func (b *bench) rounds(n int, dir, out string) (*[kinds][]run, error) {
 	return &runs, nil
 }
 
-func (b *bench) buildFigures(n int, runs *[kinds][]run) {
-	name := func(format string) string { return fmt.Sprintf("N=%d: ", n) + format }
-	with := figure{What: name("build"), Unit: "s", Runs: column(runs[verified], wall)}
-	ratio := figure{What: name("build without rules and verification, against the floor"), Unit: "times", Runs: ratios(runs[bare], runs[parsed], wall)}
-	memory := figure{What: name("peak memory"), Unit: "MiB", Runs: column(runs[verified], peak)}
-	switch n {
-	case 1000:
-		with.Budget, ratio.Budget = 1, 4
-	case 10000:
-		memory.Budget = 2048
+// budgets of a build, none where zero.
+type budgets struct{ seconds, memory, ratio float64 }
+
+// referenceBudgets are those of reference meshes, by size.
+var referenceBudgets = map[int]budgets{1000: {seconds: 1, ratio: 4}, 10000: {memory: 2048}}
+
+func (b *bench) buildFigures(n int, runs *[kinds][]run, most budgets) {
+	for _, k := range []struct {
+		which           int
+		what            string
+		seconds, memory float64
+	}{
+		{whole, "rules and verification", most.seconds, most.memory},
+		{verified, "verification, no rules", most.seconds, most.memory},
+		{bare, "neither", 0, 0},
+		{parsed, "floor: the same files only parsed", 0, 0},
+	} {
+		name := fmt.Sprintf("N=%d: %s", n, k.what)
+		b.table.add(figure{What: name, Unit: "s", Runs: column(runs[k.which], wall), Budget: k.seconds})
+		b.table.add(figure{What: name + ": processor time", Unit: "s", Runs: column(runs[k.which], cpu)})
+		b.table.add(figure{What: name + ": peak memory", Unit: "MiB", Runs: column(runs[k.which], peak), Budget: k.memory})
 	}
-	b.table.add(with)
-	b.table.add(figure{What: name("processor time"), Unit: "s", Runs: column(runs[verified], cpu)})
-	b.table.add(memory)
-	b.table.add(figure{What: name("build without rules and verification"), Unit: "s", Runs: column(runs[bare], wall)})
-	b.table.add(figure{What: name("processor time without rules and verification"), Unit: "s", Runs: column(runs[bare], cpu)})
-	b.table.add(figure{What: name("floor: the same files only parsed"), Unit: "s", Runs: column(runs[parsed], wall)})
-	b.table.add(figure{What: name("processor time of the floor"), Unit: "s", Runs: column(runs[parsed], cpu)})
-	b.table.add(ratio)
-	b.table.add(figure{What: name("the same in processor time"), Unit: "times", Runs: ratios(runs[bare], runs[parsed], cpu)})
-	b.table.add(figure{What: name("against a floor that collects as little garbage"), Unit: "times", Runs: ratios(runs[bare], runs[parsedSeldom], wall)})
-	b.table.add(figure{What: name("the same in processor time"), Unit: "times", Runs: ratios(runs[bare], runs[parsedSeldom], cpu)})
+	name := fmt.Sprintf("N=%d: neither, against the floor", n)
+	b.table.add(figure{What: name, Unit: "times", Runs: ratios(runs[bare], runs[parsed], wall), Budget: most.ratio})
+	b.table.add(figure{What: name + ": processor time", Unit: "times", Runs: ratios(runs[bare], runs[parsed], cpu)})
+	b.table.add(figure{What: name + " that collects garbage as seldom", Unit: "times", Runs: ratios(runs[bare], runs[parsedSeldom], wall)})
 }
 
-// growth is how a build grows from one size to the next, verified both times.
+// growth is how a build grows from one size to the next.
 func (b *bench) growth(n int, small, large *[kinds][]run) {
-	f := figure{What: fmt.Sprintf("N=%d: build, against a tenth of it", n), Unit: "times"}
-	f.Value = median(column(large[verified], wall)) / median(column(small[verified], wall))
+	budget := 0.0
 	if n == 10000 {
-		f.Budget = 12
+		budget = 12
 	}
-	b.table.add(f)
-	b.table.add(figure{What: fmt.Sprintf("N=%d: the same in processor time", n), Unit: "times",
-		Value: median(column(large[verified], cpu)) / median(column(small[verified], cpu))})
+	for _, k := range []struct {
+		which int
+		what  string
+	}{{whole, "rules and verification"}, {verified, "verification, no rules"}} {
+		grown := func(of func(run) float64) float64 {
+			return median(column(large[k.which], of)) / median(column(small[k.which], of))
+		}
+		name := fmt.Sprintf("N=%d: %s, against N=%d", n, k.what, n/10)
+		b.table.add(figure{What: name, Unit: "times", Value: grown(wall), Budget: budget})
+		b.table.add(figure{What: name + ": processor time", Unit: "times", Value: grown(cpu)})
+	}
 }
 
 // ratios compares round by round.
@@ -140,9 +154,7 @@ func (b *bench) shapes() error {
 	if err != nil {
 		return err
 	}
-	b.table.add(figure{What: "N=1000: build", Unit: "s", Runs: column(runs[verified], wall)})
-	b.table.add(figure{What: "N=1000: peak memory", Unit: "MiB", Runs: column(runs[verified], peak)})
-	b.table.add(figure{What: "N=1000: build without rules and verification, against the floor", Unit: "times", Runs: ratios(runs[bare], runs[parsed], wall)})
+	b.buildFigures(shape.Services, runs, budgets{})
 	return nil
 }
 
