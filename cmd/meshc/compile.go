@@ -16,7 +16,7 @@ import (
 
 // compileFlags are the flags of every verb that compiles manifests.
 type compileFlags struct {
-	env  string
+	env string
 	// Of benchmarks only.
 	noRules, noVerify bool
 }
