@@ -17,7 +17,14 @@ import (
 )
 
 // equivalent are mutants that mean the same as the rule, with the reason.
-var equivalent = map[string]string{}
+var equivalent = map[string]string{
+	`costly-regex: without contains(match.pathRegex, "{")`:        "spares the search where there is nothing to find",
+	`loose-alternation: without contains(match.pathRegex, "|")`:   "spares the work where there is one alternative",
+	`unescaped-dot: without contains(match.pathRegex, ".")`:       "spares the work where there is no dot",
+	"contradictory-targets: without count(owned) > 1":             "one target has no other to contradict",
+	"contradictory-targets: without team(data.mesh.grants[name])": "what has no team is left out again where teams are compared",
+	"shadowed-match: without count(wholes) > 0":                   "spares the work where nothing is wide",
+}
 
 // A condition that no test needs may be wrong, or never true: of each rule of the
 // library one part is taken away or turned round at a time, and some test or

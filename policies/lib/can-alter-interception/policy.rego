@@ -26,13 +26,13 @@ deny contains {
 	"message": sprintf("container %q has the capability %s", [c.name, capability]),
 	"effect": effect,
 } if {
-	not outside
 	some base in pods
 	pod := object.get(input.object, base, {})
 	some field in ["containers", "initContainers"]
 	some i, c in pod[field]
 	some k, capability in c.securityContext.capabilities.add
 	trim_prefix(upper(capability), "CAP_") in data.params.capabilities
+	not outside
 }
 
 deny contains {
@@ -40,12 +40,12 @@ deny contains {
 	"message": sprintf("container %q is privileged", [c.name]),
 	"effect": effect,
 } if {
-	not outside
 	some base in pods
 	pod := object.get(input.object, base, {})
 	some field in ["containers", "initContainers"]
 	some i, c in pod[field]
 	c.securityContext.privileged == true
+	not outside
 }
 
 effect := "it can lead its traffic around the proxy, and so around every grant"

@@ -28,12 +28,14 @@ deny contains {
 	"related": [{"object": whole.object, "path": ["spec", "rules", whole.rule], "label": "this rule allows everything"}],
 } if {
 	some identity in data.mesh.identities
+	owned := [name | some name in identity.incoming; team(data.mesh.grants[name])]
+	count(owned) > 1
 	opened := object.union_n([{source: {name: true}} |
-		some name in identity.incoming
+		some name in owned
 		everything(data.mesh.grants[name])
 		some source in data.mesh.grants[name].sources
 	])
-	some name in identity.incoming
+	some name in owned
 	narrow := data.mesh.grants[name]
 	not everything(narrow)
 	some source in narrow.sources

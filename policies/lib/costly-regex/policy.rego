@@ -30,24 +30,27 @@
 #         help: how often it may repeat a part
 package meshc.rules.costly_regex
 
-deny contains {
+deny contains finding(i, sprintf("has %d characters", [size])) if {
+	some i, match in input.object.spec.matches
+	size := count(match.pathRegex)
+	size > data.params.length
+}
+
+deny contains finding(i, sprintf("has %d wildcards", [wild])) if {
+	some i, match in input.object.spec.matches
+	wild := strings.count(match.pathRegex, ".*") + strings.count(match.pathRegex, ".+")
+	wild > data.params.wildcards
+}
+
+deny contains finding(i, sprintf("repeats a part %s times", [times[1]])) if {
+	some i, match in input.object.spec.matches
+	contains(match.pathRegex, "{")
+	some times in regex.find_all_string_submatch_n(`\{(?:[0-9]*,)?([0-9]+)\}`, match.pathRegex, -1)
+	to_number(times[1]) > data.params.repetitions
+}
+
+finding(i, fault) := {
 	"path": ["spec", "matches", i, "pathRegex"],
 	"message": sprintf("the expression %s", [fault]),
 	"effect": "each request pays for it, and few readers can tell what it allows",
-} if {
-	some i, match in input.object.spec.matches
-	some fault in costs(match.pathRegex)
-}
-
-costs(path) := ({fault |
-	count(path) > data.params.length
-	fault := sprintf("has %d characters", [count(path)])
-} | {fault |
-	wild := count(regex.find_n(`\.[*+]`, path, -1))
-	wild > data.params.wildcards
-	fault := sprintf("has %d wildcards", [wild])
-}) | {fault |
-	some times in regex.find_all_string_submatch_n(`\{(?:[0-9]*,)?([0-9]+)\}`, path, -1)
-	to_number(times[1]) > data.params.repetitions
-	fault := sprintf("repeats a part %s times", [times[1]])
 }

@@ -4,12 +4,12 @@ import data.meshc.rules.grant_to_everyone
 
 found(sources, share) := all if {
 	all := grant_to_everyone.deny with input.object as {"metadata": {"namespace": "shop", "name": "all"}}
-	with data.mesh as {
-		"references": {"TrafficTarget/shop/all": {"grants": ["g"]}, "TrafficTarget/shop/other": {"grants": ["h"]}},
-		"grants": {"g": {"sources": sources, "destination": "shop/shop"}, "h": {"sources": ["a/a", "b/b", "c/c"], "destination": "shop/other"}},
-		"identities": {"a/a": {}, "b/b": {}, "c/c": {}, "shop/shop": {}},
-	}
-	with data.params as {"least": 2, "share": share}
+		with data.mesh as {
+			"references": {"TrafficTarget/shop/all": {"grants": ["g"]}, "TrafficTarget/shop/other": {"grants": ["h"]}},
+			"grants": {"g": {"sources": sources, "destination": "shop/shop"}, "h": {"sources": ["a/a", "b/b", "c/c"], "destination": "shop/other"}},
+			"identities": {"a/a": {}, "b/b": {}, "c/c": {}, "shop/shop": {}},
+		}
+		with data.params as {"least": 2, "share": share}
 }
 
 test_most_identities_are_nearly_all if {

@@ -4,11 +4,11 @@ import data.meshc.rules.idle_source
 
 found(kind, users, services, written) := all if {
 	all := idle_source.deny with input.object as {"spec": {"sources": [{"kind": kind, "namespace": "web", "name": "idle"}]}}
-	with data.mesh as {
-		"identities": {"web/idle": {"services": services}},
-		"references": {"ServiceAccount/web/idle": {"from": users}},
-		"objects": {"ServiceAccount": written},
-	}
+		with data.mesh as {
+			"identities": {"web/idle": {"services": services}},
+			"references": {"ServiceAccount/web/idle": {"from": users}},
+			"objects": {"ServiceAccount": written},
+		}
 }
 
 own := {"web/idle": {"kind": "ServiceAccount"}}

@@ -4,7 +4,7 @@ import data.meshc.rules.label_required
 
 found(labels, params) := all if {
 	all := label_required.deny with input.object as {"kind": "TrafficTarget", "metadata": {"labels": labels}}
-	with data.params as params
+		with data.params as params
 }
 
 params := {"kinds": ["TrafficTarget"], "labels": [{"name": "team"}, {"name": "tier", "pattern": "[0-3]"}]}

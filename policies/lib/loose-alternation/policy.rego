@@ -22,6 +22,7 @@ deny contains {
 	"message": sprintf("%q is read as alternatives of the whole path, and %s", [match.pathRegex, fault]),
 } if {
 	some i, match in input.object.spec.matches
+	contains(match.pathRegex, "|")
 	alternatives := split(flat(match.pathRegex), "|")
 	count(alternatives) > 1
 	some alternative in alternatives

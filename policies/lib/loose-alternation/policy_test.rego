@@ -31,4 +31,7 @@ test_a_bar_that_is_no_operator_is_fine if {
 	count(found("/a[|]b")) == 0
 }
 
-test_one_alternative_is_none if count(found("books")) == 0
+test_one_alternative_is_none if {
+	count(found("books")) == 0
+	count(found("books/(a|b)")) == 0
+}

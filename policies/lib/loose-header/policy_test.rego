@@ -4,7 +4,7 @@ import data.meshc.rules.loose_header
 
 found_in(compat, value) := all if {
 	all := loose_header.deny with input.object as {"spec": {"matches": [{"name": "any"}, {"name": "some", "headers": {"role": value}}]}}
-	with data.mesh.settings as {"compat": compat}
+		with data.mesh.settings as {"compat": compat}
 }
 
 found(value) := found_in("smi", value)

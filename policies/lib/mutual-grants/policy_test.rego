@@ -4,10 +4,10 @@ import data.meshc.rules.mutual_grants
 
 found(calls) := all if {
 	all := mutual_grants.deny with data.mesh as {
-	"identities": {"a/a": {"incoming": ["ba", "da"]}, "b/b": {"incoming": ["ab"]}, "c/c": {"incoming": ["bc"]}},
-	"grants": {"bc": {"object": {"name": "bc"}, "sources": ["b/b"]}, "da": {"object": {"name": "da"}, "sources": ["d/d"]}, "ab": {"object": {"name": "ab"}, "sources": ["a/a"]}, "ba": {"object": {"name": "ba"}, "sources": ["b/b"]}},
-	"calls": calls,
-}
+		"identities": {"a/a": {"incoming": ["ba", "da"]}, "b/b": {"incoming": ["ab"]}, "c/c": {"incoming": ["bc"]}},
+		"grants": {"bc": {"object": {"name": "bc"}, "sources": ["b/b"]}, "da": {"object": {"name": "da"}, "sources": ["d/d"]}, "ab": {"object": {"name": "ab"}, "sources": ["a/a"]}, "ba": {"object": {"name": "ba"}, "sources": ["b/b"]}},
+		"calls": calls,
+	}
 }
 
 test_both_directions_are_one_finding if {

@@ -7,12 +7,12 @@ found(boundaries) := all if {
 		"metadata": {"namespace": "bank", "name": "payers"},
 		"spec": {"sources": [{"namespace": "bank", "name": "bank"}, {"namespace": "web", "name": "web"}]},
 	}
-	with data.mesh as {
-		"references": {"TrafficTarget/bank/payers": {"grants": ["g"]}, "TrafficTarget/bank/other": {"grants": ["h"]}, "TrafficTarget/shop/payers": {"grants": ["h"]}},
-		"grants": {"g": {"sources": ["bank/bank", "vm/edge", "web/web"], "destination": "bank/bank"}, "h": {"sources": ["x/x"], "destination": "shop/shop"}},
-		"identities": {"x/x": {"namespace": "x"}, "bank/bank": {"namespace": "bank"}, "vm/edge": {"namespace": "vm"}, "web/web": {"namespace": "web"}},
-	}
-	with data.params.boundaries as boundaries
+		with data.mesh as {
+			"references": {"TrafficTarget/bank/payers": {"grants": ["g"]}, "TrafficTarget/bank/other": {"grants": ["h"]}, "TrafficTarget/shop/payers": {"grants": ["h"]}},
+			"grants": {"g": {"sources": ["bank/bank", "vm/edge", "web/web"], "destination": "bank/bank"}, "h": {"sources": ["x/x"], "destination": "shop/shop"}},
+			"identities": {"x/x": {"namespace": "x"}, "bank/bank": {"namespace": "bank"}, "vm/edge": {"namespace": "vm"}, "web/web": {"namespace": "web"}},
+		}
+		with data.params.boundaries as boundaries
 }
 
 test_nothing_is_an_island_by_default if count(found({})) == 0

@@ -4,7 +4,7 @@ import data.meshc.rules.old_smi_version
 
 found(version) := all if {
 	all := old_smi_version.deny with input as {"apiVersion": version, "object": {}}
-	with data.params.versions as {"split.smi-spec.io/v1alpha2": "split.smi-spec.io/v1alpha4"}
+		with data.params.versions as {"split.smi-spec.io/v1alpha2": "split.smi-spec.io/v1alpha4"}
 }
 
 test_old_versions_are_found if {

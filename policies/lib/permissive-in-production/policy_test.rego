@@ -4,8 +4,8 @@ import data.meshc.rules.permissive_in_production
 
 found(mode, label, namespaces) := all if {
 	all := permissive_in_production.deny with input.object as {"spec": {"namespaces": namespaces}}
-	with data.mesh.namespaces as {"shop": {"mode": mode, "labels": {"env": label}}}
-	with data.params as {"modes": ["permissive"], "label": "env", "values": ["live"]}
+		with data.mesh.namespaces as {"shop": {"mode": mode, "labels": {"env": label}}}
+		with data.params as {"modes": ["permissive"], "label": "env", "values": ["live"]}
 }
 
 test_a_namespace_that_is_opened if {

@@ -7,7 +7,7 @@ found(mesh, shop, except) := all if {
 		"settings": {"plaintext": mesh},
 		"namespaces": {"shop": {"plaintext": shop}, "web": {"plaintext": mesh}},
 	}
-	with data.params.namespaces as except
+		with data.params.namespaces as except
 }
 
 test_an_open_mesh_is_one_finding if {

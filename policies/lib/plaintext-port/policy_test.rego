@@ -4,11 +4,11 @@ import data.meshc.rules.plaintext_port
 
 found(except, ports) := all if {
 	all := plaintext_port.deny with input.object as {"metadata": {"namespace": "shop", "name": "shop"}}
-	with data.mesh.services as {
-		"shop/shop": {"ports": [{"port": 80, "plaintext": false}, {"port": 9090, "plaintext": true}]},
-		"shop/other": {"ports": [{"port": 9091, "plaintext": true}]},
-	}
-	with data.params as {"except": except, "ports": ports}
+		with data.mesh.services as {
+			"shop/shop": {"ports": [{"port": 80, "plaintext": false}, {"port": 9090, "plaintext": true}]},
+			"shop/other": {"ports": [{"port": 9091, "plaintext": true}]},
+		}
+		with data.params as {"except": except, "ports": ports}
 }
 
 test_a_plain_port_is_found if {

@@ -21,26 +21,26 @@
 #         help: the user that proxies run as
 package meshc.rules.runs_as_the_proxy
 
-deny contains {
-	"path": array.concat(where, ["securityContext", "runAsUser"]),
-	"message": sprintf("user %d is the proxy's own", [data.params.uid]),
-	"effect": "what it sends is not intercepted: no mTLS, and no grant is asked for",
-} if {
-	not outside
+deny contains finding(array.concat(base, ["securityContext", "runAsUser"])) if {
 	some base in pods
-	pod := object.get(input.object, base, {})
-	some where, context in contexts(base, pod)
-	context.runAsUser == data.params.uid
+	object.get(input.object, base, {}).securityContext.runAsUser == data.params.uid
+	not outside
 }
 
-# The security contexts in a pod, by their path.
-contexts(base, pod) := object.union(
-	{base: object.get(pod, "securityContext", {})},
-	{array.concat(base, [field, i]): object.get(c, "securityContext", {}) |
-		some field in ["containers", "initContainers"]
-		some i, c in pod[field]
-	},
-)
+deny contains finding(array.concat(base, [field, i, "securityContext", "runAsUser"])) if {
+	some base in pods
+	pod := object.get(input.object, base, {})
+	some field in ["containers", "initContainers"]
+	some i, c in pod[field]
+	c.securityContext.runAsUser == data.params.uid
+	not outside
+}
+
+finding(path) := {
+	"path": path,
+	"message": sprintf("user %d is the proxy's own", [data.params.uid]),
+	"effect": "what it sends is not intercepted: no mTLS, and no grant is asked for",
+}
 
 # Where the kinds of workloads keep their pods.
 pods := [["spec"], ["spec", "template", "spec"], ["spec", "jobTemplate", "spec", "template", "spec"]]

@@ -4,8 +4,8 @@ import data.meshc.rules.runs_as_the_proxy
 
 found_in(meshed, object) := all if {
 	all := runs_as_the_proxy.deny with input.object as object
-	with data.params.uid as 1500
-	with data.mesh.workloads as {"Deployment/shop/shop": {"meshed": meshed}}
+		with data.params.uid as 1500
+		with data.mesh.workloads as {"Deployment/shop/shop": {"meshed": meshed}}
 }
 
 found(pod) := found_in(true, {"kind": "Deployment", "metadata": {"namespace": "shop", "name": "shop"}, "spec": {"template": {"spec": pod}}})
@@ -40,3 +40,10 @@ test_outside_of_the_mesh_no_proxy_is_passed_by if {
 	pod := {"securityContext": {"runAsUser": 1500}}
 	count(found_in(false, {"kind": "Deployment", "metadata": {"namespace": "shop", "name": "shop"}, "spec": {"template": {"spec": pod}}})) == 0
 }
+
+test_outside_containers_are_fine_too if {
+	pod := {"containers": [{"securityContext": {"runAsUser": 1500}}]}
+	count(found_in(false, {"kind": "Deployment", "metadata": {"namespace": "shop", "name": "shop"}, "spec": {"template": {"spec": pod}}})) == 0
+}
+
+test_only_containers_run if count(found({"others": [{"securityContext": {"runAsUser": 1500}}]})) == 0

@@ -6,15 +6,15 @@ found(match) := found_from("web", match)
 
 found_from(namespace, match) := all if {
 	all := sensitive_path.deny with input.object as {"metadata": {"namespace": "shop", "name": "buyers"}}
-	with data.mesh as {
-		"references": {"TrafficTarget/shop/buyers": {"grants": ["g"]}, "TrafficTarget/shop/other": {"grants": ["h"]}},
-		"grants": {
-			"g": {"rule": 1, "destination": "shop/shop", "sources": ["web/web"], "http": [match]},
-			"h": {"rule": 0, "destination": "shop/shop", "sources": ["a/a"], "http": [{"match": "m", "path": "", "methods": ["GET"], "headers": []}]},
-		},
-		"identities": {"web/web": {"namespace": namespace}, "a/a": {"namespace": "a"}},
-	}
-	with data.params.paths as ["/debug/pprof", "/admin/users"]
+		with data.mesh as {
+			"references": {"TrafficTarget/shop/buyers": {"grants": ["g"]}, "TrafficTarget/shop/other": {"grants": ["h"]}},
+			"grants": {
+				"g": {"rule": 1, "destination": "shop/shop", "sources": ["web/web"], "http": [match]},
+				"h": {"rule": 0, "destination": "shop/shop", "sources": ["a/a"], "http": [{"match": "m", "path": "", "methods": ["GET"], "headers": []}]},
+			},
+			"identities": {"web/web": {"namespace": namespace}, "a/a": {"namespace": "a"}},
+		}
+		with data.params.paths as ["/debug/pprof", "/admin/users"]
 }
 
 test_a_wide_path_is_found_once if {

@@ -4,11 +4,11 @@ import data.meshc.rules.service_nobody_may_call
 
 found(accounts, incoming, mode, except) := all if {
 	all := service_nobody_may_call.deny with input.object as {"metadata": {"namespace": "shop", "name": "shop"}}
-	with data.mesh as {
-		"services": {"shop/shop": {"namespace": "shop", "accounts": accounts, "incoming": incoming}},
-		"namespaces": {"shop": {"mode": mode}},
-	}
-	with data.params.except as except
+		with data.mesh as {
+			"services": {"shop/shop": {"namespace": "shop", "accounts": accounts, "incoming": incoming}},
+			"namespaces": {"shop": {"mode": mode}},
+		}
+		with data.params.except as except
 }
 
 test_a_service_without_grants if {

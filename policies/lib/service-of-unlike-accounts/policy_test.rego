@@ -4,10 +4,10 @@ import data.meshc.rules.service_of_unlike_accounts
 
 found(second) := all if {
 	all := service_of_unlike_accounts.deny with input.object as {"metadata": {"namespace": "shop", "name": "shop"}}
-	with data.mesh as {
-		"services": {"shop/shop": {"accounts": ["shop/a", "shop/b"]}},
-		"calls": {"shop/a": ["shop/db", "shop/mail"], "shop/b": second},
-	}
+		with data.mesh as {
+			"services": {"shop/shop": {"accounts": ["shop/a", "shop/b"]}},
+			"calls": {"shop/a": ["shop/db", "shop/mail"], "shop/b": second},
+		}
 }
 
 test_unlike_accounts if {

@@ -28,8 +28,11 @@ deny contains {
 	some i, rule in input.object.spec.rules
 	rule.kind == "HTTPRouteGroup"
 	group := data.mesh.objects.HTTPRouteGroup[concat("/", [input.object.metadata.namespace, rule.name])]
+
 	# The first that allows every request on a path: of equal keys the last counts.
-	whole := object.union_n(array.reverse([{path_of(m): n} | some n, m in group.spec.matches; picked(rule, m); any_request(m)]))
+	wholes := [{path_of(m): n} | some n, m in group.spec.matches; any_request(m); picked(rule, m)]
+	count(wholes) > 0
+	whole := object.union_n(array.reverse(wholes))
 	some k, narrow in group.spec.matches
 	picked(rule, narrow)
 	at := object.get(whole, "", object.get(whole, path_of(narrow), k))

@@ -6,7 +6,7 @@ target(rule) := {"metadata": {"namespace": "shop", "name": "buyers"}, "spec": {"
 
 found_by(rule, matches) := all if {
 	all := shadowed_match.deny with input.object as target(rule)
-	with data.mesh.objects.HTTPRouteGroup as {"shop/api": {"spec": {"matches": matches}}}
+		with data.mesh.objects.HTTPRouteGroup as {"shop/api": {"spec": {"matches": matches}}}
 }
 
 found(matches) := found_by({"kind": "HTTPRouteGroup", "name": "api"}, matches)

@@ -4,9 +4,9 @@ import data.meshc.rules.shared_account
 
 found(incoming, a, b) := all if {
 	all := shared_account.deny with data.mesh as {
-	"identities": {"shop/shop": {"incoming": incoming, "workloads": ["a", "b", "job"]}},
-	"workloads": {"a": {"object": "a", "services": a}, "b": {"object": "b", "services": b}, "job": {"object": "job", "services": []}, "foreign": {"object": "foreign", "services": ["shop/c"]}},
-}
+		"identities": {"shop/shop": {"incoming": incoming, "workloads": ["a", "b", "job"]}},
+		"workloads": {"a": {"object": "a", "services": a}, "b": {"object": "b", "services": b}, "job": {"object": "job", "services": []}, "foreign": {"object": "foreign", "services": ["shop/c"]}},
+	}
 }
 
 test_each_workload_is_told if {

@@ -4,17 +4,17 @@ import data.meshc.rules.split_without_default
 
 found(matches, accounts, others) := all if {
 	all := split_without_default.deny with input.object as {"metadata": {"namespace": "shop", "name": "canary"}, "spec": {"matches": matches}}
-	with data.mesh as {
-		"services": {
-			"shop/shop": {"name": "shop/shop", "accounts": accounts, "roots": others},
-			"shop/x": {"name": "shop/x", "accounts": [], "roots": ["TrafficSplit/shop/x"]},
-		},
-		"splits": {
-			"TrafficSplit/shop/x": {"root": "shop/x", "matches": [{"match": "a"}]},
-			"TrafficSplit/shop/canary": {"root": "shop/shop", "matches": [{"match": "a"}]},
-			"TrafficSplit/shop/rest": {"root": "shop/shop", "matches": []},
-		},
-	}
+		with data.mesh as {
+			"services": {
+				"shop/shop": {"name": "shop/shop", "accounts": accounts, "roots": others},
+				"shop/x": {"name": "shop/x", "accounts": [], "roots": ["TrafficSplit/shop/x"]},
+			},
+			"splits": {
+				"TrafficSplit/shop/x": {"root": "shop/x", "matches": [{"match": "a"}]},
+				"TrafficSplit/shop/canary": {"root": "shop/shop", "matches": [{"match": "a"}]},
+				"TrafficSplit/shop/rest": {"root": "shop/shop", "matches": []},
+			},
+		}
 }
 
 test_the_rest_has_nowhere_to_go if {

@@ -7,11 +7,11 @@ found(ports, route, rule, destination) := all if {
 		"metadata": {"namespace": "shop", "name": "buyers"},
 		"spec": {"rules": [{"kind": "HTTPRouteGroup", "name": "db"}, rule], "destination": destination},
 	}
-	with data.mesh as {
-		"references": {"TrafficTarget/shop/buyers": {"grants": ["g"]}, "TrafficTarget/shop/other": {"grants": ["h"]}},
-		"grants": {"g": {"rule": 1, "ports": ports}, "h": {"rule": 1, "ports": ["shop/x:1", "shop/x:2"]}},
-		"objects": {"TCPRoute": {"shop/db": {"spec": route}}},
-	}
+		with data.mesh as {
+			"references": {"TrafficTarget/shop/buyers": {"grants": ["g"]}, "TrafficTarget/shop/other": {"grants": ["h"]}},
+			"grants": {"g": {"rule": 1, "ports": ports}, "h": {"rule": 1, "ports": ["shop/x:1", "shop/x:2"]}},
+			"objects": {"TCPRoute": {"shop/db": {"spec": route}}},
+		}
 }
 
 two := ["shop/db:80", "shop/db:5432"]

@@ -21,6 +21,7 @@ deny contains {
 	"effect": "more paths are allowed than it seems",
 } if {
 	some i, match in input.object.spec.matches
+	contains(match.pathRegex, ".")
 	regex.match(`[0-9A-Za-z]\.[0-9A-Za-z]`, plain(match.pathRegex))
 }
 

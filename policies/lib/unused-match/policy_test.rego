@@ -6,10 +6,10 @@ group := {"metadata": {"namespace": "shop", "name": "api"}, "spec": {"matches": 
 
 found(users, rules) := all if {
 	all := unused_match.deny with input.object as group
-	with data.mesh as {
-		"references": {"HTTPRouteGroup/shop/api": {"from": users}, "HTTPRouteGroup/shop/other": {"from": ["TrafficTarget/shop/buyers"]}},
-		"objects": {"TrafficTarget": {"shop/buyers": {"spec": {"rules": rules}}}},
-	}
+		with data.mesh as {
+			"references": {"HTTPRouteGroup/shop/api": {"from": users}, "HTTPRouteGroup/shop/other": {"from": ["TrafficTarget/shop/buyers"]}},
+			"objects": {"TrafficTarget": {"shop/buyers": {"spec": {"rules": rules}}}},
+		}
 }
 
 test_what_no_target_picks_is_found if {

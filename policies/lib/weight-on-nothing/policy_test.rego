@@ -7,16 +7,16 @@ found(weight, v1, v2) := all if {
 		{"service": "missing", "weight": 1},
 		{"service": "shop.shop.svc", "weight": weight},
 	]}}
-	with data.mesh as {
-		"services": {"shop/shop": {"accounts": ["shop/a", "shop/b"]}},
-		"identities": {"shop/a": {"workloads": ["v1", "other"]}, "shop/b": {"workloads": ["v2"]}, "shop/c": {"workloads": ["v3"]}},
-		"workloads": {
-			"v3": {"object": {"name": "v3"}, "replicas": 1, "services": ["shop/shop"]},
-			"v1": {"object": {"name": "v1"}, "replicas": v1, "services": ["shop/shop"]},
-			"v2": {"object": {"name": "v2"}, "replicas": v2, "services": ["shop/shop"]},
-			"other": {"object": {"name": "other"}, "replicas": 1, "services": ["shop/other"]},
-		},
-	}
+		with data.mesh as {
+			"services": {"shop/shop": {"accounts": ["shop/a", "shop/b"]}},
+			"identities": {"shop/a": {"workloads": ["v1", "other"]}, "shop/b": {"workloads": ["v2"]}, "shop/c": {"workloads": ["v3"]}},
+			"workloads": {
+				"v3": {"object": {"name": "v3"}, "replicas": 1, "services": ["shop/shop"]},
+				"v1": {"object": {"name": "v1"}, "replicas": v1, "services": ["shop/shop"]},
+				"v2": {"object": {"name": "v2"}, "replicas": v2, "services": ["shop/shop"]},
+				"other": {"object": {"name": "other"}, "replicas": 1, "services": ["shop/other"]},
+			},
+		}
 }
 
 test_a_share_for_nothing if {

@@ -4,8 +4,8 @@ import data.meshc.rules.widely_used_group
 
 found(most) := all if {
 	all := widely_used_group.deny with input.object as {"kind": "HTTPRouteGroup", "metadata": {"namespace": "shop", "name": "api"}}
-	with data.mesh.references as {"HTTPRouteGroup/shop/api": {"from": ["TrafficTarget/shop/a", "TrafficTarget/shop/b"]}, "HTTPRouteGroup/shop/other": {"from": ["a", "b", "c"]}}
-	with data.params.most as most
+		with data.mesh.references as {"HTTPRouteGroup/shop/api": {"from": ["TrafficTarget/shop/a", "TrafficTarget/shop/b"]}, "HTTPRouteGroup/shop/other": {"from": ["a", "b", "c"]}}
+		with data.params.most as most
 }
 
 test_many_users_are_found if {

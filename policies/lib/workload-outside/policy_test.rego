@@ -4,8 +4,8 @@ import data.meshc.rules.workload_outside
 
 found(meshed, except) := all if {
 	all := workload_outside.deny with input.object as {"kind": "Deployment", "metadata": {"namespace": "web", "name": "old"}}
-	with data.mesh.workloads as {"Deployment/web/old": {"meshed": meshed}}
-	with data.params.except as except
+		with data.mesh.workloads as {"Deployment/web/old": {"meshed": meshed}}
+		with data.params.except as except
 }
 
 test_a_workload_without_proxy if {

@@ -4,7 +4,7 @@ import data.meshc.rules.write_anywhere
 
 found(match) := all if {
 	all := write_anywhere.deny with input.object as {"spec": {"matches": [{"name": "any"}, match]}}
-	with data.params.methods as ["POST", "DELETE"]
+		with data.params.methods as ["POST", "DELETE"]
 }
 
 test_writing_anywhere_is_found if {
