@@ -15,9 +15,7 @@ type shape = map[string]any
 var (
 	text     = shape{"type": "string"}
 	number   = shape{"type": "number"}
-	truth    = shape{"type": "boolean"}
 	anyMap   = shape{"type": "object"}
-	anyVal   = shape{}
 	textList = listOf(text)
 )
 

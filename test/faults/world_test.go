@@ -172,8 +172,6 @@ func touches(pod string) func(question) bool {
 	}
 }
 
-func everything(question) bool { return true }
-
 // asked waits until every question was asked n times more.
 func (w *world) asked(n uint64) {
 	w.t.Helper()

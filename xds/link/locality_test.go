@@ -52,7 +52,7 @@ func TestCallersStayNear(t *testing.T) {
 		want(t, fmt.Sprint(c.from), priorities(t, w.EndpointsNear("shop/web:80", c.from)), c.want)
 	}
 	eu := catalog.Locality{Region: "eu", Zone: "b"}
-	if w.EndpointsNear("shop/web:80", eu) != w.EndpointsNear("shop/web:80", eu) {
+	if first, again := w.EndpointsNear("shop/web:80", eu), w.EndpointsNear("shop/web:80", eu); first != again {
 		t.Error("callers of one place do not share what they are sent")
 	}
 	if w.EndpointsNear("shop/web:80", catalog.Locality{Region: "asia"}) != w.Endpoints("shop/web:80") {

@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"github.com/meshc/meshc/catalog"
-	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/ir"
-	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/verify"
 	mesh "github.com/meshc/meshc/test/bench"
 	"github.com/meshc/meshc/xds/link"
@@ -212,13 +210,4 @@ func spent() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// compiled is the bundle of a tree in memory.
-func compiled(files map[string][]byte) (*bundle.Bundle, error) {
-	result, findings := compiler.Compile(source.FromMap(files), ir.Known{}, compiler.Options{})
-	if result.Plan == nil {
-		return nil, fmt.Errorf("%s: %s", findings[0].Code, findings[0].Message)
-	}
-	return bundle.Pack(bundle.Input{Mesh: result.Mesh, Plan: result.Plan})
 }

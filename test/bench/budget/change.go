@@ -146,13 +146,14 @@ func follow(ctx context.Context, authority *ca.Authority, address string, i int,
 		return err
 	}
 	go func() {
-		if err := take(stream, got); err != nil && ctx.Err() == nil {
+		if err := take(stream, got); ctx.Err() == nil {
 			got <- receipt{err: err}
 		}
 	}()
 	return nil
 }
 
+// take receives until the stream ends, and says why it did.
 func take(stream discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesClient, got chan receipt) error {
 	have := map[string]bool{}
 	for {
