@@ -14,6 +14,8 @@ type callers struct {
 	// others of the mesh: those that only the configuration names, those whose
 	// listing differs, and one of each kind of the rest.
 	others []ir.Identity
+	// mentioned are those of the rest that the configuration names.
+	mentioned []ir.Identity
 	// strangers have certificates and no account; they dial past the proxy.
 	strangers []ir.Identity
 }
@@ -23,10 +25,11 @@ type callers struct {
 func (c *comparison) askWho(q *portQuestions) {
 	who := c.callers(q)
 	q.others = who.others
-	q.around.Identities = slices.Concat(who.named, who.others, who.strangers)
+	q.around.Identities = slices.Concat(who.named, who.others, who.mentioned, who.strangers)
 	slices.Sort(q.around.Identities)
 	q.around.Identities = slices.Compact(q.around.Identities)
-	for i, id := range c.distinct(q, who.named) {
+	sorts, plain := c.distinct(q, who.named)
+	for i, id := range sorts {
 		for _, http := range q.requests(c.hitsOf(q, id), i == 0) {
 			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http})
 		}
@@ -34,16 +37,19 @@ func (c *comparison) askWho(q *portQuestions) {
 	for _, id := range who.others {
 		for _, http := range q.requests(q.hits, false) {
 			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http})
-			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http, Direct: true})
 		}
 	}
-	for _, id := range who.strangers {
+	past := who.mentioned
+	if !plain || q.full { // else these were answered for the class
+		past = slices.Concat(who.mentioned, who.others, who.strangers)
+		for _, http := range q.requests(q.hits, true) {
+			c.ask(q, ir.Request{To: q.id, HTTP: http})
+		}
+	}
+	for _, id := range past {
 		for _, http := range q.requests(q.hits, false) {
 			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http, Direct: true})
 		}
-	}
-	for _, http := range q.requests(q.hits, true) {
-		c.ask(q, ir.Request{To: q.id, HTTP: http})
 	}
 }
 
@@ -107,7 +113,7 @@ func (c *comparison) callers(q *portQuestions) callers {
 	for _, id := range c.mentioned(q) {
 		if !seen[id] {
 			seen[id] = true
-			out.strangers = append(out.strangers, id)
+			out.mentioned = append(out.mentioned, id)
 		}
 	}
 	for _, id := range append(c.listing(q, seen), c.kinds(q, seen)...) {

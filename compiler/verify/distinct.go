@@ -10,10 +10,10 @@ import (
 // distinct are clients one of each sort: the mesh grants all of a sort the same,
 // and the configuration says the same of them, each by its own name. What one is
 // answered, all are. Where configuration tells clients apart by anything but
-// their exact names in RBAC, each is a sort.
-func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) []ir.Identity {
-	if len(clients) < 2 || !q.port.Protocol.IsHTTP() {
-		return clients
+// their exact names in RBAC, it is not plain, and each is a sort.
+func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) (some []ir.Identity, plain bool) {
+	if !q.port.Protocol.IsHTTP() {
+		return clients, false
 	}
 	sorts := make(map[ir.Identity][]byte, len(clients))
 	for i, k := range q.kinds {
@@ -21,7 +21,8 @@ func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) []ir.Iden
 			sorts[id] = append(strconv.AppendInt(sorts[id], int64(i), 10), ' ')
 		}
 	}
-	n, plain := 0, true
+	n := 0
+	plain = true
 	judged := func(r *rbac) {
 		plain = plain && !r.vague
 		for _, rules := range []*rules{r.rules, r.shadow} {
@@ -42,18 +43,17 @@ func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) []ir.Iden
 		plain = plain && q.behind[i].judges(judged)
 	}
 	if !plain {
-		return clients
+		return clients, false
 	}
-	var out []ir.Identity
 	seen := map[string]bool{}
 	for _, id := range clients {
 		key := string(c.sighted(q, id, sorts[id]))
 		if !seen[key] {
 			seen[key] = true
-			out = append(out, id)
+			some = append(some, id)
 		}
 	}
-	return out
+	return some, true
 }
 
 // judges shows each RBAC filter that a call can come to. It is false where chains

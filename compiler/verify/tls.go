@@ -34,10 +34,24 @@ func newTLS(m *corev3.TransportSocket) (*tlsContext, error) {
 		return nil, err
 	}
 	a := m.GetTypedConfig()
-	return readContexts.get(a.GetTypeUrl()+string(a.GetValue()), func() (*tlsContext, error) { return newContext(a) })
+	var known *kept[*tlsContext]
+	switch a.GetTypeUrl() {
+	case urlDownstream:
+		known = &readDownstream
+	case urlUpstream:
+		known = &readUpstream
+	default:
+		return nil, fmt.Errorf("transport socket %s is not understood", a.GetTypeUrl())
+	}
+	return known.get(a.GetValue(), func() (*tlsContext, error) { return newContext(a) })
 }
 
-var readContexts kept[*tlsContext]
+const (
+	urlDownstream = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+	urlUpstream   = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+)
+
+var readDownstream, readUpstream kept[*tlsContext]
 
 func newContext(a *anypb.Any) (*tlsContext, error) {
 	config, err := unpack(a)
