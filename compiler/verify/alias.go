@@ -98,12 +98,7 @@ func (a *aliases) handshakes(t *tlsContext) string {
 	if t == nil {
 		return " plain"
 	}
-	flags := [3]bool{t.required, t.presents, t.any}
-	out := " tls"
-	for _, f := range flags {
-		out += " " + strconv.FormatBool(f)
-	}
-	return out + a.who(t.names)
+	return " tls " + strconv.FormatBool(t.required) + " " + strconv.FormatBool(t.presents) + t.class + a.who(t.exact)
 }
 
 // chains are those that connections of a port come to.

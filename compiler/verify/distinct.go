@@ -40,7 +40,15 @@ func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) (some []i
 		}
 	}
 	for i := range q.behind {
-		plain = plain && q.behind[i].judges(judged)
+		plain = q.behind[i].judges(judged) && plain
+		for _, ch := range q.behind[i].chains {
+			if ch.tls == nil {
+				continue
+			}
+			for _, id := range clients {
+				sorts[id] = strconv.AppendBool(sorts[id], ch.tls.accepts(string(id)))
+			}
+		}
 	}
 	if !plain {
 		return clients, false
@@ -57,7 +65,7 @@ func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) (some []i
 }
 
 // judges shows each RBAC filter that a call can come to. It is false where chains
-// tell clients apart too.
+// are picked by who calls.
 func (p *inboundParts) judges(see func(*rbac)) bool {
 	plain := true
 	table := func(t *routes) {
@@ -68,7 +76,7 @@ func (p *inboundParts) judges(see func(*rbac)) bool {
 		}
 	}
 	for _, ch := range p.chains {
-		plain = plain && len(ch.names) == 0 && (ch.tls == nil || len(ch.tls.names) == 0 && ch.tls.any)
+		plain = plain && len(ch.names) == 0
 		for _, f := range ch.filters {
 			switch f := f.(type) {
 			case *manager:
