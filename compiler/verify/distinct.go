@@ -15,26 +15,39 @@ func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) (some []i
 	if !q.port.Protocol.IsHTTP() {
 		return clients, false
 	}
+	sorts, plain := q.sorts(clients)
+	if !plain {
+		return clients, false
+	}
+	seen := map[string]bool{}
+	for _, id := range clients {
+		key := string(c.sighted(q, id, sorts[id]))
+		if !seen[key] {
+			seen[key] = true
+			some = append(some, id)
+		}
+	}
+	return some, true
+}
+
+// sorts is in words what the mesh and the configuration behind a port say of
+// each client, equal where it is the same. It is false where the configuration is
+// not plain.
+func (q *portQuestions) sorts(clients []ir.Identity) (map[ir.Identity][]byte, bool) {
 	sorts := make(map[ir.Identity][]byte, len(clients))
 	for i, k := range q.kinds {
 		for _, id := range k.clients {
 			sorts[id] = append(strconv.AppendInt(sorts[id], int64(i), 10), ' ')
 		}
 	}
-	n := 0
-	plain = true
+	n, plain := 0, true
 	judged := func(r *rbac) {
 		plain = plain && !r.vague
-		for _, rules := range []*rules{r.rules, r.shadow} {
-			if rules == nil {
-				continue
-			}
-			for i := range rules.policies {
-				n++
-				for _, id := range rules.policies[i].names {
-					if sort, ok := sorts[id]; ok {
-						sorts[id] = append(strconv.AppendInt(sort, int64(n), 10), ',')
-					}
+		for _, p := range r.all() {
+			n++
+			for _, id := range p.names {
+				if sort, ok := sorts[id]; ok {
+					sorts[id] = append(strconv.AppendInt(sort, int64(n), 10), ',')
 				}
 			}
 		}
@@ -50,18 +63,7 @@ func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) (some []i
 			}
 		}
 	}
-	if !plain {
-		return clients, false
-	}
-	seen := map[string]bool{}
-	for _, id := range clients {
-		key := string(c.sighted(q, id, sorts[id]))
-		if !seen[key] {
-			seen[key] = true
-			some = append(some, id)
-		}
-	}
-	return some, true
+	return sorts, plain
 }
 
 // judges shows each RBAC filter that a call can come to. It is false where chains
