@@ -93,10 +93,18 @@ func (a *aliases) table(b *strings.Builder, t *routes) {
 	}
 }
 
+// handshakes is whom a chain's TLS takes.
+func (a *aliases) handshakes(t *tlsContext) string {
+	if t == nil {
+		return " plain"
+	}
+	return " tls " + strconv.FormatBool(t.required) + " " + strconv.FormatBool(t.presents) + t.class + a.who(t.exact)
+}
+
 // chains are those that connections of a port come to.
 func (a *aliases) chains(b *strings.Builder, chains []*chain) {
 	for _, ch := range chains {
-		b.WriteString(" chain " + strconv.FormatBool(ch.tls != nil) + " " + ch.transport + " " + strings.Join(ch.alpn, ","))
+		b.WriteString(" chain " + ch.transport + " " + strings.Join(ch.alpn, ",") + a.handshakes(ch.tls))
 		for _, f := range ch.filters {
 			switch f := f.(type) {
 			case *manager:

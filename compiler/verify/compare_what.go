@@ -40,8 +40,20 @@ func (c *comparison) classify(q *portQuestions) {
 func meshWords(q *portQuestions) string {
 	var b strings.Builder
 	b.WriteString(string(q.port.Protocol))
-	for _, s := range q.around.Services {
-		fmt.Fprintf(&b, " service %v %s", s.Outside, q.around.Namespace(s.ID.Namespace).Mode)
+	for i := range q.around.Services {
+		s := &q.around.Services[i]
+		ns := q.around.Namespace(s.ID.Namespace)
+		fmt.Fprintf(&b, " service %v %s %v %d", s.Outside, ns.Mode, ns.PlaintextAllowed, len(s.Accounts))
+		if p, ok := s.Port(q.id.Port); ok {
+			fmt.Fprintf(&b, " %s %v", p.Protocol, p.Plaintext)
+		}
+	}
+	for i := range q.around.Roles {
+		for _, p := range q.around.Roles[i].Ports {
+			if slices.ContainsFunc(p.Services, func(id ir.PortID) bool { return id.Port == q.id.Port }) {
+				fmt.Fprintf(&b, " role %v", p.Plaintext)
+			}
+		}
 	}
 	for _, g := range q.around.Grants {
 		b.WriteString(" grant")

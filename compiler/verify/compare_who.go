@@ -14,6 +14,9 @@ type callers struct {
 	// others of the mesh: those that only the configuration names, those whose
 	// listing differs, and one of each kind of the rest.
 	others []ir.Identity
+	// mentioned are those of the rest that the configuration names, or takes by a
+	// vaguer matcher; exact are those that it names.
+	mentioned, exact []ir.Identity
 	// strangers have certificates and no account; they dial past the proxy.
 	strangers []ir.Identity
 }
@@ -23,27 +26,31 @@ type callers struct {
 func (c *comparison) askWho(q *portQuestions) {
 	who := c.callers(q)
 	q.others = who.others
-	q.around.Identities = slices.Concat(who.named, who.others, who.strangers)
+	q.around.Identities = slices.Concat(who.named, who.others, who.mentioned, who.strangers)
 	slices.Sort(q.around.Identities)
 	q.around.Identities = slices.Compact(q.around.Identities)
-	for i, id := range c.distinct(q, who.named) {
-		for _, http := range q.requests(c.hitsOf(q, id), i == 0) {
+	sorts, plain := c.distinct(q, who.named)
+	for i, id := range sorts {
+		for _, http := range q.requests(c.hitsOf(q, id), i == 0 && (q.full || !plain)) {
 			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http})
 		}
 	}
 	for _, id := range who.others {
 		for _, http := range q.requests(q.hits, false) {
 			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http})
-			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http, Direct: true})
 		}
 	}
-	for _, id := range who.strangers {
+	past := who.exact
+	if !plain || q.full { // else these were answered for the class
+		past = slices.Concat(who.mentioned, who.others, who.strangers)
+		for _, http := range q.requests(q.hits, true) {
+			c.ask(q, ir.Request{To: q.id, HTTP: http})
+		}
+	}
+	for _, id := range past {
 		for _, http := range q.requests(q.hits, false) {
 			c.ask(q, ir.Request{From: id, To: q.id, HTTP: http, Direct: true})
 		}
-	}
-	for _, http := range q.requests(q.hits, true) {
-		c.ask(q, ir.Request{To: q.id, HTTP: http})
 	}
 }
 
@@ -104,10 +111,14 @@ func (c *comparison) callers(q *portQuestions) callers {
 	if len(out.named) > 0 {
 		out.strangers = append(out.strangers, out.named[0]+"x")
 	}
-	for _, id := range c.mentioned(q) {
+	mentioned, exact := c.mentioned(q)
+	for _, id := range mentioned {
 		if !seen[id] {
 			seen[id] = true
-			out.strangers = append(out.strangers, id)
+			out.mentioned = append(out.mentioned, id)
+			if _, named := slices.BinarySearch(exact, id); named {
+				out.exact = append(out.exact, id)
+			}
 		}
 	}
 	for _, id := range append(c.listing(q, seen), c.kinds(q, seen)...) {
@@ -129,28 +140,25 @@ func namedBy(around *ir.Mesh) []ir.Identity {
 	return slices.Compact(out)
 }
 
-// mentioned are identities that the configuration behind a port names.
-func (c *comparison) mentioned(q *portQuestions) []ir.Identity {
-	var out people
-	for _, p := range q.behind {
+// mentioned are identities that the configuration behind a port names, or takes
+// by a vaguer matcher, and those of them that it names. All are sorted.
+func (c *comparison) mentioned(q *portQuestions) (all, exact people) {
+	for i := range q.behind {
+		p := &q.behind[i]
+		all = append(all, p.names...)
 		for _, ch := range p.chains {
-			out = append(out, ch.people()...)
+			if ch.tls != nil {
+				all, exact = append(all, ch.tls.names...), append(exact, ch.tls.exact...)
+			}
 		}
-		out = append(out, p.names...)
+		p.judges(func(r *rbac) {
+			all = append(all, r.names...)
+			if !r.vague { // one that is makes a port whose strangers are all asked about
+				exact = append(exact, r.names...)
+			}
+		})
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func (c *chain) people() people {
-	var out people
-	if c.tls != nil {
-		out = append(out, c.tls.names...)
-	}
-	for _, f := range c.filters {
-		if r, ok := f.(*rbac); ok {
-			out = append(out, r.names...)
-		}
-	}
-	return out
+	slices.Sort(all)
+	slices.Sort(exact)
+	return slices.Compact(all), slices.Compact(exact)
 }

@@ -10,11 +10,30 @@ import (
 // distinct are clients one of each sort: the mesh grants all of a sort the same,
 // and the configuration says the same of them, each by its own name. What one is
 // answered, all are. Where configuration tells clients apart by anything but
-// their exact names in RBAC, each is a sort.
-func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) []ir.Identity {
-	if len(clients) < 2 || !q.port.Protocol.IsHTTP() {
-		return clients
+// their exact names in RBAC, it is not plain, and each is a sort.
+func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) (some []ir.Identity, plain bool) {
+	if !q.port.Protocol.IsHTTP() {
+		return clients, false
 	}
+	sorts, plain := q.sorts(clients)
+	if !plain {
+		return clients, false
+	}
+	seen := map[string]bool{}
+	for _, id := range clients {
+		key := string(c.sighted(q, id, sorts[id]))
+		if !seen[key] {
+			seen[key] = true
+			some = append(some, id)
+		}
+	}
+	return some, true
+}
+
+// sorts is in words what the mesh and the configuration behind a port say of
+// each client, equal where it is the same. It is false where the configuration is
+// not plain.
+func (q *portQuestions) sorts(clients []ir.Identity) (map[ir.Identity][]byte, bool) {
 	sorts := make(map[ir.Identity][]byte, len(clients))
 	for i, k := range q.kinds {
 		for _, id := range k.clients {
@@ -24,40 +43,31 @@ func (c *comparison) distinct(q *portQuestions, clients []ir.Identity) []ir.Iden
 	n, plain := 0, true
 	judged := func(r *rbac) {
 		plain = plain && !r.vague
-		for _, rules := range []*rules{r.rules, r.shadow} {
-			if rules == nil {
-				continue
-			}
-			for i := range rules.policies {
-				n++
-				for _, id := range rules.policies[i].names {
-					if sort, ok := sorts[id]; ok {
-						sorts[id] = append(strconv.AppendInt(sort, int64(n), 10), ',')
-					}
+		for _, p := range r.all() {
+			n++
+			for _, id := range p.names {
+				if sort, ok := sorts[id]; ok {
+					sorts[id] = append(strconv.AppendInt(sort, int64(n), 10), ',')
 				}
 			}
 		}
 	}
 	for i := range q.behind {
-		plain = plain && q.behind[i].judges(judged)
-	}
-	if !plain {
-		return clients
-	}
-	var out []ir.Identity
-	seen := map[string]bool{}
-	for _, id := range clients {
-		key := string(c.sighted(q, id, sorts[id]))
-		if !seen[key] {
-			seen[key] = true
-			out = append(out, id)
+		plain = q.behind[i].judges(judged) && plain
+		for _, ch := range q.behind[i].chains {
+			if ch.tls == nil {
+				continue
+			}
+			for _, id := range clients {
+				sorts[id] = strconv.AppendBool(sorts[id], ch.tls.accepts(string(id)))
+			}
 		}
 	}
-	return out
+	return sorts, plain
 }
 
 // judges shows each RBAC filter that a call can come to. It is false where chains
-// tell clients apart too.
+// are picked by who calls.
 func (p *inboundParts) judges(see func(*rbac)) bool {
 	plain := true
 	table := func(t *routes) {
@@ -68,7 +78,7 @@ func (p *inboundParts) judges(see func(*rbac)) bool {
 		}
 	}
 	for _, ch := range p.chains {
-		plain = plain && len(ch.names) == 0 && (ch.tls == nil || len(ch.tls.names) == 0 && ch.tls.any)
+		plain = plain && len(ch.names) == 0
 		for _, f := range ch.filters {
 			switch f := f.(type) {
 			case *manager:

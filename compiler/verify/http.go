@@ -37,7 +37,7 @@ type guard struct {
 // routes come from.
 func readManager(body []byte) (filter, error) {
 	source, said, rest := taken(body, rdsField)
-	alike, err := readManagers.get(string(rest), func() (*manager, error) {
+	alike, err := readManagers.get(rest, func() (*manager, error) {
 		var m hcmv3.HttpConnectionManager
 		if err := decode(rest, &m); err != nil {
 			return nil, err

@@ -12,9 +12,9 @@ type kept[V any] struct {
 
 const keptSize = 4096
 
-func (m *kept[V]) get(key string, read func() (V, error)) (V, error) {
+func (m *kept[V]) get(key []byte, read func() (V, error)) (V, error) {
 	m.lock.RLock()
-	v, ok := m.known[key]
+	v, ok := m.known[string(key)]
 	m.lock.RUnlock()
 	if ok {
 		return v, nil
@@ -28,6 +28,6 @@ func (m *kept[V]) get(key string, read func() (V, error)) (V, error) {
 	if m.known == nil || len(m.known) >= keptSize {
 		m.known = map[string]V{}
 	}
-	m.known[key] = v
+	m.known[string(key)] = v
 	return v, nil
 }

@@ -153,7 +153,7 @@ func decode(body []byte, m proto.Message) error { return proto.Unmarshal(body, m
 
 func readListener(body []byte) (*listener, error) {
 	var m listenerv3.Listener
-	if err := decode(prunedListener.prune(nil, body), &m); err != nil {
+	if err := decodePruned(prunedListener, body, &m); err != nil {
 		return nil, err
 	}
 	return newListener(&m)
@@ -161,7 +161,7 @@ func readListener(body []byte) (*listener, error) {
 
 func readChain(body []byte) (*chain, error) {
 	var m listenerv3.FilterChain
-	if err := decode(prunedChain.prune(nil, body), &m); err != nil {
+	if err := decodePruned(prunedChain, body, &m); err != nil {
 		return nil, err
 	}
 	return newChain(&m)
@@ -177,7 +177,7 @@ func readRoutes(body []byte) (*routes, error) {
 
 func readCluster(body []byte) (*cluster, error) {
 	var m clusterv3.Cluster
-	if err := decode(prunedCluster.prune(nil, body), &m); err != nil {
+	if err := decodePruned(prunedCluster, body, &m); err != nil {
 		return nil, err
 	}
 	return newCluster(&m)

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"sync"
+
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -78,10 +80,33 @@ func (p *pruning) prune(out, body []byte) []byte {
 		case inner != away:
 			value, _ := protowire.ConsumeBytes(field[n:])
 			out = protowire.AppendTag(out, number, kind)
-			out = protowire.AppendBytes(out, inner.prune(make([]byte, 0, len(value)), value))
+			start := len(out)
+			out = sized(inner.prune(out, value), start)
 		}
 	}
 	return out
+}
+
+// sized puts the length of what stands from start on before it.
+func sized(out []byte, start int) []byte {
+	end := len(out)
+	out = protowire.AppendVarint(out, uint64(end-start))
+	length := [10]byte{}
+	n := copy(length[:], out[end:])
+	copy(out[start+n:], out[start:end])
+	copy(out[start:], length[:n])
+	return out
+}
+
+// scratch are buffers to prune into: what is decoded keeps nothing of them.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// decodePruned decodes what stays of a message.
+func decodePruned(p *pruning, body []byte, m proto.Message) error {
+	buffer := scratch.Get().(*[]byte)
+	defer scratch.Put(buffer)
+	*buffer = p.prune((*buffer)[:0], body)
+	return decode(*buffer, m)
 }
 
 // urlOf is the type of an Any that says it once, and first.

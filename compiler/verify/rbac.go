@@ -24,6 +24,17 @@ type rbac struct {
 	vague         bool            // a principal takes more than the one identity it names
 }
 
+// all are the policies that it enforces, and those that it observes.
+func (f *rbac) all() []policy {
+	var out []policy
+	for _, r := range []*rules{f.rules, f.shadow} {
+		if r != nil {
+			out = append(out, r.policies...)
+		}
+	}
+	return out
+}
+
 // rules are policies in order of name, as Envoy tries them.
 type rules struct {
 	deny     bool
@@ -122,15 +133,11 @@ func newRBAC(body []byte, m proto.Message, prefix func() string, fields ...strin
 			return nil, inside(err, "shadow")
 		}
 	}
-	for _, r := range []*rules{out.rules, out.shadow} {
-		out.class += r.words() + " shadow "
-		if r != nil {
-			for i := range r.policies {
-				out.names = append(out.names, r.policies[i].names...)
-				out.from = append(out.from, r.policies[i].from...)
-				out.vague = out.vague || r.policies[i].vague
-			}
-		}
+	out.class = out.rules.words() + " shadow " + out.shadow.words()
+	for _, p := range out.all() {
+		out.names = append(out.names, p.names...)
+		out.from = append(out.from, p.from...)
+		out.vague = out.vague || p.vague
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -35,7 +36,54 @@ func checkRefs(plan *ir.Plan) error {
 	for i := range plan.Roles {
 		c.role(&plan.Roles[i])
 	}
+	c.names()
 	return c.err
+}
+
+// names makes sure that no proxy is sent two resources of one type and name, of
+// which it would take either. Resources are in order, so that namesakes are
+// neighbours.
+func (c *refCheck) names() {
+	alike := false
+	for i := 1; i < len(c.plan.Resources) && c.err == nil; i++ {
+		a, b := &c.plan.Resources[i-1], &c.plan.Resources[i]
+		if order := cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)); order > 0 {
+			c.err = fmt.Errorf("%s %s stands before %s %s in the plan, which has them in order", a.Type, a.Name, b.Type, b.Name)
+		} else if order == 0 {
+			alike = true
+		}
+	}
+	if !alike || c.err != nil {
+		return
+	}
+	clients := map[[2]string]ir.Ref{}
+	for i := range c.plan.Outbound {
+		o := &c.plan.Outbound[i]
+		c.one(clients, o.Listener, o.Route, o.Extension, o.Direct)
+	}
+	for i := range c.plan.Clusters {
+		c.one(clients, c.plan.Clusters[i].Resource)
+	}
+	for i := range c.plan.Roles {
+		server := map[[2]string]ir.Ref{}
+		for _, p := range c.plan.Roles[i].Ports {
+			c.one(server, p.Route, p.Extension)
+		}
+	}
+}
+
+func (c *refCheck) one(known map[[2]string]ir.Ref, refs ...ir.Ref) {
+	for _, ref := range refs {
+		if ref == ir.NoRef {
+			continue
+		}
+		r := &c.plan.Resources[ref]
+		key := [2]string{string(r.Type), r.Name}
+		if other, ok := known[key]; ok && other != ref && c.err == nil {
+			c.err = fmt.Errorf("there are two of %s %s, and a proxy may be sent both", r.Type, r.Name)
+		}
+		known[key] = ref
+	}
 }
 
 // refCheck keeps the first reference that leads astray.

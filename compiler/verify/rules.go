@@ -83,7 +83,7 @@ func readPolicy(body []byte) (policy, error) {
 	err := eachField(body, func(number protowire.Number, kind protowire.Type, value []byte) error {
 		switch {
 		case number == policyPermissions && kind == protowire.BytesType:
-			p, err := readPermissions.get(string(value), func() (*clause, error) { return newClause(value, &rbacv3.Permission{}) })
+			p, err := readPermissions.get(value, func() (*clause, error) { return newClause(value, &rbacv3.Permission{}) })
 			if err != nil {
 				return err
 			}
@@ -91,7 +91,7 @@ func readPolicy(body []byte) (policy, error) {
 			out.from = append(out.from, p.from)
 			class.WriteString(p.class)
 		case number == policyPrincipals && kind == protowire.BytesType:
-			p, err := readPrincipals.get(string(value), func() (*clause, error) { return newClause(value, &rbacv3.Principal{}) })
+			p, err := readPrincipals.get(value, func() (*clause, error) { return newClause(value, &rbacv3.Principal{}) })
 			if err != nil {
 				return err
 			}

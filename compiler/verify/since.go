@@ -192,8 +192,11 @@ func (d *difference) spread() {
 	}
 	for i := range d.plan.Outbound {
 		o := &d.plan.Outbound[i]
-		if slices.ContainsFunc(o.Clusters, func(p ir.PortID) bool { return d.touched.has(p.Service) }) {
-			roots = append(roots, o.Port.Service)
+		for j := range o.Clusters { // mostly its own, which changes nothing
+			if c := &o.Clusters[j]; c.Service != o.Port.Service && d.touched.has(c.Service) {
+				roots = append(roots, o.Port.Service)
+				break
+			}
 		}
 	}
 	for _, s := range roots {
@@ -201,13 +204,22 @@ func (d *difference) spread() {
 	}
 	for i := range d.plan.Roles {
 		r := &d.plan.Roles[i]
-		serves := func(p ir.InboundPlan) bool {
-			return slices.ContainsFunc(p.Services, func(p ir.PortID) bool { return d.touched.has(p.Service) })
-		}
-		if slices.ContainsFunc(r.Services, func(s ir.ServiceID) bool { return d.touched.has(s) }) || slices.ContainsFunc(r.Ports, serves) {
+		if slices.ContainsFunc(r.Services, d.touched.has) || slices.ContainsFunc(r.Ports, d.serves) {
 			d.roles[i] = true
 		}
 	}
+}
+
+// serves tells whether an inbound port is one of a touched service's.
+func (d *difference) serves(p ir.InboundPlan) bool {
+	last := ir.ServiceID{}
+	for i := range p.Services {
+		if s := p.Services[i].Service; s != last && d.touched.has(s) {
+			return true
+		}
+		last = p.Services[i].Service
+	}
+	return false
 }
 
 // sameResources finds for each new resource the equal old one. Both are in order.
@@ -231,11 +243,11 @@ func sameResources(old, now []ir.Resource) []ir.Ref {
 }
 
 func compareResources(a, b *ir.Resource) int {
+	if onePlace(a.Body, b.Body) && len(a.Body) > 0 && a.Name == b.Name && a.Type == b.Type {
+		return 0
+	}
 	if c := cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)); c != 0 {
 		return c
-	}
-	if len(a.Body) == len(b.Body) && (len(a.Body) == 0 || &a.Body[0] == &b.Body[0]) {
-		return 0
 	}
 	return bytes.Compare(a.Body, b.Body)
 }

@@ -20,7 +20,7 @@ func fullRegex(m *matcherv3.RegexMatcher) (test, error) {
 	if err := only(m, "regex", "google_re2"); err != nil {
 		return nil, err
 	}
-	return readRegexes.get(m.Regex, func() (test, error) {
+	return readRegexes.get([]byte(m.Regex), func() (test, error) {
 		re, err := regexp.Compile(`\A(?:` + m.Regex + `)\z`)
 		if err != nil {
 			return nil, err

@@ -18,9 +18,10 @@ type tlsContext struct {
 	accepts test
 	// names are what accepts names; none: any certificate.
 	names    people
-	any      bool // it accepts any certificate of the roots
-	required bool // the server demands a certificate
-	presents bool // it has a certificate of its own
+	exact    people // of these, those that a matcher takes and nobody else
+	class    string // the other matchers
+	required bool   // the server demands a certificate
+	presents bool   // it has a certificate of its own
 	alpn     []string
 	sni      string
 }
@@ -34,10 +35,24 @@ func newTLS(m *corev3.TransportSocket) (*tlsContext, error) {
 		return nil, err
 	}
 	a := m.GetTypedConfig()
-	return readContexts.get(a.GetTypeUrl()+string(a.GetValue()), func() (*tlsContext, error) { return newContext(a) })
+	var known *kept[*tlsContext]
+	switch a.GetTypeUrl() {
+	case urlDownstream:
+		known = &readDownstream
+	case urlUpstream:
+		known = &readUpstream
+	default:
+		return nil, fmt.Errorf("transport socket %s is not understood", a.GetTypeUrl())
+	}
+	return known.get(a.GetValue(), func() (*tlsContext, error) { return newContext(a) })
 }
 
-var readContexts kept[*tlsContext]
+const (
+	urlDownstream = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+	urlUpstream   = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+)
+
+var readDownstream, readUpstream kept[*tlsContext]
 
 func newContext(a *anypb.Any) (*tlsContext, error) {
 	config, err := unpack(a)
@@ -91,9 +106,16 @@ func commonTLS(m *tlsv3.CommonTlsContext) (*tlsContext, error) {
 	}
 	var err error
 	t.accepts, err = subjectAltNames(combined.DefaultValidationContext)
-	t.any = len(combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames()) == 0
+	if len(combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames()) == 0 {
+		t.class = " anybody"
+	}
 	for _, n := range combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames() {
 		t.names.add(n.GetMatcher())
+		if n.GetMatcher().GetExact() == "" {
+			t.class += " " + same(n)
+		} else {
+			t.exact.add(n.GetMatcher())
+		}
 	}
 	return t, err
 }
