@@ -64,7 +64,7 @@ var (
 
 // run fuzzes for a time, and ends at the first failure, which is an error.
 func (t target) run(root string, each time.Duration, workers int, progressTo io.Writer) (result, error) {
-	args := []string{"test", "./" + t.dir, "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + each.String(), "-fuzzminimizetime=1s", "-timeout=0"}
+	args := []string{"test", "./" + t.dir, "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + each.String(), "-fuzzminimizetime=20x", "-timeout=0"}
 	if workers > 0 {
 		args = append(args, "-parallel="+strconv.Itoa(workers))
 	}
