@@ -27,8 +27,8 @@ type document struct {
 // document in each of them.
 func documents(t testing.TB) []document {
 	t.Helper()
-	dirs, err := filepath.Glob("../examples/0[1-3]*")
-	if err != nil || len(dirs) != 3 {
+	dirs, err := filepath.Glob("../examples/0[2-3]*") // small ones: each input is a whole compilation
+	if err != nil || len(dirs) != 2 {
 		t.Fatal("the examples are not there", err)
 	}
 	var out []document

@@ -162,9 +162,10 @@ func spanOf(loc *ast.Location) diag.Span {
 	if loc == nil || loc.File == "" {
 		return diag.Span{}
 	}
-	s := diag.Span{File: loc.File, Line: loc.Row, Col: loc.Col}
+	// The end of a file has no column to OPA.
+	s := diag.Span{File: loc.File, Line: max(1, loc.Row), Col: max(1, loc.Col)}
 	if first, _, _ := strings.Cut(string(loc.Text), "\n"); first != "" {
-		s.EndLine, s.EndCol = loc.Row, loc.Col+len([]rune(first))
+		s.EndLine, s.EndCol = s.Line, s.Col+len([]rune(first))
 	}
 	return s
 }

@@ -24,8 +24,8 @@ func PrintLock(known ir.Known) []byte {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, lockTitle)
 	for _, h := range []struct{ head, value string }{{headFrom, known.Header.From}, {headBy, known.Header.By}, {headAt, known.Header.At}} {
-		if h.value != "" {
-			fmt.Fprintf(&b, "%s%s\n", h.head, strings.Join(strings.Fields(h.value), " "))
+		if value := strings.Join(strings.Fields(h.value), " "); value != "" {
+			fmt.Fprintf(&b, "%s%s\n", h.head, value)
 		}
 	}
 	lines := make([]string, len(known.Facts))

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"bytes"
 	"io/fs"
 	"net/http"
 	"os"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/test/fuzz/guard"
@@ -52,13 +51,24 @@ func (c *cut) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, fs.ErrPermission
 }
 
-// files lays the sections of an archive out in memory; names that no file can
-// have are left out, and so are those below the name of another file.
+// files lays out in memory what stands below each line `-- NAME --` (as in txtar,
+// whose own parser takes no hostile input); names that no file can have are left
+// out, and so are those above the name of another file.
 func files(archive []byte) fstest.MapFS {
 	out := fstest.MapFS{}
-	for _, f := range txtar.Parse(archive).Files {
-		if fs.ValidPath(f.Name) && f.Name != "." && len(out) < 64 {
-			out[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
+	var into *fstest.MapFile
+	for _, line := range bytes.SplitAfter(archive, []byte("\n")) {
+		name, marked := bytes.CutPrefix(bytes.TrimSpace(line), []byte("-- "))
+		name, closed := bytes.CutSuffix(name, []byte(" --"))
+		if !marked || !closed {
+			if into != nil {
+				into.Data = append(into.Data, line...)
+			}
+			continue
+		}
+		into = &fstest.MapFile{Mode: 0o644}
+		if fs.ValidPath(string(name)) && string(name) != "." && len(out) < 64 {
+			out[string(name)] = into
 		}
 	}
 	for name := range out {
@@ -85,9 +95,7 @@ func FuzzKustomize(f *testing.F) {
 		f.Add(text)
 	}
 	for _, tree := range fetching {
-		f.Add(txtar.Format(&txtar.Archive{Files: []txtar.File{
-			{Name: "kustomization.yaml", Data: []byte(tree)}, {Name: "a.yaml", Data: []byte(account)},
-		}}))
+		f.Add([]byte("-- kustomization.yaml --\n" + tree + "-- a.yaml --\n" + account))
 	}
 	tried := isolated(f)
 	limits := source.Limits{FileBytes: 1 << 16, TotalBytes: 1 << 20, Documents: 100, Depth: 60, Nodes: 5000, Reads: 200}

@@ -64,7 +64,7 @@ var (
 
 // run fuzzes for a time, and ends at the first failure, which is an error.
 func (t target) run(root string, each time.Duration, workers int, progressTo io.Writer) (result, error) {
-	args := []string{"test", "./" + t.dir, "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + each.String(), "-timeout=0"}
+	args := []string{"test", "./" + t.dir, "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + each.String(), "-fuzzminimizetime=20x", "-timeout=0"}
 	if workers > 0 {
 		args = append(args, "-parallel="+strconv.Itoa(workers))
 	}
@@ -92,7 +92,11 @@ func (r result) failure(t target) string {
 	if m := written.FindStringSubmatch(r.output); m != nil {
 		out += fmt.Sprintf("\n\nthe input: %s\nonce more:  go test ./%s -run '^%s$/%s'", t.dir+"/"+m[1], t.dir, t.name, filepath.Base(m[1]))
 	} else if m := seeded.FindStringSubmatch(r.output); m != nil {
-		out += fmt.Sprintf("\n\nthe input: %s\nonce more:  go test ./%s -run '^%s$'", m[1], t.dir, t.name)
+		where := t.dir + "/testdata/fuzz/" + m[1]
+		if strings.Contains(m[1], "/seed#") {
+			where = m[1] + ", by f.Add in " + t.dir
+		}
+		out += fmt.Sprintf("\n\nthe input: %s\nonce more:  go test ./%s -run '^%s$'", where, t.dir, m[1])
 	}
 	return out
 }
