@@ -63,6 +63,9 @@ func members(sections []*Section) map[*Section]bool {
 
 // Patched is a sorted list without some of its findings and with others.
 func (l List) Patched(added, removed List) List {
+	if len(added)+len(removed) == 0 {
+		return l
+	}
 	added, removed = added.Sorted(), removed.Sorted()
 	out := make(List, 0, len(l)+len(added))
 	for i := range l {

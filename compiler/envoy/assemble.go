@@ -159,6 +159,9 @@ func (a *assembly) given(plan *ir.Plan, given scopes) {
 	}
 	extra, extraOpen := all(a.shared.extra), all(a.shared.extraOpen)
 	plan.Identities = given.identities
+	if len(given.list) > 0 {
+		plan.Scopes = make([]ir.Scope, 0, len(given.list))
+	}
 	for _, sc := range given.list {
 		out := ir.Scope{Virtual: at(a.shared.virtual), Ranged: ir.NoRef, Extra: extra, Outbound: sc.outbound, Without: sc.without}
 		if sc.leaves {

@@ -48,7 +48,7 @@ type shared struct {
 }
 
 func newLowering(mesh *ir.Mesh) *lowering {
-	l := &lowering{store: newStore(nil), sizes: &sizes{good: map[string]bool{}}, mesh: mesh, splits: map[ir.ServiceID][]*ir.Split{}, grants: map[ir.Identity][]*ir.Grant{}}
+	l := &lowering{store: newStore(nil), sizes: &sizes{good: map[string]bool{}}, mesh: mesh, splits: map[ir.ServiceID][]*ir.Split{}, grants: make(map[ir.Identity][]*ir.Grant, len(mesh.Grants)), ports: make([]servicePort, 0, len(mesh.Services))}
 	for i := range mesh.Services {
 		svc := &mesh.Services[i]
 		for j := range svc.Ports {
@@ -57,12 +57,21 @@ func newLowering(mesh *ir.Mesh) *lowering {
 			}
 		}
 	}
-	slices.SortFunc(l.ports, func(a, b servicePort) int { return a.id.Compare(b.id) })
+	if byID := func(a, b servicePort) int { return a.id.Compare(b.id) }; !slices.IsSortedFunc(l.ports, byID) {
+		slices.SortFunc(l.ports, byID)
+	}
 	for i := range mesh.Splits {
 		l.splits[mesh.Splits[i].Root] = append(l.splits[mesh.Splits[i].Root], &mesh.Splits[i])
 	}
+	all := make([]*ir.Grant, len(mesh.Grants)) // most accounts have one
 	for i := range mesh.Grants {
-		l.grants[mesh.Grants[i].Destination] = append(l.grants[mesh.Grants[i].Destination], &mesh.Grants[i])
+		g := &mesh.Grants[i]
+		if l.grants[g.Destination] == nil {
+			all[i] = g
+			l.grants[g.Destination] = all[i : i+1 : i+1]
+		} else {
+			l.grants[g.Destination] = append(l.grants[g.Destination], g)
+		}
 	}
 	return l
 }

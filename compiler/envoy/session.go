@@ -3,6 +3,7 @@ package envoy
 import (
 	"errors"
 	"reflect"
+	"slices"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -12,9 +13,11 @@ import (
 // bytes of all others are the same values as before. It is for one goroutine.
 type Session struct {
 	mesh   *ir.Mesh // lowered last
+	plan   *ir.Plan // of it
 	shared *lowering
 	seen   sight
 	scopes scopes
+	still  bool // the present mesh differs from the last in nothing that scopes are made of
 
 	ports, missing []*portUnit
 	roles          []*roleUnit
@@ -35,22 +38,23 @@ func (s *Session) Lower(mesh *ir.Mesh) (*ir.Plan, error) {
 	s.run++
 	a.run = s.run
 	err := errors.Join(l.err, lower(a))
-	var plan *ir.Plan
-	if err == nil {
+	plan := s.plan
+	if err == nil && !(s.still && slices.Equal(a.ports, s.ports) && slices.Equal(a.missing, s.missing) && slices.Equal(a.roles, s.roles)) {
 		plan, err = a.plan(s)
 	}
 	if err != nil {
 		*s = Session{} // what is left of it is not to be trusted
 		return nil, err
 	}
-	s.mesh, s.ports, s.roles, s.missing = mesh, a.ports, a.roles, a.missing
+	s.mesh, s.plan, s.ports, s.roles, s.missing = mesh, plan, a.ports, a.roles, a.missing
 	return plan, nil
 }
 
 // begin indexes the mesh, with what each identity sees and what all share.
 func (s *Session) begin(mesh *ir.Mesh) *lowering {
 	l := newLowering(mesh)
-	if s.mesh == nil || !sameSight(s.mesh, mesh) {
+	s.still = s.mesh != nil && sameSight(s.mesh, mesh)
+	if !s.still {
 		s.seen = l.see()
 		s.scopes = l.scopesOf(s.seen)
 	}

@@ -13,7 +13,6 @@ import (
 // assembly is the regions of a session put together.
 type assembly struct {
 	regions []*region
-	origins [][]namedOrigin
 	result  Result
 }
 
@@ -22,13 +21,9 @@ func (r *resolver) assemble(last *assembly) *assembly {
 	a := &assembly{regions: r.regions.Get(struct{}{})}
 	a.result.Mesh = r.mesh(a.regions)
 	a.result.Mesh.Origins = r.allOrigins(a, last)
-	a.result.Inventory = &ir.Inventory{}
+	a.result.Inventory = a.inventory(last)
 	read, missed := map[*ir.Fact]bool{}, map[question]bool{}
 	for _, g := range a.regions {
-		inv := a.result.Inventory
-		inv.Namespaces = append(inv.Namespaces, g.namespaces...)
-		inv.Services = append(inv.Services, g.exposed...)
-		inv.Workloads = append(inv.Workloads, g.workloads...)
 		for _, f := range g.read {
 			read[f] = true
 		}
@@ -65,9 +60,14 @@ func (r *resolver) sections() []*diag.Section {
 
 // mesh puts the parts together, each in order of name.
 func (r *resolver) mesh(regions []*region) *ir.Mesh {
+	var services, listed, grants, splits, staff, played int
+	for _, g := range regions {
+		services, listed, grants, splits = services+len(g.services), listed+len(g.listed), grants+len(g.grants), splits+len(g.splits)
+		staff, played = staff+len(g.staffed), played+len(g.roles)
+	}
 	m := &ir.Mesh{
-		Settings: r.settings, Namespaces: []ir.Namespace{}, Identities: []ir.Identity{}, Services: []ir.Service{},
-		Roles: []ir.Role{}, Grants: []ir.Grant{}, Splits: []ir.Split{},
+		Settings: r.settings, Namespaces: []ir.Namespace{}, Identities: make([]ir.Identity, 0, listed),
+		Services: make([]ir.Service, 0, services), Grants: make([]ir.Grant, 0, grants), Splits: make([]ir.Split, 0, splits),
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.policies)) {
 		// One that differs in nothing is left out: equal policies, equal bytes.
@@ -84,8 +84,7 @@ func (r *resolver) mesh(regions []*region) *ir.Mesh {
 	m.Identities = slices.Compact(m.Identities)
 	// Names in one text sort otherwise than namespace and name apart.
 	byText := slices.SortedFunc(slices.Values(regions), func(a, b *region) int { return cmp.Compare(a.name+"/", b.name+"/") })
-	var roles []namedRole
-	var staffed []ir.Identity
+	roles, staffed := make([]namedRole, 0, played), make([]ir.Identity, 0, staff)
 	for _, g := range byText {
 		roles, staffed = append(roles, g.roles...), append(staffed, g.staffed...)
 		m.Grants = append(m.Grants, g.grants...)
@@ -131,17 +130,18 @@ func withClients(roles []namedRole, identities, staffed []ir.Identity) []ir.Role
 // allOrigins are the origins of all regions; those of the last assembly, if they
 // are the same.
 func (r *resolver) allOrigins(a, last *assembly) map[string]ir.Origin {
+	if last.result.Mesh != nil && slices.EqualFunc(a.regions, last.regions, (*region).sameOrigins) {
+		return last.result.Mesh.Origins
+	}
 	size := 0
 	for _, g := range a.regions {
-		a.origins = append(a.origins, r.origins.Get(g.name))
-		size += len(g.origins)
-	}
-	if slices.EqualFunc(a.origins, last.origins, sameSlice) && last.result.Mesh != nil {
-		return last.result.Mesh.Origins
+		for _, p := range g.parts {
+			size += len(p.origins)
+		}
 	}
 	out := make(map[string]ir.Origin, size)
 	several := map[string]namedOrigin{} // the one that counts of those that facts or several workloads give
-	for _, list := range a.origins {
+	add := func(list []namedOrigin) {
 		for _, o := range list {
 			if o.rank == rankTree {
 				out[o.name] = o.Origin
@@ -150,15 +150,15 @@ func (r *resolver) allOrigins(a, last *assembly) map[string]ir.Origin {
 			}
 		}
 	}
+	for _, g := range a.regions {
+		for _, p := range g.parts {
+			add(p.origins)
+		}
+	}
 	for name, o := range several {
 		if _, said := out[name]; !said || o.rank > rankTree {
 			out[name] = o.Origin
 		}
 	}
 	return out
-}
-
-// sameSlice tells that two slices are one.
-func sameSlice[T any](a, b []T) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }

@@ -8,27 +8,54 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// addInventoryTo adds what the tree says of running things in the namespace.
-func (r *resolver) addInventoryTo(g *region) {
-	if r.present.Get(g.name) {
-		n := ir.InventoryNamespace{Name: g.name}
-		if o, ok := r.find("Namespace", "", g.name); ok {
+// stock is the inventory of a namespace.
+type stock struct {
+	namespaces []ir.InventoryNamespace // itself, if something lies in it
+	services   []ir.InventoryService
+	workloads  []ir.InventoryWorkload
+}
+
+// readStock is what the tree says of running things in a namespace.
+func (r *resolver) readStock(ns string) *stock {
+	out := &stock{}
+	if r.present.Get(ns) {
+		n := ir.InventoryNamespace{Name: ns}
+		if o, ok := r.find("Namespace", "", ns); ok {
 			n.Labels = o.Labels
 		}
-		g.namespaces = []ir.InventoryNamespace{n}
+		out.namespaces = []ir.InventoryNamespace{n}
 	}
-	for _, s := range g.services {
-		if svc := r.ports.Get(s.ID); svc.obj != nil {
-			g.exposed = append(g.exposed, inventoryService(svc))
+	for _, id := range r.servicesIn(ns) {
+		if svc := r.ports.Get(id); svc.obj != nil {
+			out.services = append(out.services, inventoryService(svc))
 		}
 	}
-	for _, w := range r.backing.Get(g.name).workloads {
-		g.workloads = append(g.workloads, *r.pods.Get(w))
-		g.staffed = append(g.staffed, w.identity)
+	for _, w := range r.backing.Get(ns).workloads {
+		out.workloads = append(out.workloads, *r.pods.Get(w))
 	}
-	slices.SortStableFunc(g.workloads, func(a, b ir.InventoryWorkload) int {
+	slices.SortStableFunc(out.workloads, func(a, b ir.InventoryWorkload) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
 	})
+	return out
+}
+
+// inventory puts the stock of all regions together; that of the last assembly, if
+// it is the same.
+func (a *assembly) inventory(last *assembly) *ir.Inventory {
+	if last.result.Inventory != nil && slices.EqualFunc(a.regions, last.regions, func(x, y *region) bool { return x.stock == y.stock }) {
+		return last.result.Inventory
+	}
+	services, workloads := 0, 0
+	for _, g := range a.regions {
+		services, workloads = services+len(g.stock.services), workloads+len(g.stock.workloads)
+	}
+	inv := &ir.Inventory{Services: make([]ir.InventoryService, 0, services), Workloads: make([]ir.InventoryWorkload, 0, workloads)}
+	for _, g := range a.regions {
+		inv.Namespaces = append(inv.Namespaces, g.stock.namespaces...)
+		inv.Services = append(inv.Services, g.stock.services...)
+		inv.Workloads = append(inv.Workloads, g.stock.workloads...)
+	}
+	return inv
 }
 
 func inventoryService(s *service) ir.InventoryService {

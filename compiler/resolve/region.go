@@ -22,13 +22,9 @@ type region struct {
 
 	listed  []ir.Identity // sorted
 	staffed []ir.Identity // those with workloads, sorted
-	origins []namedOrigin
 	read    []*ir.Fact
 	missed  []question
-
-	namespaces []ir.InventoryNamespace
-	exposed    []ir.InventoryService
-	workloads  []ir.InventoryWorkload
+	stock   *stock
 }
 
 type namedRole struct {
@@ -48,7 +44,7 @@ func (r *resolver) readRegions(struct{}) []*region {
 }
 
 func (r *resolver) readRegion(ns string) *region {
-	g := &region{name: ns}
+	g := &region{name: ns, parts: make([]*part, 0, 8*len(r.of("Service", ns))+16)}
 	g.add(r.space.Get(ns).part, r.listing.Get(ns), r.backing.Get(ns).part)
 	for _, kind := range workloadKinds {
 		for _, o := range r.of(kind, ns) {
@@ -73,7 +69,10 @@ func (r *resolver) readRegion(ns string) *region {
 	shares := r.shares.Get(ns)
 	g.add(r.splits.Get(ns).part, shares.part)
 	g.splits = shares.list
-	r.addInventoryTo(g)
+	g.stock = r.stock.Get(ns)
+	for _, w := range r.backing.Get(ns).workloads {
+		g.staffed = append(g.staffed, w.identity)
+	}
 	g.finish()
 	return g
 }
@@ -81,7 +80,9 @@ func (r *resolver) readRegion(ns string) *region {
 func (g *region) add(parts ...*part) { g.parts = append(g.parts, parts...) }
 
 func (r *resolver) addServicesTo(g *region) {
-	for _, id := range r.servicesIn(g.name) {
+	ids := r.servicesIn(g.name)
+	g.services = make([]ir.Service, 0, len(ids))
+	for _, id := range ids {
 		g.add(r.settled.Get(id).part)
 		g.services = append(g.services, r.ports.Get(id).out)
 	}
@@ -112,11 +113,17 @@ func (g *region) finish() {
 		g.listed = append(g.listed, p.listed...)
 		g.read = append(g.read, p.read...)
 		g.missed = append(g.missed, p.missed...)
-		g.origins = append(g.origins, p.origins...)
 	}
 	slices.Sort(g.staffed)
 	slices.Sort(g.listed)
 	g.listed = slices.Compact(g.listed)
+}
+
+// sameOrigins tells that nothing was written elsewhere.
+func (g *region) sameOrigins(old *region) bool {
+	return g == old || g.name == old.name && slices.EqualFunc(g.parts, old.parts, func(a, b *part) bool {
+		return a == b || slices.Equal(a.origins, b.origins)
+	})
 }
 
 // compareOrigins tells which of two origins of one name counts: the greater one.

@@ -89,7 +89,7 @@ type tables struct {
 	pods    *memo.Table[*workload, *ir.InventoryWorkload]
 	regions *memo.Table[struct{}, []*region]
 	region  *memo.Table[string, *region]
-	origins *memo.Table[string, []namedOrigin]
+	stock   *memo.Table[string, *stock]
 	several *memo.Table[struct{}, *diag.Section] // findings that several functions made
 }
 
@@ -148,6 +148,6 @@ func (r *resolver) makeTables() {
 	r.pods = memo.Func(g, memo.Is, quiet(r, r.inventoryOf))
 	r.regions = memo.Func(g, equalSlices, quiet(r, r.readRegions))
 	r.region = memo.Func(g, memo.Is, quiet(r, r.readRegion))
-	r.origins = memo.Func(g, equalSlices, quiet(r, func(ns string) []namedOrigin { return r.region.Get(ns).origins }))
+	r.stock = memo.Func(g, memo.Is, quiet(r, r.readStock))
 	r.several = memo.Func(g, sameSection, quiet(r, r.readSeveral))
 }

@@ -15,22 +15,26 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// warm is a session that has compiled ref-mesh(1000).
-func warm(b *testing.B) (*compiler.Session, map[string][]byte) {
+// warm is a session that has compiled ref-mesh(1000), and how long that took: what
+// each edit would cost without it.
+func warm(b *testing.B) (*compiler.Session, map[string][]byte, *times) {
 	b.Helper()
 	files := RefMesh(1000, 64)
 	s := compiler.NewSession(ir.Known{}, compiler.Options{NoRules: true})
-	if result, found := s.Load(source.FromMap(files), ir.Known{}); result.Plan == nil {
+	var cold times
+	stop := cold.start()
+	result, found := s.Load(source.FromMap(files), ir.Known{})
+	stop()
+	if result.Plan == nil {
 		b.Fatal(found)
 	}
-	return s, files
+	return s, files, &times{cold: &cold}
 }
 
 // BenchmarkApply1000 changes one object in one of the 64 files, which are then read,
 // resolved, judged, lowered and verified as far as it concerns them.
 func BenchmarkApply1000(b *testing.B) {
-	s, files := warm(b)
-	var took times
+	s, files, took := warm(b)
 	i := 0
 	for b.Loop() {
 		name, text := editOf(files, i)
@@ -72,8 +76,7 @@ func editOf(files map[string][]byte, i int) (string, []byte) {
 
 // BenchmarkTry1000 asks what would be found if one object were changed.
 func BenchmarkTry1000(b *testing.B) {
-	s, _ := warm(b)
-	var took times
+	s, _, took := warm(b)
 	i := 0
 	for b.Loop() {
 		n := (i * 37) % 1000
@@ -100,7 +103,10 @@ func BenchmarkTry1000(b *testing.B) {
 
 // times are how long runs took, on the clock and of the processors: on a machine
 // that others use as well the second says more.
-type times struct{ clock, processor []time.Duration }
+type times struct {
+	clock, processor []time.Duration
+	cold             *times
+}
 
 func (t *times) start() (stop func()) {
 	clock, processor := time.Now(), spent()
@@ -120,6 +126,8 @@ func spent() time.Duration {
 }
 
 func (t *times) report(b *testing.B) {
+	b.ReportMetric(float64(t.cold.clock[0].Milliseconds()), "cold-ms")
+	b.ReportMetric(float64(t.cold.processor[0].Milliseconds()), "cold-cpu-ms")
 	for _, m := range []struct {
 		name string
 		took []time.Duration
