@@ -18,7 +18,8 @@ const roomyHeap = 512 << 20
 // collectSeldom is for verbs that compile and end: most of what they make lives
 // nearly as long as they do, so that collecting at every doubling of a small heap
 // finds little. What GOGC or GOMEMLIMIT say goes first. A heap that outgrows the
-// room is collected as it always is, when it has doubled.
+// room is collected each time that it has grown by the room: sooner than when it
+// has doubled, which large meshes would not fit into memory with.
 func collectSeldom() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -28,9 +29,12 @@ func collectSeldom() {
 		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		metrics.Read(live)
 		percent := 100 * roomyHeap / max(float64(live[0].Value.Uint64()), minHeap)
-		debug.SetGCPercent(int(max(100, math.Ceil(percent))))
+		debug.SetGCPercent(int(max(leastPercent, math.Ceil(percent))))
 	})
 }
+
+// leastPercent bounds the share of time that collecting takes.
+const leastPercent = 25
 
 // minHeap is the heap at which Go collects first, at GOGC=100.
 const minHeap = 4 << 20
