@@ -103,7 +103,7 @@ func readPolicy(body []byte) (policy, error) {
 				class.WriteString(p.class)
 			}
 		default:
-			return fmt.Errorf("Policy says field %d, which is not understood", number)
+			return fmt.Errorf("a policy says field %d, which is not understood", number)
 		}
 		return nil
 	})
