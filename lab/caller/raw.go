@@ -121,6 +121,10 @@ func readFrame(framer *http2.Framer, result *Result) (done bool, err error) {
 	case *http2.RSTStreamFrame:
 		return true, fmt.Errorf("the stream was reset: %s", f.ErrCode)
 	case *http2.GoAwayFrame:
+		// A proxy that ends a connection with its answer says so first.
+		if f.ErrCode == http2.ErrCodeNo && f.LastStreamID > 0 {
+			return false, nil
+		}
 		return true, fmt.Errorf("the connection was ended: %s", f.ErrCode)
 	}
 	return false, nil
