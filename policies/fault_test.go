@@ -40,9 +40,11 @@ package shop.r
 ` + body + "\n")}
 }
 
-func files(t *testing.T) *syntax.Files {
+func files(t *testing.T) *syntax.Files { return filesOf(t, target) }
+
+func filesOf(t *testing.T, text string) *syntax.Files {
 	t.Helper()
-	files, found := syntax.Parse(source.FromMap(map[string][]byte{"access.yaml": []byte(target)}))
+	files, found := syntax.Parse(source.FromMap(map[string][]byte{"access.yaml": []byte(text)}))
 	if len(found) > 0 {
 		t.Fatal(found)
 	}

@@ -8,7 +8,10 @@ import (
 )
 
 // Mesh applies every rule to a world. An empty stage is a build.
-func (j *Judge) Mesh(w *World, stage Stage) diag.List {
+func (j *Judge) Mesh(w *World, stage Stage) diag.List { return j.judge(w, j.units(w), stage) }
+
+// units are all evaluations that a judgement of a world takes.
+func (j *Judge) units(w *World) []unit {
 	var units []unit
 	for _, o := range w.Objects() {
 		units = append(units, j.object(w, o)...)
@@ -25,7 +28,7 @@ func (j *Judge) Mesh(w *World, stage Stage) diag.List {
 			return ast.NewTerm(doc("scope", string(ScopeMesh)))
 		}})
 	}
-	return j.judge(w, units, stage)
+	return units
 }
 
 // Object applies the rules of scope object to one object, which need not be one

@@ -17,6 +17,7 @@ type program struct {
 	compiler *ast.Compiler
 	params   ast.Value
 	queries  map[string]*query // by kind; "namespace" and "mesh" for these scopes
+	cover    *Coverage         // what tests reach is noted there; nil: nowhere
 }
 
 // query asks several rules about one input in one evaluation.

@@ -31,6 +31,10 @@ type TestResult struct {
 // the rules: in the sandbox, against the schemas, each parameter at its default
 // unless a test gives it `with data.params as {...}`. Findings mean that nothing ran.
 func Test(files []*source.File, only func(name string) bool) ([]TestResult, diag.List) {
+	return test(files, only, nil)
+}
+
+func test(files []*source.File, only func(name string) bool, cover *Coverage) ([]TestResult, diag.List) {
 	modules, found := readModules(files)
 	codes := map[string]diag.Code{}
 	params := map[string]any{}
@@ -52,7 +56,8 @@ func Test(files []*source.File, only func(name string) bool) ([]TestResult, diag
 	if len(found) > 0 {
 		return nil, found
 	}
-	p.params = value
+	p.params, p.cover = value, cover
+	cover.know(modules)
 	var out []TestResult
 	for _, m := range tests {
 		for _, rule := range m.ast.Rules {
@@ -131,7 +136,7 @@ func (p *program) passes(query ast.Body, out print.Hook) (passed bool, err error
 		}
 	}()
 	b := &budget{left: wideSteps * Limits{}.withDefaults().Steps, stop: &atomic.Bool{}}
-	err = topdown.NewQuery(query).WithCompiler(p.compiler).
+	err = p.cover.trace(topdown.NewQuery(query)).WithCompiler(p.compiler).
 		WithStore(&store{world: emptyWorld(), params: p.params}).WithTransaction(snapshot{}).
 		WithCancel(b).WithTime(time.Unix(0, 0)).WithSeed(zeros{}).WithStrictBuiltinErrors(true).WithPrintHook(out).
 		Iter(context.Background(), func(r topdown.QueryResult) error {

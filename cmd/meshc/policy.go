@@ -17,12 +17,13 @@ import (
 func newPolicyCmd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "List, make, test and format the rules that judge a mesh",
-		Long: `List, make, test and format the rules, written in Rego, that judge a mesh. A library
+		Short: "Make, test and publish the rules that judge a mesh",
+		Long: `Make, test, measure and publish the rules, written in Rego, that judge a mesh. A library
 of them is built in; yours lie in the folders that spec.rules.dirs of meshc.yaml names.
 docs/rules-format.md says how a rule is written.`,
 	}
-	cmd.AddCommand(newPolicyListCmd(s), newPolicyNewCmd(s), newPolicyTestCmd(s), newPolicyFmtCmd(s))
+	cmd.AddCommand(newPolicyListCmd(s), newPolicyNewCmd(s), newPolicyTestCmd(s), newPolicyFmtCmd(s),
+		newPolicyBenchCmd(s))
 	return cmd
 }
 

@@ -23,6 +23,7 @@ import (
 func newPolicyTestCmd(s streams) *cobra.Command {
 	var run string
 	var verbose bool
+	var output testOutput
 	cmd := &cobra.Command{
 		Use:   "test [DIR...]",
 		Short: "Run the Rego tests of rules and judge their good and bad samples",
@@ -31,12 +32,16 @@ folder): each test_ rule in a file that ends in _test.rego, in the sandbox in wh
 run; each bad sample, which must have the rule's finding on every line that ends in
 "# want: CODE" and on no other; each good sample, which must have none.
 
+With --coverage the lines of Rego that tests and samples reach are counted, for each file
+and in total; --min-coverage fails the run when the total, in percent, is lower.
+
 The exit code is 1 when something fails, and 4 when a rule does not compile or when there
 is nothing to test.`,
-		Example: "  meshc policy test policies/lib\n  meshc policy test policies/lib --run trace -v",
+		Example: "  meshc policy test policies/lib\n  meshc policy test policies/lib --run trace -v\n  meshc policy test policies/lib --coverage --min-coverage 95",
 	}
 	cmd.Flags().StringVar(&run, "run", "", "only tests and samples whose name has a match of `REGEX`")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list what passed, and what tests print")
+	output.add(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		only, err := regexp.Compile(run)
 		if err != nil {
@@ -45,6 +50,10 @@ is nothing to test.`,
 		if len(args) == 0 {
 			args = []string{"."}
 		}
+		cover, err := output.check()
+		if err != nil {
+			return err
+		}
 		var results []suite.Result
 		for _, dir := range args {
 			if info, err := os.Stat(dir); err != nil {
@@ -52,54 +61,76 @@ is nothing to test.`,
 			} else if !info.IsDir() {
 				return usage(fmt.Errorf("%s is no folder", dir))
 			}
-			of, err := suite.Run(os.DirFS(dir), judgeSample, suite.Options{Dir: filepath.ToSlash(dir), Only: only.MatchString})
+			of, err := suite.Run(os.DirFS(dir), sampleJudge(cover), suite.Options{Dir: filepath.ToSlash(dir), Only: only.MatchString, Cover: cover})
 			if err != nil {
 				return input(err)
 			}
 			results = append(results, of...)
 		}
-		return printSuite(s, results, verbose)
+		return output.print(s, results, cover, verbose)
 	}
 	return cmd
 }
 
-// judgeSample judges a sample by the rule that it is a sample of, and by no other:
+// sampleJudge judges a sample by the rule that it is a sample of, and by no other:
 // the library may hold another state of the same rule.
-func judgeSample(tree *source.Tree) diag.List {
-	files, found := syntax.Parse(tree)
-	mesh, inventory, _, faults := resolve.Mesh(files, ir.Known{}, resolve.Options{})
-	found.Add(faults...)
-	judge, faults := policies.Load(policies.Options{Files: tree.Rules, Config: files.Config, NoLibrary: true})
-	found.Add(faults...)
-	found.Add(judge.Mesh(policies.NewWorld(files, mesh, inventory, time.Time{}), policies.Build)...)
-	return found
+func sampleJudge(cover *policies.Coverage) suite.Compile {
+	return func(tree *source.Tree) diag.List {
+		files, found := syntax.Parse(tree)
+		mesh, inventory, _, faults := resolve.Mesh(files, ir.Known{}, resolve.Options{})
+		found.Add(faults...)
+		judge, faults := policies.Load(policies.Options{Files: tree.Rules, Config: files.Config, NoLibrary: true})
+		found.Add(faults...)
+		world := policies.NewWorld(files, mesh, inventory, time.Time{})
+		found.Add(judge.Mesh(world, policies.Build)...)
+		if cover != nil {
+			cover.Judge(judge, world)
+		}
+		return found
+	}
 }
 
 func printSuite(s streams, results []suite.Result, verbose bool) error {
-	tests, samples, wrong, broken := 0, 0, 0, 0
+	count := countSuite(results)
 	for _, r := range results {
-		tests, samples = tests+len(r.Tests), samples+len(r.Samples)
 		state := "ok  "
 		switch {
-		case len(r.Findings) > 0:
-			state = "FAIL"
-			broken++
-		case len(r.Tests)+len(r.Samples) == 0:
+		case len(r.Findings) == 0 && len(r.Tests)+len(r.Samples) == 0:
 			continue
 		case !r.Passed():
 			state = "FAIL"
-			wrong++
 		}
 		fmt.Fprintf(s.Out, "%s  %s  %s (%s, %s)\n", state, r.Code, r.Dir, plural(len(r.Tests), "test"), plural(len(r.Samples), "sample"))
 		printSuiteResult(s, r, verbose)
 	}
-	fmt.Fprintf(s.Out, "%s, %s of %s; %d failed\n", plural(tests, "test"), plural(samples, "sample"), plural(len(results), "rule"), wrong+broken)
+	fmt.Fprintf(s.Out, "%s, %s of %s; %d failed\n", plural(count.tests, "test"), plural(count.samples, "sample"), plural(len(results), "rule"), count.wrong+count.broken)
+	return count.verdict()
+}
+
+// suiteCount is what a run of tests came to, in rules that failed and could not be tested.
+type suiteCount struct{ tests, samples, wrong, broken int }
+
+func countSuite(results []suite.Result) suiteCount {
+	var c suiteCount
+	for _, r := range results {
+		c.tests, c.samples = c.tests+len(r.Tests), c.samples+len(r.Samples)
+		switch {
+		case len(r.Findings) > 0:
+			c.broken++
+		case len(r.Tests)+len(r.Samples) > 0 && !r.Passed():
+			c.wrong++
+		}
+	}
+	return c
+}
+
+func (c suiteCount) verdict() error {
 	switch {
-	case broken > 0:
+	case c.broken > 0:
 		return failed(exitEngine)
-	case wrong > 0:
+	case c.wrong > 0:
 		return failed(exitFindings)
-	case tests+samples == 0:
+	case c.tests+c.samples == 0:
 		return engine(errors.New("nothing was tested: a rule's folder has a policy_test.rego, good/ and bad/"))
 	}
 	return nil

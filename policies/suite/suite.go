@@ -27,6 +27,8 @@ type Options struct {
 	Library bool
 	// Only picks tests and samples by name; nil: all.
 	Only func(name string) bool
+	// Cover notes what the Rego tests reach; nil: nobody does.
+	Cover *policies.Coverage
 }
 
 // Result is what became of one rule's tests and samples.
@@ -102,7 +104,7 @@ func one(fsys fs.FS, dir string, files, shared []*source.File, compile Compile, 
 		return nil, nil
 	}
 	var faults diag.List
-	r.Tests, faults = policies.Test(all, opts.Only)
+	r.Tests, faults = opts.Cover.Test(all, opts.Only)
 	if len(found) == 0 {
 		r.Findings.Add(faults...)
 	}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+)
+
+// A pipeline that asks for coverage must be stopped by what nothing reaches, and
+// told where it is.
+func TestPolicyTestCountsCoverage(t *testing.T) {
+	rules := filepath.Join(ruled(t, ""), "rules")
+	out, _ := wants(t, exitClean, "policy", "test", rules, "--min-coverage", "100")
+	has(t, out, "100.0%", "SHOP001", "in total")
+	rule := filepath.Join(rules, "owners", "policy.rego")
+	edit(t, rule, "\tnot input.object.metadata.labels[data.params.label]\n}", "\tnot input.object.metadata.labels[data.params.label]\n}\n\ndeny contains \"never\" if {\n\tinput.object.metadata.name == \"nobody\"\n\tcount(input.object.metadata.labels) > 7\n}")
+	out, err := wants(t, exitFindings, "policy", "test", rules, "--coverage", "--min-coverage", "90")
+	has(t, out, "policy.rego:29:2: no test and no sample comes here")
+	has(t, err, "is below --min-coverage 90")
+	wants(t, exitClean, "policy", "test", rules, "--coverage")
+	var got suiteJSON
+	out, _ = wants(t, exitClean, "policy", "test", rules, "--coverage", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Rules) != 1 || !got.Rules[0].Passed || got.Coverage == nil || got.Coverage.Percent >= 100 || len(got.Coverage.Files) != 1 || len(got.Coverage.Files[0].Missed) == 0 {
+		t.Errorf("%v in\n%s", err, out)
+	}
+	wants(t, exitUsage, "policy", "test", rules, "--min-coverage", "101")
+	wants(t, exitUsage, "policy", "test", rules, "-o", "xml")
+}
+
+func TestPolicyBenchShowsEachRule(t *testing.T) {
+	dir := ruled(t, "")
+	out, _ := wants(t, exitClean, "policy", "bench", dir, "--rounds", "1", "--rule", "SHOP001", "-o", "json")
+	var got []cost
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 1 || got[0].Code != "SHOP001" || got[0].Evaluations != 1 || got[0].Steps == 0 || got[0].MostAt != "TrafficTarget/shop/buyers" {
+		t.Errorf("%v in\n%s", err, out)
+	}
+	out, _ = wants(t, exitClean, "policy", "bench", dir, "--rounds", "1")
+	has(t, out, "RULE", "SHARE", "SHOP001", "MSH1501")
+	_, err := wants(t, exitUsage, "policy", "bench", dir, "--rule", "SHOP01")
+	has(t, err, `did you mean "SHOP001"`)
+	edit(t, filepath.Join(dir, "rules", "owners", "policy.rego"), "not input.object.metadata.labels[", "not input.object.metadata.labls[")
+	wants(t, exitEngine, "policy", "bench", dir)
+}
