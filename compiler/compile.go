@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/meshc/meshc/compiler/baseline"
 	"github.com/meshc/meshc/compiler/check"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
@@ -34,6 +35,8 @@ type Options struct {
 	Memo *verify.Memo
 	// NoRules leaves out the rules in Rego, in the same way.
 	NoRules bool
+	// Baseline accepts findings that were there when it was written; nil: none.
+	Baseline *baseline.Baseline
 	// Stage is where the findings are judged; empty: a build.
 	Stage policies.Stage
 }
@@ -72,6 +75,7 @@ func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
 	result := s.resolve(edit)
 	config := s.syntax.Config()
 	findings := waive.Apply(s.syntax.WithBases(s.findings), config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
+	findings = s.opts.Baseline.Apply(findings)
 	if s.once { // from here on nothing holds the manifests: they may be collected
 		s.tree, s.syntax, s.graph, s.world, s.check, s.sections = nil, nil, nil, nil, nil, nil
 	}

@@ -20,6 +20,7 @@ type buildFlags struct {
 	signFlags
 	envoy   string
 	signers []signature.Signer
+	idle    idle
 }
 
 func newBuildCmd(s streams) *cobra.Command {
@@ -58,6 +59,7 @@ cache folder.`,
 	}
 	report := addReportFlags(cmd)
 	f.compile = addCompileFlags(cmd)
+	f.compile.judging = addJudgingFlags(cmd)
 	f.lockedFlags.add(cmd)
 	f.signFlags.add(cmd)
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "folder `DIR` to write the bundle to")
@@ -83,6 +85,9 @@ cache folder.`,
 		case f.allEnvs:
 			return f.buildAll(s, report, args)
 		}
+		if err := f.compile.judging.prepare(s, f.compile, report, args, []string{f.compile.env}); err != nil {
+			return err
+		}
 		return f.build(s, report, args, f.compile.env, f.output)
 	}
 	return cmd
@@ -95,7 +100,11 @@ func (f *buildFlags) buildAll(s streams, report *reportFlags, paths []string) er
 	if err != nil {
 		return err
 	}
+	if err := f.compile.judging.prepare(s, f.compile, report, paths, names); err != nil {
+		return err
+	}
 	var first error
+	f.idle.left = len(names)
 	for _, env := range names {
 		if err := f.build(s, report, paths, env, filepath.Join(f.output, env)); err != nil && first == nil {
 			first = err
@@ -109,6 +118,7 @@ func (f *buildFlags) build(s streams, report *reportFlags, paths []string, env, 
 	if err != nil {
 		return err
 	}
+	c.Findings = f.idle.of(c.Findings)
 	c.Findings.Add(f.lockedFlags.check(c)...)
 	if err := f.validate(c); err != nil {
 		return err

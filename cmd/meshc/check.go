@@ -15,12 +15,19 @@ func newCheckCmd(s streams) *cobra.Command {
 		Long: `Find what is wrong in manifests: every finding that build would have, with its
 place, what it means for the mesh and what to do. Nothing is written.
 
-PATH is as in build. -o FORMAT is the same as --report FORMAT.`,
+PATH is as in build. -o FORMAT is the same as --report FORMAT.
+
+--write-baseline FILE writes what may be accepted for now: rules' findings, and the
+compiler's warnings and hints from MSH1000 on. With --baseline FILE these are shown
+and not counted, new ones are, and lines that nothing needs any more are told.`,
 		Example: `  meshc check examples/01-bookstore
+  meshc check examples/01-bookstore --write-baseline baseline.txt
+  meshc check examples/01-bookstore --baseline baseline.txt --fail-on info
   meshc check ./manifests -o json --fail-on warning`,
 	}
 	report := addReportFlags(cmd)
 	compile := addCompileFlags(cmd)
+	compile.judging = addJudgingFlags(cmd)
 	var locked lockedFlags
 	locked.add(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "report `FORMAT`: the same as --report")
@@ -30,6 +37,9 @@ PATH is as in build. -o FORMAT is the same as --report FORMAT.`,
 				return usage(errors.New("-o and --report say the same: use one"))
 			}
 			report.reports = []string{output}
+		}
+		if err := compile.judging.prepare(s, compile, report, args, []string{compile.env}); err != nil {
+			return err
 		}
 		c, err := compile.compile(s, report, args)
 		if err != nil {

@@ -17,6 +17,8 @@ import (
 // compileFlags are the flags of every verb that compiles manifests.
 type compileFlags struct {
 	env string
+	// judging is nil for verbs without its flags.
+	judging *judging
 	// Of benchmarks only.
 	noRules, noVerify bool
 }
@@ -35,6 +37,7 @@ type compilation struct {
 	Lock     lockFile
 	Now      time.Time // of the judgement
 	Findings diag.List // of all stages, the lock's too
+	judging  *judging
 }
 
 // compile loads paths and the lock and compiles them. An error means that there
@@ -44,7 +47,7 @@ func (f *compileFlags) compile(s streams, report *reportFlags, paths []string) (
 }
 
 func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths []string, env string) (*compilation, error) {
-	now, err := judgement()
+	now, err := f.judging.time()
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -63,15 +66,23 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 		return nil, input(err)
 	}
 	findings.Add(faults...)
-	result, more := compiler.Compile(tree, lock.Known, compiler.Options{Now: now, NoRules: f.noRules, NoVerify: f.noVerify})
+	opts := compiler.Options{Now: now, NoRules: f.noRules, NoVerify: f.noVerify}
+	if f.judging != nil {
+		opts.Baseline = f.judging.accepted
+		findings.Add(f.judging.faults...)
+	}
+	result, more := compiler.Compile(tree, lock.Known, opts)
 	findings.Add(more...)
-	return &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: findings}, nil
+	return &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: findings, judging: f.judging}, nil
 }
 
 // text is the content of a file that a finding may point into.
 func (c *compilation) text(name string) ([]byte, bool) {
 	if name == c.Lock.Path {
 		return c.Lock.Data, true
+	}
+	if c.judging != nil && name == c.judging.name && c.judging.text != nil {
+		return c.judging.text, true
 	}
 	return c.Tree.Text(name)
 }

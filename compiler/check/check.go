@@ -36,6 +36,8 @@ type World interface {
 	Objects(kind, namespace string) []*syntax.Object
 	// Object is the first of a name; nil: there is none.
 	Object(kind, namespace, name string) *syntax.Object
+	// Called are all of a name: several are an error that is told elsewhere.
+	Called(kind, namespace, name string) []*syntax.Object
 	// Fact is where the known fact of a service stands that no object shows.
 	Fact(ir.ServiceID) diag.Span
 }
@@ -106,7 +108,7 @@ func NewSession(g *memo.Graph, w World) *Session {
 
 	j.settings = memo.Func(g, memo.Is, batch(func(struct{}) diag.List { return egressWithoutRanges(j) }))
 	j.group = memo.Func(g, memo.Is, batch(func(p place) diag.List { return headerGrants(j, p) }))
-	j.route = memo.Func(g, memo.Is, batch(func(p place) diag.List { return unusedRoute(j, p) }))
+	j.route = memo.Func(g, memo.Is, batch(func(p place) diag.List { return unusedRoutes(j, p) }))
 	j.udp = memo.Func(g, memo.Is, batch(func(ns string) diag.List { return udpGrants(j, ns) }))
 	j.service = memo.Func(g, memo.Is, batch(func(id ir.ServiceID) diag.List {
 		return append(unlikePods(j, id), waitingClients(j, id)...)

@@ -1,11 +1,14 @@
 package check_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/meshc/meshc/compiler/check"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
@@ -68,5 +71,26 @@ func TestGrantsAreHeldAgainstEachOtherByWhatTheyMatch(t *testing.T) {
 		if found := check.Mesh(&syntax.Files{Config: &syntax.Config{}}, mesh); len(found) != c.findings {
 			t.Errorf("%v against %v: %+v", c.a, c.b, found)
 		}
+	}
+}
+
+// Of what is written twice nobody knows which will stay: each copy is judged, and
+// each copy of a target counts as a user.
+func TestRoutesThatAreWrittenTwiceAreJudgedEach(t *testing.T) {
+	route := "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: NAME, namespace: shop}\nspec: {matches: [{name: all}]}\n---\n"
+	target := "apiVersion: access.smi-spec.io/v1alpha3\nkind: TrafficTarget\nmetadata: {name: web, namespace: shop}\nspec:\n" +
+		"  destination: {kind: ServiceAccount, name: web, namespace: shop}\n  rules: [{kind: HTTPRouteGroup, name: NAME}]\n" +
+		"  sources: [{kind: ServiceAccount, name: front, namespace: shop}]\n---\n"
+	named := func(text, name string) string { return strings.ReplaceAll(text, "NAME", name) }
+	text := named(route, "idle") + named(route, "idle") + named(route, "first") + named(route, "second") + named(target, "first") + named(target, "second")
+	files, _ := syntax.Parse(source.FromMap(map[string][]byte{"a.yaml": []byte(text)}))
+	var at []int
+	for _, f := range check.Mesh(files, &ir.Mesh{Settings: ir.Settings{Mode: ir.Strict}}) {
+		if f.Code == "MSH1021" {
+			at = append(at, f.At().Line)
+		}
+	}
+	if !slices.Equal(at, []int{3, 8}) {
+		t.Errorf("unused routes are told at lines %v, want both copies of idle (3, 8) and nothing else", at)
 	}
 }

@@ -125,14 +125,14 @@ func (j *judge) isUDP(id ir.PortID) bool {
 // readRules finds the routes that targets and splits of a namespace name.
 func (j *judge) readRules(ns string) map[string]bool {
 	used := map[string]bool{}
-	for _, o := range j.Objects("TrafficTarget", ns) {
+	for _, o := range j.all("TrafficTarget", ns) {
 		if o.TrafficTarget != nil {
 			for _, r := range o.TrafficTarget.Rules {
 				used[r.Kind+"/"+r.Name] = true
 			}
 		}
 	}
-	for _, o := range j.Objects("TrafficSplit", ns) {
+	for _, o := range j.all("TrafficSplit", ns) {
 		if o.TrafficSplit != nil {
 			for _, m := range o.TrafficSplit.Matches {
 				used[m.Kind+"/"+m.Name] = true
@@ -142,14 +142,30 @@ func (j *judge) readRules(ns string) map[string]bool {
 	return used
 }
 
-// unusedRoute finds a route that no target and no split names.
-func unusedRoute(j *judge, p place) diag.List {
+// all are the objects of a kind in a namespace, each of those that share a name.
+func (j *judge) all(kind, ns string) []*syntax.Object {
+	var out []*syntax.Object
+	for _, o := range j.Objects(kind, ns) {
+		out = append(out, j.Called(kind, ns, o.Name)...)
+	}
+	return out
+}
+
+// unusedRoutes finds routes of a name that no target and no split names: each of
+// several, since nobody knows which of them will stay.
+func unusedRoutes(j *judge, p place) diag.List {
 	kind, name, _ := strings.Cut(p.name, "/")
-	o := j.Object(kind, p.namespace, name)
-	if j.ruled.Get(p) || o.HTTPRouteGroup == nil && o.TCPRoute == nil && o.UDPRoute == nil {
+	if j.ruled.Get(p) {
 		return nil
 	}
-	return diag.List{finding(o, "MSH1021", []any{"metadata", "name"}, "no target of namespace %q names %s %q", o.Namespace, o.Kind, o.Name).
-		WithEffect("it grants nothing").
-		WithHelp("name it in a rule of a TrafficTarget of its namespace, or delete it")}
+	var found diag.List
+	for _, o := range j.Called(kind, p.namespace, name) {
+		if o.HTTPRouteGroup == nil && o.TCPRoute == nil && o.UDPRoute == nil {
+			continue
+		}
+		found.Add(finding(o, "MSH1021", []any{"metadata", "name"}, "no target of namespace %q names %s %q", o.Namespace, o.Kind, o.Name).
+			WithEffect("it grants nothing").
+			WithHelp("name it in a rule of a TrafficTarget of its namespace, or delete it"))
+	}
+	return found
 }

@@ -12,7 +12,7 @@ import (
 type still struct {
 	files  *syntax.Files
 	mesh   *ir.Mesh
-	named  map[diag.Object]*syntax.Object
+	named  map[diag.Object][]*syntax.Object
 	kinds  map[place][]*syntax.Object // by kind, in the place of the name
 	grants map[string][]ir.Grant
 	splits map[string][]ir.Split
@@ -20,13 +20,12 @@ type still struct {
 
 func newStill(files *syntax.Files, mesh *ir.Mesh) *still {
 	s := &still{
-		files: files, mesh: mesh, named: map[diag.Object]*syntax.Object{}, kinds: map[place][]*syntax.Object{},
+		files: files, mesh: mesh, named: map[diag.Object][]*syntax.Object{}, kinds: map[place][]*syntax.Object{},
 		grants: map[string][]ir.Grant{}, splits: map[string][]ir.Split{},
 	}
 	for _, o := range files.Objects {
 		name := diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
-		if s.named[name] == nil {
-			s.named[name] = o
+		if s.named[name] = append(s.named[name], o); len(s.named[name]) == 1 {
 			s.kinds[place{o.Namespace, o.Kind}] = append(s.kinds[place{o.Namespace, o.Kind}], o)
 		}
 	}
@@ -77,6 +76,13 @@ func (s *still) Objects(kind, namespace string) []*syntax.Object {
 }
 
 func (s *still) Object(kind, namespace, name string) *syntax.Object {
+	if all := s.Called(kind, namespace, name); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+func (s *still) Called(kind, namespace, name string) []*syntax.Object {
 	return s.named[diag.Object{Kind: kind, Namespace: namespace, Name: name}]
 }
 

@@ -17,4 +17,10 @@ var waiverCodes = []Entry{
 	same(Error, "MSH0905", "a waiver covers everything",
 		"Kind, namespace and name of a waiver's target may be globs, but not all three: that would turn a rule off, for objects that nobody has written yet too. To turn a rule off, say so under `rules.severity`.",
 		"target: {kind: \"*\", namespace: \"*\", name: \"*\"}", "target: {kind: TrafficTarget, namespace: legacy, name: \"*\"}"),
+	same(Error, "MSH0906", "the baseline is damaged",
+		"The file that `--baseline` names cannot be read whole: it is another file, a merge conflict was left in it, or somebody edited a fingerprint. Lines that can be read count; the run fails all the same, because nobody can tell what the others were to accept. Mend the line, or write the file anew with `--write-baseline`.",
+		"# meshc baseline v1\n<<<<<<< HEAD\nMSH1503 HTTPRouteGroup/shop/web 2f0c... \"read\" allows TRACE", "# meshc baseline v1\nMSH1503 HTTPRouteGroup/shop/web 2f0c6d1e8a9b47c3a1d2e3f405162738 \"read\" allows TRACE"),
+	same(Info, "MSH0907", "a baseline entry matches nothing",
+		"No finding of this run has the fingerprint of this line. Most often it is mended: delete the line, so that the fault cannot come back unseen. Or what it is about was renamed, and then the finding counts again; or it belongs to another environment. `meshc check --fix` deletes such lines.",
+		"# meshc baseline v1\nMSH1503 HTTPRouteGroup/shop/web ...      # web allows TRACE no more", "# meshc baseline v1"),
 }

@@ -28,9 +28,9 @@ func (f Finding) Mark() string {
 	return hex.EncodeToString(sum[:])[:32]
 }
 
-// marks are the fingerprints of a list where each must be another's: the second of
+// Marks are the fingerprints of a list where each must be another's: the second of
 // equal ones gets a number. Readers such as GitLab keep one finding of a fingerprint.
-func marks(l List) []string {
+func (l List) Marks() []string {
 	seen := map[string]int{}
 	out := make([]string, len(l))
 	for i, f := range l {

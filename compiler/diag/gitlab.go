@@ -25,7 +25,7 @@ var gitlabSeverity = map[Severity]string{Error: "critical", Warning: "major", In
 // renderGitLab writes a Code Quality report: an array of findings that count.
 func renderGitLab(w io.Writer, r Report) error {
 	out := []quality{}
-	ids := marks(r.Findings)
+	ids := r.Findings.Marks()
 	for i, f := range r.Findings {
 		if !f.Counts() {
 			continue

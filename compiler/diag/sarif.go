@@ -13,7 +13,7 @@ import (
 func renderSARIF(w io.Writer, r Report) error {
 	run := sarifRun{ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
 	run.Tool.Driver = sarifDriver{Name: "meshc", Version: r.Tool, InformationURI: "https://github.com/meshc/meshc", Rules: sarifRules(r.Findings)}
-	ids := marks(r.Findings)
+	ids := r.Findings.Marks()
 	for i, f := range r.Findings {
 		result := inSARIF(f)
 		result.RuleIndex = slices.IndexFunc(run.Tool.Driver.Rules, func(rule sarifRule) bool { return rule.ID == string(f.Code) })

@@ -60,6 +60,11 @@ func (s *Session) Object(kind, namespace, name string) *syntax.Object {
 	return o
 }
 
+// Called are all objects of a name, in order of position.
+func (s *Session) Called(kind, namespace, name string) []*syntax.Object {
+	return s.named.Get(syntax.Name{Kind: kind, Namespace: namespace, Name: name})
+}
+
 // Fact is where the known fact of a service stands that no object shows.
 func (s *Session) Fact(id ir.ServiceID) diag.Span {
 	if svc := s.ports.Get(id); svc != nil && svc.obj == nil {

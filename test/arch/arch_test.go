@@ -87,6 +87,8 @@ var ladder = []room{
 	{"compiler/verdict", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax", "compiler/verify"}, with(pure, neither)},
 	// waive is given the time of judgement: it decides for builds, admission and audits alike.
 	{"compiler/waive", []string{"compiler/diag", "compiler/source", "compiler/syntax"}, with(pure, neither)},
+	// baseline is given the text of its file: who reads it knows where it lies.
+	{"compiler/baseline", []string{"compiler/diag"}, with(pure, neither)},
 	// bundle writes folders: write, sync, rename.
 	{"compiler/bundle", []string{"compiler/diag", "compiler/ir"}, with(without(pure, "os"), neither)},
 	{"compiler", []string{"compiler", "policies"}, with(pure, neither)},
