@@ -129,3 +129,19 @@ func (s *Session) Try(c Change) diag.List {
 	config := s.syntax.Config()
 	return waive.Mark(fresh, config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
 }
+
+// Files are the objects and tables of the session as they are now: for who wants to
+// know where things are written. They must not be changed.
+func (s *Session) Files() *syntax.Files {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.syntax.Files()
+}
+
+// Written are the objects of a file of the tree, in the order written. They must not
+// be changed.
+func (s *Session) Written(path string) []*syntax.Object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.syntax.Written(path)
+}

@@ -25,6 +25,7 @@ var verbs = []func(streams) *cobra.Command{
 	newTestCmd,
 	newCanCmd,
 	newExplainCmd,
+	newLSPCmd,
 	newPolicyCmd,
 	newInspectCmd,
 	newVerifyCmd,

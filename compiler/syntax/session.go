@@ -77,6 +77,20 @@ func (s *Session) Files() *Files {
 	return out
 }
 
+// Written are the objects of a file of the tree, in the order written.
+func (s *Session) Written(path string) []*Object {
+	var out []*Object
+	for _, f := range s.files {
+		if f.file == nil || f.single || f.file.Path != path {
+			continue
+		}
+		for _, d := range f.docs {
+			out = append(out, d.objects...)
+		}
+	}
+	return out
+}
+
 // All are the objects of every name.
 func (s *Session) All() Edit {
 	edit := make(Edit, len(s.named))

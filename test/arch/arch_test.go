@@ -105,6 +105,9 @@ var ladder = []room{
 	{"gitops/git", nil, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
 	// gitops carries bundles; who serves them and to whom it does not know.
 	{"gitops", []string{"compiler/bundle", "compiler/diag"}, neither},
+	// lsp serves an editor: it reads folders, keeps meshes compiled, and knows nothing
+	// of what is served or run.
+	{"lsp", []string{"compiler", "policies"}, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
 	{"lab", []string{"compiler", "catalog", "xds", "dataplane"}, with(noKube, noEnvoy)},
 	{"cmd", []string{""}, nil},
 	{"test", []string{""}, nil},
@@ -155,6 +158,7 @@ func TestLadderCatchesAViolation(t *testing.T) {
 		{"catalog", module + "xds/link"},
 		{"compiler/check", "context"},
 		{"gitops/oci", module + "xds/follow"},
+		{"lsp", module + "xds/link"},
 		{"lab", "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"},
 	} {
 		probe := &testing.T{}
