@@ -16,6 +16,13 @@ type call func(s *server, ctx context.Context, params json.RawMessage) (any, err
 var calls = map[string]call{
 	"initialize": asks((*server).initialize),
 	"shutdown":   asks((*server).shutdown),
+
+	"textDocument/hover":      asks((*server).hover),
+	"textDocument/definition": asks((*server).definition),
+	"textDocument/references": asks((*server).references),
+
+	"textDocument/documentSymbol": asks((*server).documentSymbol),
+	"workspace/symbol":            asks((*server).workspaceSymbol),
 }
 
 // asks makes a call of a method that takes its parameters decoded.

@@ -95,9 +95,14 @@ func (p *project) follow(docs map[string]*document, touched []string, all bool, 
 	}
 	p.session.At(now)
 	p.remember(touched)
-	changes, plain := p.changes(docs, touched)
+	var changes []compiler.Change
+	if !all {
+		var plain bool
+		changes, plain = p.changes(docs, touched)
+		all = !plain
+	}
 	switch {
-	case all || !plain:
+	case all:
 		p.load(docs)
 	case len(changes) > 0:
 		for _, c := range changes {

@@ -192,3 +192,111 @@ func TestAFaultIsShownWhileItIsTypedAndGoesWhenItIsMended(t *testing.T) {
 		t.Error("shutdown and exit are no good end")
 	}
 }
+
+func (e *editor) hover(name, text string) string {
+	e.t.Helper()
+	var h *protocol.Hover
+	e.Call("textDocument/hover", e.place(name, text), &h)
+	if h == nil {
+		return ""
+	}
+	return h.Contents.Value
+}
+
+// lines are places as file:line, for comparison.
+func (e *editor) lines(method string, params any) []string {
+	e.t.Helper()
+	var all []protocol.Location
+	e.Call(method, params, &all)
+	var out []string
+	for _, l := range all {
+		name := strings.TrimPrefix(l.URI, lsptest.URI(e.dir)+"/")
+		data, err := os.ReadFile(filepath.Join(e.dir, name))
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		out = append(out, name+": "+strings.TrimSpace(string(protocol.NewText(data).Line(int(l.Range.Start.Line)))))
+	}
+	return out
+}
+
+func TestHoverTellsWhoGetsWhat(t *testing.T) {
+	e := edit(t, copyOf(t, "01-bookstore"), lsp.Options{})
+	e.begin()
+	e.open(policyFile)
+	e.open("manifests/bookstore.yaml")
+	e.open("manifests/bookbuyer.yaml")
+	for _, c := range []struct{ file, at, wants string }{
+		{policyFile, "name: bookbuyer-acc|ess-bookstore-v1", "`bookbuyer/bookbuyer`|call `bookstore/bookstore-v1`|`bookstore/bookstore:14001`|GET of `(?:.*a-book.*new).*` (buy-a-book)"},
+		{policyFile, "kind: Traffic|Target", "bookbuyer-access-bookstore-v1|lets"},
+		{policyFile, "name: bookstore-service-|routes\n    matches", "Used by|TrafficTarget/bookstore/bookbuyer-access-bookstore-v2|POST of `/update-books-bought`"},
+		{policyFile, "[buy-|a-book", "**match** `buy-a-book`|Used by|`bookbuyer/bookbuyer` → `bookstore/bookstore-v1`"},
+		{policyFile, "name: update-books-b|ought", "Nothing uses it"},
+		{policyFile, "name: bookstore-sp|lit", "Calls to `bookstore/bookstore`|`bookstore/bookstore-v1` | 50 | 50 %"},
+		{policyFile, "service: bookstore-v|1", "Backed by `bookstore/bookstore-v1`|port `14001` bookstore-port, http|backend of `TrafficSplit/bookstore/bookstore-split`|`bookbuyer/bookbuyer` on"},
+		{"manifests/bookbuyer.yaml", "serviceAccountName: book|buyer", "spiffe://cluster.local/ns/bookbuyer/sa/bookbuyer|May call|`bookstore/bookstore-v2`"},
+		{"manifests/bookbuyer.yaml", "namespace: book|buyer", "mode strict|egress denied"},
+		{"manifests/bookstore.yaml", "kind: Deploy|ment", "Runs as `bookstore/bookstore-v1`|backs `bookstore/bookstore`"},
+	} {
+		got := e.hover(c.file, c.at)
+		for _, want := range strings.Split(strings.ReplaceAll(c.wants, " | ", "\x00"), "|") {
+			if want = strings.ReplaceAll(want, "\x00", " | "); !strings.Contains(got, want) {
+				t.Errorf("over %q in %s %q is missing:\n%s", c.at, c.file, want, got)
+			}
+		}
+	}
+	if got := e.hover(policyFile, "# What can| be asked"); got != "" {
+		t.Errorf("a comment means: %s", got)
+	}
+}
+
+func TestNamesLeadToWhatTheyMeanAndBack(t *testing.T) {
+	e := edit(t, copyOf(t, "01-bookstore"), lsp.Options{})
+	e.begin()
+	e.open(policyFile)
+	e.open("verdicts.yaml")
+	for _, c := range []struct{ file, at, want string }{
+		{policyFile, "matches: [buy-a-book, books-|bought]", policyFile + ": - name: books-bought"},
+		{policyFile, "kind: ServiceAccount\n    name: bookb|uyer", "manifests/bookbuyer.yaml: name: bookbuyer"},
+		{policyFile, "- service: bookstore-v|2", "manifests/bookstore.yaml: name: bookstore-v2"},
+		{policyFile, "namespace: book|buyer", "manifests/bookbuyer.yaml: name: bookbuyer"},
+		{"verdicts.yaml", "to: bookstore/book|store:14001", "manifests/bookstore.yaml: name: bookstore"},
+		{"verdicts.yaml", "because: [TrafficTarget/|bookstore/", policyFile + ": name: bookbuyer-access-bookstore-v1"},
+	} {
+		if got := e.lines("textDocument/definition", e.place(c.file, c.at)); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%q leads to %v, not to %s", c.at, got, c.want)
+		}
+	}
+	refs := protocol.ReferenceParams{PlaceParams: e.place(policyFile, "- name: buy-|a-book")}
+	if got := e.lines("textDocument/references", refs); !slices.Equal(got, []string{policyFile + ": matches: [buy-a-book, books-bought]", policyFile + ": matches: [buy-a-book, books-bought]"}) {
+		t.Errorf("the match is used in %v", got)
+	}
+	refs = protocol.ReferenceParams{PlaceParams: e.place(policyFile, "service: book|store\n")}
+	refs.Context.IncludeDeclaration = true
+	got := e.lines("textDocument/references", refs)
+	if len(got) < 4 || got[0] != "manifests/bookstore.yaml: name: bookstore" || !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "verdicts.yaml: to: bookstore/bookstore:14001") }) {
+		t.Errorf("the root is used in %v", got)
+	}
+}
+
+func TestOutlinesAndSearch(t *testing.T) {
+	e := edit(t, copyOf(t, "01-bookstore"), lsp.Options{})
+	e.begin()
+	e.open(policyFile)
+	var outline []protocol.DocumentSymbol
+	e.Call("textDocument/documentSymbol", protocol.DocumentParams{TextDocument: protocol.DocumentID{URI: e.uri(policyFile)}}, &outline)
+	if len(outline) != 4 || outline[0].Name != "bookstore-service-routes" || len(outline[0].Children) != 3 ||
+		outline[0].Children[1].Name != "buy-a-book" || outline[3].Children[0].Detail != "weight 50" {
+		t.Errorf("the outline is %+v", outline)
+	}
+	for i, o := range outline {
+		if o.SelectionRange.Start.Before(o.Range.Start) || i > 0 && o.Range.Start.Before(outline[i-1].Range.End) {
+			t.Errorf("%s stands at %+v, its name at %+v", o.Name, o.Range, o.SelectionRange)
+		}
+	}
+	var found []protocol.SymbolInformation
+	e.Call("workspace/symbol", protocol.SymbolParams{Query: "BUY-A"}, &found)
+	if len(found) != 1 || found[0].Name != "buy-a-book" || found[0].ContainerName != "HTTPRouteGroup/bookstore/bookstore-service-routes" {
+		t.Errorf("found %+v", found)
+	}
+}
