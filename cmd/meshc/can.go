@@ -17,6 +17,7 @@ type canFlags struct {
 	registryFlags
 	bundle  string
 	output  string
+	why     bool
 	headers []string
 	report  *reportFlags
 	compile *compileFlags
@@ -38,10 +39,15 @@ port, GET / if left out.
 The mesh is what the sources mean (the working directory if there are none), or
 a bundle. Both the policy and the Envoy configuration made of it are asked.
 
+--why tells every step: the client's listener and what put it there, the route and
+its split, what the server's RBAC tried, and the grants that nearly let the request
+in, the nearest first.
+
 The exit code is 0 for allow, 1 for deny and for mixed (some of the backends or
 accounts behind TO let it through, some do not), 4 where it cannot be told.`,
 		Example: `  meshc can bookbuyer/bookbuyer bookstore/bookstore:14001 GET /buy-a-book/new examples/01-bookstore
   meshc can bookthief/bookthief bookstore/bookstore:14001 GET /books-bought --bundle ./bundle
+  meshc can bookbuyer/bookbuyer bookstore/bookstore:14001 POST /buy-a-book/new --why examples/01-bookstore
   meshc can bookstore/bookstore-v1 bookwarehouse/bookwarehouse POST /restock-books -o json examples/01-bookstore`,
 		Args: cobra.MinimumNArgs(2),
 	}
@@ -50,6 +56,7 @@ accounts behind TO let it through, some do not), 4 where it cannot be told.`,
 	cmd.Flags().StringVar(&f.bundle, "bundle", "", "ask the bundle in `DIR`, or at oci://REF, instead of sources")
 	f.add(cmd)
 	cmd.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "a header of the request as `NAME:VALUE`; repeatable")
+	cmd.Flags().BoolVar(&f.why, "why", false, "tell every step of the decision, and the near misses")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the verdict: text or json")
 	cmd.RunE = func(_ *cobra.Command, args []string) error { return f.run(s, args) }
 	return cmd
@@ -123,13 +130,13 @@ func (f *canFlags) run(s streams, args []string) error {
 	if err != nil {
 		return engine(err)
 	}
-	meant, does, err := verdict.Decide(mesh, compiled, r)
+	why, meant, defect, err := verdict.Explain(mesh, compiled, r)
 	if err != nil {
 		return engine(err)
 	}
-	a := answer{Question: verdict.Sentence(r), Answer: verdict.NewAnswer(meant), Shares: verdict.Shares(meant), Objects: objects(mesh, meant)}
-	if d := meant.Disagreement(does); d != "" {
-		a.Defect = verdict.Defect(d)
+	a := answer{Question: verdict.Sentence(r), Answer: verdict.NewAnswer(meant), Shares: verdict.Shares(meant), Objects: objects(mesh, meant), Defect: defect}
+	if f.why {
+		a.Why = why
 	}
 	if err := a.print(s, f.output); err != nil {
 		return err

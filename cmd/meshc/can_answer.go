@@ -14,9 +14,10 @@ import (
 type answer struct {
 	Question string `json:"question"`
 	verdict.Answer
-	Shares  []string `json:"shares,omitempty"`
-	Objects []object `json:"objects,omitempty"`
-	Defect  string   `json:"defect,omitempty"`
+	Shares  []string     `json:"shares,omitempty"`
+	Objects []object     `json:"objects,omitempty"`
+	Defect  string       `json:"defect,omitempty"`
+	Why     *verdict.Why `json:"why,omitempty"` // with --why
 }
 
 type object struct {
@@ -71,7 +72,7 @@ func (a answer) print(s streams, format string) error {
 		text += "  shares: " + strings.Join(a.Shares, ", ") + "\n"
 	}
 	for _, near := range a.Near {
-		if strings.Contains(a.Reason, near) {
+		if a.Why != nil || strings.Contains(a.Reason, near) {
 			continue
 		}
 		text += "  near: " + near + a.place(near) + "\n"
@@ -79,8 +80,10 @@ func (a answer) print(s streams, format string) error {
 	if a.Defect != "" {
 		text += "  " + a.Defect + "\n"
 	}
-	_, err := fmt.Fprint(s.Out, text)
-	return err
+	if _, err := fmt.Fprint(s.Out, text); err != nil || a.Why == nil {
+		return err
+	}
+	return a.Why.Text(s.Out)
 }
 
 // nearest is where the near miss that the reason tells was written.

@@ -111,3 +111,49 @@ func TestCanOfFaultySources(t *testing.T) {
 		t.Errorf("the fault is not shown:\n%s", err)
 	}
 }
+
+// Who is denied is told by --why what would have to be otherwise, the nearest
+// first, and every step with file and line; the JSON says the same.
+func TestCanTellsWhy(t *testing.T) {
+	question := []string{"can", "bookbuyer/bookbuyer", "bookstore/bookstore:14001", "POST", "/buy-a-book/new", "--why", bookstore}
+	out, _ := wants(t, exitFindings, question...)
+	last := 0
+	for _, says := range []string{
+		"listener outbound/bookstore/bookstore:14001",
+		"given by TrafficTarget/bookstore/bookbuyer-access-bookstore-v1#rule0 (" + bookstore + "/manifests/policy-bookstore.yaml:",
+		"route TrafficSplit/bookstore/bookstore-split (" + bookstore + "/manifests/policy-bookstore.yaml:",
+		"bookstore/bookstore-v1:14001 50%, bookstore/bookstore-v2:14001 50%",
+		"server's proxy of bookstore/bookstore-v1",
+		"RBAC tries TrafficTarget/bookstore/bookbuyer-access-bookstore-v1#rule0",
+		"- POST is not in match buy-a-book of HTTPRouteGroup bookstore/bookstore-service-routes, which has GET",
+		"match HTTPRouteGroup/bookstore/bookstore-service-routes#buy-a-book (" + bookstore + "/manifests/policy-bookstore.yaml:",
+		"- header client-app is missing",
+	} {
+		at := strings.Index(out, says)
+		if at < last {
+			t.Fatalf("it does not say, or not in this place, %q:\n%s", says, out)
+		}
+		last = at
+	}
+	out, _ = wants(t, exitFindings, append(question, "-o", "json")...)
+	var got struct {
+		Why struct {
+			Client  struct{ Listed bool }
+			Routes  []struct{ Name string }
+			Servers []struct{ Policies []struct{ Line int } }
+			Near    []struct {
+				Match struct{ Line int }
+				Lacks []struct{ Aspect string }
+			} `json:"nearMisses"`
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	w := got.Why
+	if !w.Client.Listed || len(w.Routes) != 1 || len(w.Servers) != 2 || w.Servers[0].Policies[0].Line == 0 || len(w.Near) != 4 ||
+		w.Near[0].Match.Line == 0 || len(w.Near[0].Lacks) != 1 || w.Near[0].Lacks[0].Aspect != "method" {
+		t.Errorf("got %+v", w)
+	}
+	wants(t, exitEngine, "can", "bookbuyer/bookbuyer", "bookstore/nope:80", "--why", bookstore)
+}

@@ -78,7 +78,7 @@ func (d *decision) nearLeaf(leaf Leaf, port *Port) []string {
 		own, opens := slices.Contains(g.Sources, d.r.From), g.opens(leaf, port.Number)
 		switch {
 		case own && opens:
-			for _, m := range g.HTTP {
+			for _, m := range d.nearestFirst(g.HTTP) {
 				requests = append(requests, fmt.Sprintf("%s allows %s, but %s", g.Name, m.String(), d.matches(m)))
 			}
 		case own:
@@ -88,6 +88,11 @@ func (d *decision) nearLeaf(leaf Leaf, port *Port) []string {
 		}
 	}
 	return slices.Concat(requests, ports, clients)
+}
+
+// nearestFirst are matches in order of how little they lack.
+func (d *decision) nearestFirst(matches []Match) []Match {
+	return slices.SortedStableFunc(slices.Values(matches), func(a, b Match) int { return d.miss(a).nearer(d.miss(b)) })
 }
 
 // String is the class of requests as a sentence names it.

@@ -15,6 +15,7 @@ type share struct {
 
 // branch is a class of requests to a service port and where its shares go.
 type branch struct {
+	name    string  // of the split; empty for the service's own endpoints
 	matches []Match // OR; empty: every request
 	shares  []share
 }
@@ -34,7 +35,7 @@ func (m *Mesh) branches(svc *Service, port *Port) []branch {
 		if !slices.ContainsFunc(shares, share.counts) {
 			continue
 		}
-		out = append(out, branch{matches: sp.Matches, shares: shares})
+		out = append(out, branch{name: sp.Name, matches: sp.Matches, shares: shares})
 		if len(sp.Matches) == 0 {
 			return out
 		}

@@ -80,11 +80,13 @@ func (d *discovered) handle(p *Proxy, r *request, by []string) (*answer, []strin
 	if !slices.Contains(d.types, url) {
 		return nil, nil, fmt.Errorf("extension %s is a %s, which its filter does not take", d.name, url)
 	}
+	r.hop.extension(d.name)
 	return f.handle(p, r, by)
 }
 
 // handle of network RBAC lets a connection on, or closes it.
 func (f *rbac) handle(_ *Proxy, r *request, by []string) (*answer, []string, error) {
+	r.hop.judged(f)
 	names, ok := f.judge(r)
 	if !ok {
 		return closed("no policy of the network RBAC lets it in"), by, nil

@@ -199,11 +199,13 @@ func (m *manager) handle(p *Proxy, r *request, by []string) (*answer, []string, 
 		}
 	}
 	to := table.find(r)
+	r.hop.route(to)
 	for _, g := range m.guards {
 		judge := g.rbac
 		if to != nil && to.guards[g.name] != nil {
 			judge = to.guards[g.name]
 		}
+		r.hop.judged(judge)
 		names, ok := judge.judge(r)
 		if !ok {
 			return m.end(ir.StatusForbidden, "rbac_access_denied_matched_policy[none]"), by, nil

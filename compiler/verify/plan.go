@@ -49,16 +49,18 @@ func (m *Mesh) outbound(id ir.PortID) (*ir.OutboundPort, bool) {
 }
 
 // Decide plays a request on the plan's configuration.
-func (m *Mesh) Decide(r ir.Request) (ir.Verdict, error) {
+func (m *Mesh) Decide(r ir.Request) (ir.Verdict, error) { return m.decide(r, nil) }
+
+func (m *Mesh) decide(r ir.Request, trace *Trace) (ir.Verdict, error) {
 	if r.External != "" {
-		return m.leave(r)
+		return m.leave(r, trace)
 	}
 	i, ok := m.cluster(r.To)
 	if !ok {
 		return ir.Verdict{Outcome: ir.Unknown, Reason: fmt.Sprintf("the plan has no service port %s", r.To)}, nil
 	}
 	if r.From == "" || r.Direct {
-		return m.past(i, r)
+		return m.past(i, r, trace)
 	}
 	client, v, err := m.client(r.From, r.To)
 	if v != nil || err != nil {
@@ -68,7 +70,7 @@ func (m *Mesh) Decide(r ir.Request) (ir.Verdict, error) {
 	if err != nil {
 		return ir.Verdict{}, err
 	}
-	return m.call(client, targets, r)
+	return m.call(client, targets, r, trace)
 }
 
 func deref(v *ir.Verdict) ir.Verdict {
@@ -80,14 +82,14 @@ func deref(v *ir.Verdict) ir.Verdict {
 
 // call plays the request to each address the workload may find by the service's
 // name: one for most services, each endpoint's for a headless one.
-func (m *Mesh) call(client *Proxy, at *targets, r ir.Request) (ir.Verdict, error) {
+func (m *Mesh) call(client *Proxy, at *targets, r ir.Request, trace *Trace) (ir.Verdict, error) {
 	var out ir.Verdict
 	var leaves []ir.Leaf
 	if at.listener != nil {
 		client.listeners = append(client.listeners, at.listener)
 	}
 	for _, to := range at.addresses {
-		v, err := Call(client, m, to, r)
+		v, err := follow(client, m, to, r, trace)
 		if err != nil {
 			return ir.Verdict{}, err
 		}
@@ -105,7 +107,7 @@ func (m *Mesh) call(client *Proxy, at *targets, r ir.Request) (ir.Verdict, error
 }
 
 // leave plays a request to something outside the mesh.
-func (m *Mesh) leave(r ir.Request) (ir.Verdict, error) {
+func (m *Mesh) leave(r ir.Request, trace *Trace) (ir.Verdict, error) {
 	client, v, err := m.client(r.From, ir.PortID{})
 	if v != nil || err != nil {
 		return deref(v), err
@@ -118,13 +120,13 @@ func (m *Mesh) leave(r ir.Request) (ir.Verdict, error) {
 	if err != nil {
 		addr = elsewhere
 	}
-	got, err := Call(client, world{m, addr}, netip.AddrPortFrom(addr, port), r)
+	got, err := follow(client, world{m, addr}, netip.AddrPortFrom(addr, port), r, trace)
 	got.Leaves = nil
 	return got, err
 }
 
 // past plays a client without a proxy to each role behind a service port.
-func (m *Mesh) past(cluster int, r ir.Request) (ir.Verdict, error) {
+func (m *Mesh) past(cluster int, r ir.Request, trace *Trace) (ir.Verdict, error) {
 	var leaves []ir.Leaf
 	for _, to := range m.endpoints(cluster) {
 		w, err := m.workload(to.Addr())
@@ -134,7 +136,7 @@ func (m *Mesh) past(cluster int, r ir.Request) (ir.Verdict, error) {
 		if w.Proxy == nil {
 			return ir.Verdict{Outcome: ir.Unknown, Reason: "neither the client nor " + r.To.Service.String() + " is in the mesh"}, nil
 		}
-		leaf, err := Past(w, to, r)
+		leaf, err := past(w, to, r, trace)
 		if err != nil {
 			return ir.Verdict{}, err
 		}

@@ -27,15 +27,21 @@ type Workload struct {
 // Call plays a request of the client's workload to an address. The leaves are
 // those of all shares; there are none where the client's proxy answers itself.
 func Call(client *Proxy, net Network, to netip.AddrPort, ask ir.Request) (ir.Verdict, error) {
+	return follow(client, net, to, ask, nil)
+}
+
+// follow is Call that writes down the way it takes; trace may be nil.
+func follow(client *Proxy, net Network, to netip.AddrPort, ask ir.Request, trace *Trace) (ir.Verdict, error) {
 	l, err := client.outbound(to)
 	if err != nil {
 		return ir.Verdict{}, err
 	}
-	r := &request{to: to, ask: ask, http: ask.HTTP, from: client.identity}
+	r := &request{to: to, ask: ask, http: ask.HTTP, from: client.identity, hop: trace.client(client.identity)}
 	c, err := l.pick(r)
 	if err != nil {
 		return ir.Verdict{}, err
 	}
+	r.hop.at(l, c)
 	if c == nil {
 		return refusal(closed("listener " + l.name + " has no chain for it")), nil
 	}
@@ -46,10 +52,11 @@ func Call(client *Proxy, net Network, to netip.AddrPort, ask ir.Request) (ir.Ver
 	if err != nil {
 		return ir.Verdict{}, inside(err, "listener %s", l.name)
 	}
+	r.hop.end(a)
 	if len(a.forward) == 0 {
 		return refusal(a), nil
 	}
-	p := play{client: client, net: net, request: r, answer: a}
+	p := play{client: client, net: net, request: r, answer: a, trace: trace}
 	var leaves []ir.Leaf
 	for _, sh := range a.forward {
 		more, err := p.deliver(sh)
@@ -65,7 +72,11 @@ func Call(client *Proxy, net Network, to netip.AddrPort, ask ir.Request) (ir.Ver
 // plain, or as a client that holds the certificate of an identity and does all
 // that a client's proxy would do with it.
 func Past(w *Workload, to netip.AddrPort, ask ir.Request) (ir.Leaf, error) {
-	r := &request{to: to, ask: ask, http: ask.HTTP}
+	return past(w, to, ask, nil)
+}
+
+func past(w *Workload, to netip.AddrPort, ask ir.Request, trace *Trace) (ir.Leaf, error) {
+	r := &request{to: to, ask: ask, http: ask.HTTP, hop: trace.server(w.Identity, ask.To.Service)}
 	if ask.From != "" {
 		trusting := &tlsContext{accepts: func(string) bool { return true }}
 		r.tls = &hello{own: ask.From, sni: ask.From.SNI(), alpn: []string{alpnMesh, "h2", "http/1.1"}, of: trusting}
@@ -90,6 +101,7 @@ type play struct {
 	net     Network
 	request *request
 	answer  *answer
+	trace   *Trace
 }
 
 // deliver sends a share to every host of its cluster.
@@ -153,7 +165,7 @@ func (p *play) reach(leaf ir.Leaf, c *cluster, host netip.AddrPort) (ir.Leaf, er
 		return leaf, nil
 	}
 	at := *p.request
-	at.to = host
+	at.to, at.hop = host, p.trace.server(w.Identity, leaf.Service)
 	at.tls = c.hello(p.request, &hello{own: p.client.identity})
 	a, err := w.receive(&at, at.tls)
 	if err != nil {
@@ -178,11 +190,12 @@ func (w *Workload) receive(r *request, h *hello) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.hop.at(l, c)
 	if c == nil {
-		return closed("no chain of the server takes it"), nil
+		return r.hop.end(closed("no chain of the server takes it")), nil
 	}
 	if why := handshake(h, c.tls, w.Identity); why != "" {
-		return closed(why), nil
+		return r.hop.end(closed(why)), nil
 	}
 	r.peer = ""
 	if c.tls != nil {
@@ -195,7 +208,8 @@ func (w *Workload) receive(r *request, h *hello) (*answer, error) {
 	if c.tls == nil && len(a.forward) > 0 && len(a.by) == 0 {
 		a.by = []string{ir.ByPlaintext}
 	}
-	return a, w.arrive(a)
+	err = w.arrive(a)
+	return r.hop.end(a), err
 }
 
 // arrive checks that what a server's proxy forwards reaches its own application.

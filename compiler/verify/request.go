@@ -19,6 +19,8 @@ type request struct {
 	from ir.Identity // of the proxy, where it is the client's
 	// state is what filters said for the upstream connection.
 	state map[string]string
+	// hop is where its way through this proxy is written down; nil: nowhere.
+	hop *Hop
 }
 
 // lines are the values of a header.
