@@ -23,7 +23,7 @@ of them is built in; yours lie in the folders that spec.rules.dirs of meshc.yaml
 docs/rules-format.md says how a rule is written.`,
 	}
 	cmd.AddCommand(newPolicyListCmd(s), newPolicyNewCmd(s), newPolicyTestCmd(s), newPolicyFmtCmd(s),
-		newPolicyBenchCmd(s))
+		newPolicyLintCmd(s), newPolicyBenchCmd(s))
 	return cmd
 }
 

@@ -56,10 +56,8 @@ is nothing to test.`,
 		}
 		var results []suite.Result
 		for _, dir := range args {
-			if info, err := os.Stat(dir); err != nil {
-				return input(err)
-			} else if !info.IsDir() {
-				return usage(fmt.Errorf("%s is no folder", dir))
+			if err := isFolder(dir); err != nil {
+				return err
 			}
 			of, err := suite.Run(os.DirFS(dir), sampleJudge(cover), suite.Options{Dir: filepath.ToSlash(dir), Only: only.MatchString, Cover: cover})
 			if err != nil {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -40,4 +42,33 @@ func TestPolicyBenchShowsEachRule(t *testing.T) {
 	has(t, err, `did you mean "SHOP001"`)
 	edit(t, filepath.Join(dir, "rules", "owners", "policy.rego"), "not input.object.metadata.labels[", "not input.object.metadata.labls[")
 	wants(t, exitEngine, "policy", "bench", dir)
+}
+
+// The scaffold is what people start from, so it has nothing to find; what they
+// leave unproved is found at its line, in every format.
+func TestPolicyLintFindsWhatIsNotProved(t *testing.T) {
+	rules := filepath.Join(ruled(t, ""), "rules")
+	_, err := wants(t, exitClean, "policy", "lint", rules, "--fail-on", "info")
+	has(t, err, "no findings in 1 rule")
+	rule := filepath.Join(rules, "owners", "policy.rego")
+	edit(t, rule, "\tnot input.object.metadata.labels[data.params.label]\n}", "\tnot input.object.metadata.labels[data.params.label]\n}\n\ndeny contains \"never\" if input.object.metadata.name == \"nobody\"")
+	if err := os.RemoveAll(filepath.Join(rules, "owners", "good")); err != nil {
+		t.Fatal(err)
+	}
+	sarif := filepath.Join(t.TempDir(), "lint.sarif")
+	out, _ := wants(t, exitFindings, "policy", "lint", rules, "--fail-on", "warning", "--report", "compact", "--report", "sarif="+sarif)
+	has(t, out, "policy.rego:27:1: warning[MSH0628]", "policy.rego:1:1: warning[MSH0630]: SHOP001 has no good sample")
+	text, readErr := os.ReadFile(sarif)
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	has(t, string(text), `"ruleId": "MSH0628"`, `"startLine": 27`)
+	out, _ = wants(t, exitClean, "policy", "lint", rules, "--no-proof", "--report", "compact")
+	if strings.Contains(out, "MSH0628") {
+		t.Errorf("proved all the same:\n%s", out)
+	}
+	edit(t, rule, "not input.object.metadata.labels[", "not input.object.metadata.labls[")
+	wants(t, exitEngine, "policy", "lint", rules)
+	wants(t, exitEngine, "policy", "lint", t.TempDir())
+	wants(t, exitInput, "policy", "lint", filepath.Join(rules, "nowhere"))
 }

@@ -60,15 +60,7 @@ func (r Result) Passed() bool {
 // Run tests every rule below a folder. A rule's folder is one with a Rego file.
 // Files of functions that rules share are given to all of them.
 func Run(fsys fs.FS, compile Compile, opts Options) ([]Result, error) {
-	files := map[string][]*source.File{}
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Ext(name) != ".rego" {
-			return err
-		}
-		text, err := fs.ReadFile(fsys, name)
-		files[path.Dir(name)] = append(files[path.Dir(name)], &source.File{Path: path.Join(opts.Dir, name), Data: text})
-		return err
-	})
+	files, err := regoBelow(fsys, opts.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -86,15 +78,35 @@ func Run(fsys fs.FS, compile Compile, opts Options) ([]Result, error) {
 	return out, nil
 }
 
-// one tests the rule of one folder; nil when the folder holds none.
-func one(fsys fs.FS, dir string, files, shared []*source.File, compile Compile, opts Options) (*Result, error) {
-	r := &Result{Dir: path.Join(opts.Dir, dir)}
+// regoBelow are the Rego files below a folder, by the folder they lie in.
+func regoBelow(fsys fs.FS, as string) (map[string][]*source.File, error) {
+	files := map[string][]*source.File{}
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(name) != ".rego" {
+			return err
+		}
+		text, err := fs.ReadFile(fsys, name)
+		files[path.Dir(name)] = append(files[path.Dir(name)], &source.File{Path: path.Join(as, name), Data: text})
+		return err
+	})
+	return files, err
+}
+
+// withShared are a rule's files with those that rules share.
+func withShared(files, shared []*source.File) []*source.File {
 	all := slices.Clone(files)
 	for _, s := range shared {
 		if !slices.ContainsFunc(all, func(f *source.File) bool { return f.Path == s.Path }) {
 			all = append(all, s)
 		}
 	}
+	return all
+}
+
+// one tests the rule of one folder; nil when the folder holds none.
+func one(fsys fs.FS, dir string, files, shared []*source.File, compile Compile, opts Options) (*Result, error) {
+	r := &Result{Dir: path.Join(opts.Dir, dir)}
+	all := withShared(files, shared)
 	judge, found := policies.Load(policies.Options{Files: all, NoLibrary: true, Disabled: true})
 	for _, rule := range judge.Rules() {
 		r.Code = rule.Code
@@ -111,27 +123,23 @@ func one(fsys fs.FS, dir string, files, shared []*source.File, compile Compile, 
 	if len(r.Findings) > 0 || r.Code == "" {
 		return r, nil
 	}
-	entries, err := fs.ReadDir(fsys, dir)
+	samples, err := sampleDirs(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		kind, _, _ := strings.Cut(e.Name(), "-")
-		if !e.IsDir() || kind != "good" && kind != "bad" {
-			continue
-		}
-		name := path.Join(r.Dir, e.Name())
+	for _, own := range samples {
+		name := path.Join(r.Dir, own)
 		if opts.Only != nil && !opts.Only(name) {
 			continue
 		}
 		if opts.Library {
 			all = nil
 		}
-		s, err := sample(fsys, path.Join(dir, e.Name()), r.Code, all, compile)
+		s, err := sample(fsys, path.Join(dir, own), r.Code, all, compile)
 		if err != nil {
 			return nil, err
 		}
-		s.Dir, s.Bad = name, kind == "bad"
+		s.Dir, s.Bad = name, strings.HasPrefix(own, "bad")
 		if s.Bad && len(s.wanted) == 0 {
 			s.Faults = append(s.Faults, fmt.Sprintf("no line says `# want: %s`", r.Code))
 		}
