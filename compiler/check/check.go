@@ -87,7 +87,7 @@ type rulings struct {
 	udp      *memo.Table[string, *diag.List]
 	service  *memo.Table[ir.ServiceID, *diag.List]
 	leaves   *memo.Table[place, *diag.List]
-	region   *memo.Table[string, *diag.Section]
+	regions  [3]*memo.Table[string, *diag.Section]
 	whole    *memo.Table[struct{}, *diag.Section]
 }
 
@@ -114,7 +114,9 @@ func NewSession(g *memo.Graph, w World) *Session {
 		return append(unlikePods(j, id), waitingClients(j, id)...)
 	}))
 	j.leaves = memo.Func(g, memo.Is, batch(func(p place) diag.List { return unlikeLeaves(j, p) }))
-	j.region = memo.Func(g, memo.Is, j.readRegion)
+	for i, read := range []func(string) *diag.Section{j.readRoutes, j.readServices, j.readLeaves} {
+		j.regions[i] = memo.Func(g, memo.Is, read)
+	}
 	j.whole = memo.Func(g, memo.Is, func(struct{}) *diag.Section { return &diag.Section{Batches: []*diag.List{j.settings.Get(struct{}{})}} })
 	return s
 }
@@ -140,30 +142,49 @@ func home(id ir.Identity) string {
 func (s *Session) Findings() []*diag.Section {
 	out := []*diag.Section{s.whole.Get(struct{}{})}
 	for _, ns := range s.Places() {
-		out = append(out, s.region.Get(ns))
+		for _, region := range s.regions {
+			out = append(out, region.Get(ns))
+		}
 	}
 	return out
 }
 
-// readRegion judges a namespace.
-func (j *judge) readRegion(ns string) *diag.Section {
-	s := &diag.Section{Batches: []*diag.List{j.udp.Get(ns)}}
+// The sections of a namespace, apart because few edits concern more than one.
+func (j *judge) readRoutes(ns string) *diag.Section {
+	s := &diag.Section{}
+	add(s, j.udp.Get(ns))
 	for _, kind := range routeKinds {
 		for _, o := range j.Objects(kind, ns) {
 			p := place{ns, kind + "/" + o.Name}
-			s.Batches = append(s.Batches, j.route.Get(p))
+			add(s, j.route.Get(p))
 			if o.HTTPRouteGroup != nil {
-				s.Batches = append(s.Batches, j.group.Get(p))
+				add(s, j.group.Get(p))
 			}
 		}
 	}
+	return s
+}
+
+func (j *judge) readServices(ns string) *diag.Section {
+	s := &diag.Section{}
 	for _, id := range j.Services(ns) {
-		s.Batches = append(s.Batches, j.service.Get(id))
-	}
-	for _, sp := range j.Splits(ns) {
-		s.Batches = append(s.Batches, j.leaves.Get(place{ns, sp.Name}))
+		add(s, j.service.Get(id))
 	}
 	return s
+}
+
+func (j *judge) readLeaves(ns string) *diag.Section {
+	s := &diag.Section{}
+	for _, sp := range j.Splits(ns) {
+		add(s, j.leaves.Get(place{ns, sp.Name}))
+	}
+	return s
+}
+
+func add(s *diag.Section, found *diag.List) {
+	if len(*found) > 0 {
+		s.Batches = append(s.Batches, found)
+	}
 }
 
 // routeKinds are the kinds that targets and splits name.

@@ -51,16 +51,22 @@ func (a *assembly) collect(before []*item) []*item {
 	}
 	slices.SortFunc(fresh, compareItems)
 	out := make([]*item, 0, len(before)+len(fresh))
-	for _, it := range before {
-		if it.run != a.run {
-			continue
-		}
-		for len(fresh) > 0 && compareItems(fresh[0], it) < 0 {
-			out, fresh = append(out, fresh[0]), fresh[1:]
-		}
-		out = append(out, it)
+	for _, f := range fresh {
+		at, _ := slices.BinarySearchFunc(before, f, compareItems)
+		out = append(a.still(out, before[:at]), f)
+		before = before[at:]
 	}
-	return append(out, fresh...)
+	return a.still(out, before)
+}
+
+// still appends the items that this run needs.
+func (a *assembly) still(out, before []*item) []*item {
+	for _, it := range before {
+		if it.run == a.run {
+			out = append(out, it)
+		}
+	}
+	return out
 }
 
 // settle gives each item its place; equal ones, which roles that share a service
@@ -69,7 +75,7 @@ func (a *assembly) settle(items []*item) []ir.Resource {
 	out := make([]ir.Resource, 0, len(items))
 	a.items = make([]*item, 0, len(items))
 	for i, it := range items {
-		if i == 0 || compareItems(items[i-1], it) != 0 {
+		if i == 0 || !sameItem(items[i-1], it) {
 			out = append(out, it.Resource)
 			a.items = append(a.items, it)
 		}

@@ -9,30 +9,39 @@ import (
 
 // lateFacts is the table of what link binds. Drift may close, never open.
 func lateFacts(plan *ir.Plan, ranged ir.Ref) []ir.LateFact {
-	var out []ir.LateFact
+	ports := 0
+	for i := range plan.Roles {
+		ports += len(plan.Roles[i].Ports)
+	}
+	out := make([]ir.LateFact, 0, len(plan.Outbound)+2*len(plan.Clusters)+len(plan.Roles)+ports+1)
 	fact := func(kind, about, by, drift string) {
 		out = append(out, ir.LateFact{Kind: kind, About: about, By: by, Drift: drift})
 	}
-	for _, o := range plan.Outbound {
-		if o.Headless {
+	// The kinds come in order; within a kind most names do.
+	for i := range plan.Outbound {
+		if o := &plan.Outbound[i]; o.Headless {
 			fact("address", o.Port.String(), "link: the catalog's endpoint addresses of the service", "an address without a listener is refused by the client's proxy")
 		} else {
 			fact("address", o.Port.String(), "link: the catalog's VIPs of the service", "an address without a listener is refused by the client's proxy")
 		}
 	}
-	for _, c := range plan.Clusters {
-		fact("endpoints", c.Port.String(), "link: the catalog's endpoints of the service", "an endpoint of an account outside the known set, or without the mesh where it is expected, stays out")
-		fact("protocol", c.Port.String(), "link: compared with the catalog's port", "a port whose protocol changed is closed")
+	for i := range plan.Clusters {
+		fact("endpoints", plan.Clusters[i].Port.String(), "link: the catalog's endpoints of the service", "an endpoint of an account outside the known set, or without the mesh where it is expected, stays out")
 	}
-	for _, r := range plan.Roles {
-		role := ir.RoleName(r.Identity, r.Services)
-		fact("role", role, "link: the catalog's workloads", "a workload of no compiled role takes nothing in")
-		for _, p := range r.Ports {
-			fact("targetPort", role+" "+p.Services[0].String(), "link: the catalog's endpoint, else the compiled number", "a target port that already carries other grants is closed")
-		}
+	for _, endpoints := range out[len(plan.Outbound):] {
+		fact("protocol", endpoints.About, "link: compared with the catalog's port", "a port whose protocol changed is closed")
 	}
 	if ranged != ir.NoRef {
 		fact("ranges", virtualOutbound, "link: meshc.yaml, else the catalog; known VIPs and endpoint addresses always", "while none is known egress stays denied")
+	}
+	roles := len(out)
+	for i := range plan.Roles {
+		fact("role", ir.RoleName(plan.Roles[i].Identity, plan.Roles[i].Services), "link: the catalog's workloads", "a workload of no compiled role takes nothing in")
+	}
+	for i := range plan.Roles {
+		for _, p := range plan.Roles[i].Ports {
+			fact("targetPort", out[roles+i].About+" "+p.Services[0].String(), "link: the catalog's endpoint, else the compiled number", "a target port that already carries other grants is closed")
+		}
 	}
 	slices.SortFunc(out, func(a, b ir.LateFact) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.About, b.About)) })
 	return out
@@ -52,10 +61,10 @@ func keyOf(plan *ir.Plan, ranged ir.Ref) lateKey {
 
 func (a lateKey) same(b lateKey) bool {
 	return a.ranged == b.ranged &&
-		slices.EqualFunc(a.outbound, b.outbound, func(x, y ir.OutboundPort) bool { return x.Port == y.Port && x.Headless == y.Headless }) &&
-		slices.EqualFunc(a.clusters, b.clusters, func(x, y ir.Cluster) bool { return x.Port == y.Port }) &&
-		slices.EqualFunc(a.roles, b.roles, func(x, y ir.RolePlan) bool {
-			return x.Identity == y.Identity && slices.Equal(x.Services, y.Services) &&
-				slices.EqualFunc(x.Ports, y.Ports, func(p, q ir.InboundPlan) bool { return p.Services[0] == q.Services[0] })
+		equalBy(a.outbound, b.outbound, func(x, y *ir.OutboundPort) bool { return x.Port == y.Port && x.Headless == y.Headless }) &&
+		equalBy(a.clusters, b.clusters, func(x, y *ir.Cluster) bool { return x.Port == y.Port }) &&
+		equalBy(a.roles, b.roles, func(x, y *ir.RolePlan) bool {
+			return x.Identity == y.Identity && equal(x.Services, y.Services) &&
+				equalBy(x.Ports, y.Ports, func(p, q *ir.InboundPlan) bool { return p.Services[0] == q.Services[0] })
 		})
 }

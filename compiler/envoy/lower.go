@@ -26,6 +26,7 @@ type lowering struct {
 	ports  []servicePort // every TCP port of every service, by PortID
 	splits map[ir.ServiceID][]*ir.Split
 	grants map[ir.Identity][]*ir.Grant // by destination
+	roots  []root                      // service ports with splits
 	shared shared
 	sizes  *sizes
 }
@@ -73,6 +74,7 @@ func newLowering(mesh *ir.Mesh) *lowering {
 			l.grants[g.Destination] = append(l.grants[g.Destination], g)
 		}
 	}
+	l.readRoots()
 	return l
 }
 

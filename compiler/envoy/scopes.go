@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -26,18 +27,19 @@ func (l *lowering) see() sight {
 	for i, p := range l.ports {
 		switch {
 		case p.service.Outside:
-			outside = append(outside, l.withRoots(int32(i), roots)...)
+			outside = append(append(outside, int32(i)), roots[int32(i)]...)
 		case open(l.mesh.Namespace(p.id.Service.Namespace).Mode):
-			everybody = append(everybody, l.withRoots(int32(i), roots)...)
+			everybody = append(append(everybody, int32(i)), roots[int32(i)]...)
 		}
 	}
 	s.everybody, s.outside = distinct(everybody), distinct(outside)
+	var reach []int32
 	for i := range l.mesh.Grants {
 		g := &l.mesh.Grants[i]
-		var reach []int32
+		reach = reach[:0]
 		for _, p := range g.Ports {
 			if at, ok := l.portAt(p); ok {
-				reach = append(reach, l.withRoots(at, roots)...)
+				reach = append(append(reach, at), roots[at]...)
 			}
 		}
 		for _, src := range g.Sources {
@@ -50,23 +52,34 @@ func (l *lowering) see() sight {
 	return s
 }
 
-func (l *lowering) withRoots(leaf int32, roots map[int32][]int32) []int32 {
-	return append([]int32{leaf}, roots[leaf]...)
-}
-
 // rootsOf leads from a leaf's port to the ports of the roots that send it calls.
 func (l *lowering) rootsOf() map[int32][]int32 {
 	out := map[int32][]int32{}
-	for i, p := range l.ports {
-		for _, b := range l.branches(p.service, p.port) {
+	for _, r := range l.roots {
+		for _, b := range r.branches {
 			for _, sh := range b.shares {
-				if leaf, ok := l.portAt(sh.port); ok && leaf != int32(i) {
-					out[leaf] = append(out[leaf], int32(i))
+				if leaf, ok := l.portAt(sh.port); ok && leaf != r.at {
+					out[leaf] = append(out[leaf], r.at)
 				}
 			}
 		}
 	}
 	return out
+}
+
+// root is a service port whose calls are split.
+type root struct {
+	at       int32
+	branches []branch
+}
+
+// readRoots are all of them, in order.
+func (l *lowering) readRoots() {
+	for i, p := range l.ports {
+		if len(l.splits) > 0 && len(l.splits[p.id.Service]) > 0 {
+			l.roots = append(l.roots, root{int32(i), l.branches(p.service, p.port)})
+		}
+	}
 }
 
 // identities are all that the mesh names anywhere, sorted. Nearly all of them it
@@ -151,10 +164,9 @@ func (l *lowering) given(s sight, own []int32, leaves bool) given {
 	all = distinct(all)
 	out := given{leaves: leaves, outbound: make([]ir.PortID, 0, len(all))}
 	for _, at := range all {
-		p := l.ports[at]
-		out.outbound = append(out.outbound, p.id)
+		out.outbound = append(out.outbound, l.ports[at].id)
 		if !leaves {
-			out.without = append(out.without, l.outsideLeaves(p)...)
+			out.without = append(out.without, l.outsideLeaves(at)...)
 		}
 	}
 	if len(all) == 0 {
@@ -166,12 +178,13 @@ func (l *lowering) given(s sight, own []int32, leaves bool) given {
 }
 
 // outsideLeaves are the clusters of a port's routes that lead out of the mesh.
-func (l *lowering) outsideLeaves(p servicePort) []ir.PortID {
-	var out []ir.PortID
-	if len(l.splits[p.id.Service]) == 0 {
+func (l *lowering) outsideLeaves(at int32) []ir.PortID {
+	r, ok := slices.BinarySearchFunc(l.roots, at, func(r root, at int32) int { return cmp.Compare(r.at, at) })
+	if !ok {
 		return nil
 	}
-	for _, id := range clustersOf(l.branches(p.service, p.port), p.service.Headless) {
+	var out []ir.PortID
+	for _, id := range clustersOf(l.roots[r].branches, l.ports[at].service.Headless) {
 		if svc, ok := l.mesh.Service(id.Service); ok && svc.Outside {
 			out = append(out, id)
 		}

@@ -101,6 +101,10 @@ func (s *store) inside(a *anypb.Any) []reference {
 	return s.shared.inside(a)
 }
 
+func sameItem(a, b *item) bool {
+	return a == b || a.Name == b.Name && a.Type == b.Type && bytes.Equal(a.Body, b.Body)
+}
+
 // compareItems is the order of resources in a plan.
 func compareItems(a, b *item) int {
 	if c := cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)); c != 0 {

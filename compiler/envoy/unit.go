@@ -45,7 +45,7 @@ func (l *lowering) portInput(p *servicePort, called bool) portInput {
 func (a *portInput) same(b *portInput) bool {
 	return a.id == b.id && a.called == b.called && a.exists == b.exists && *a.port == *b.port &&
 		a.service.Headless == b.service.Headless && a.service.Outside == b.service.Outside &&
-		slices.Equal(a.service.Accounts, b.service.Accounts) && slices.EqualFunc(a.splits, b.splits, sameSplit) && slices.Equal(a.leaves, b.leaves)
+		equal(a.service.Accounts, b.service.Accounts) && slices.EqualFunc(a.splits, b.splits, sameSplit) && slices.Equal(a.leaves, b.leaves)
 }
 
 // missingInputs are the backends that do not exist, each with the port of a root
@@ -53,11 +53,9 @@ func (a *portInput) same(b *portInput) bool {
 func (l *lowering) missingInputs() []portInput {
 	var out []portInput
 	have := map[ir.PortID]bool{}
-	for _, p := range l.ports {
-		if len(l.splits[p.id.Service]) == 0 {
-			continue
-		}
-		for _, b := range l.branches(p.service, p.port) {
+	for _, r := range l.roots {
+		p := l.ports[r.at]
+		for _, b := range r.branches {
 			for _, sh := range b.shares {
 				if _, known := l.portAt(sh.port); known || have[sh.port] {
 					continue
@@ -128,7 +126,7 @@ func (u *roleUnit) is(role *ir.Role) bool {
 
 // sameRole tells whether the unit is what the role would be lowered to.
 func (l *lowering) sameRole(u *roleUnit, role *ir.Role) bool {
-	if !slices.EqualFunc(u.role.Ports, role.Ports, sameInbound) {
+	if !equalBy(u.role.Ports, role.Ports, sameInbound) {
 		return false
 	}
 	for i := range role.Ports {
@@ -167,23 +165,47 @@ func (u *roleUnit) lower(l *lowering) error {
 	return l.err
 }
 
-func sameInbound(a, b ir.InboundPort) bool {
-	return a.TargetPort == b.TargetPort && a.TargetName == b.TargetName && a.Protocol == b.Protocol && a.Plaintext == b.Plaintext && slices.Equal(a.Services, b.Services)
+// equal is slices.Equal, at once for slices of one place in memory: meshes that
+// follow each other share what is the same.
+func equal[T comparable](a, b []T) bool { return onePlace(a, b) || slices.Equal(a, b) }
+
+// equalBy compares by reference: elements are large.
+func equalBy[T any](a, b []T, same func(a, b *T) bool) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	if onePlace(a, b) {
+		return true
+	}
+	for i := range a {
+		if !same(&a[i], &b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func onePlace[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+func sameInbound(a, b *ir.InboundPort) bool {
+	return a.TargetPort == b.TargetPort && a.TargetName == b.TargetName && a.Protocol == b.Protocol && a.Plaintext == b.Plaintext && equal(a.Services, b.Services)
 }
 
 func sameGrant(a, b *ir.Grant) bool {
-	return a == b || a.Name == b.Name && a.Destination == b.Destination && slices.Equal(a.Sources, b.Sources) &&
-		slices.Equal(a.Ports, b.Ports) && slices.EqualFunc(a.HTTP, b.HTTP, sameMatch)
+	return a == b || a.Name == b.Name && a.Destination == b.Destination && equal(a.Sources, b.Sources) &&
+		equal(a.Ports, b.Ports) && equalBy(a.HTTP, b.HTTP, sameMatch)
 }
 
-func sameMatch(a, b ir.Match) bool {
-	return a.Name == b.Name && a.Path == b.Path && slices.Equal(a.Methods, b.Methods) && slices.Equal(a.Headers, b.Headers)
+func sameMatch(a, b *ir.Match) bool {
+	return a.Name == b.Name && a.Path == b.Path && equal(a.Methods, b.Methods) && equal(a.Headers, b.Headers)
 }
 
 func sameSplit(a, b *ir.Split) bool {
-	return a == b || a.Name == b.Name && a.Root == b.Root && slices.EqualFunc(a.Matches, b.Matches, sameMatch) &&
-		slices.EqualFunc(a.Backends, b.Backends, func(x, y ir.Backend) bool {
-			return x.Service == y.Service && x.Weight == y.Weight && x.Missing == y.Missing && slices.Equal(x.Ports, y.Ports)
+	return a == b || a.Name == b.Name && a.Root == b.Root && equalBy(a.Matches, b.Matches, sameMatch) &&
+		equalBy(a.Backends, b.Backends, func(x, y *ir.Backend) bool {
+			return x.Service == y.Service && x.Weight == y.Weight && x.Missing == y.Missing && equal(x.Ports, y.Ports)
 		})
 }
 
@@ -191,14 +213,14 @@ func sameSplit(a, b *ir.Split) bool {
 func sameSight(a, b *ir.Mesh) bool {
 	return slices.Equal(a.Identities, b.Identities) && slices.Equal(a.Namespaces, b.Namespaces) &&
 		a.Settings.EgressAllowed == b.Settings.EgressAllowed && a.Settings.Mode == b.Settings.Mode &&
-		slices.EqualFunc(a.Services, b.Services, sameTarget) &&
-		slices.EqualFunc(a.Roles, b.Roles, func(x, y ir.Role) bool { return x.Identity == y.Identity }) &&
-		slices.EqualFunc(a.Grants, b.Grants, func(x, y ir.Grant) bool {
-			return x.Destination == y.Destination && slices.Equal(x.Sources, y.Sources) && slices.Equal(x.Ports, y.Ports)
+		equalBy(a.Services, b.Services, sameTarget) &&
+		equalBy(a.Roles, b.Roles, func(x, y *ir.Role) bool { return x.Identity == y.Identity }) &&
+		equalBy(a.Grants, b.Grants, func(x, y *ir.Grant) bool {
+			return x.Destination == y.Destination && equal(x.Sources, y.Sources) && equal(x.Ports, y.Ports)
 		}) &&
-		slices.EqualFunc(a.Splits, b.Splits, func(x, y ir.Split) bool { return sameSplit(&x, &y) })
+		equalBy(a.Splits, b.Splits, sameSplit)
 }
 
-func sameTarget(a, b ir.Service) bool {
-	return a.ID == b.ID && a.Headless == b.Headless && a.Outside == b.Outside && slices.Equal(a.Accounts, b.Accounts) && slices.Equal(a.Ports, b.Ports)
+func sameTarget(a, b *ir.Service) bool {
+	return a.ID == b.ID && a.Headless == b.Headless && a.Outside == b.Outside && equal(a.Accounts, b.Accounts) && equal(a.Ports, b.Ports)
 }

@@ -53,7 +53,9 @@ func sameSection(a, b *diag.Section) bool { return reflect.DeepEqual(a, b) }
 func (r *resolver) sections() []*diag.Section {
 	out := []*diag.Section{r.written, r.configured.Get(struct{}{}), r.several.Get(struct{}{})}
 	for _, g := range r.regions.Get(struct{}{}) {
-		out = append(out, g.found)
+		for _, c := range g.chunks {
+			out = append(out, c.found)
+		}
 	}
 	return out
 }
@@ -134,10 +136,8 @@ func (r *resolver) allOrigins(a, last *assembly) map[string]ir.Origin {
 		return last.result.Mesh.Origins
 	}
 	size := 0
-	for _, g := range a.regions {
-		for _, p := range g.parts {
-			size += len(p.origins)
-		}
+	for _, p := range a.parts() {
+		size += len(p.origins)
 	}
 	out := make(map[string]ir.Origin, size)
 	several := map[string]namedOrigin{} // the one that counts of those that facts or several workloads give
@@ -150,14 +150,22 @@ func (r *resolver) allOrigins(a, last *assembly) map[string]ir.Origin {
 			}
 		}
 	}
-	for _, g := range a.regions {
-		for _, p := range g.parts {
-			add(p.origins)
-		}
+	for _, p := range a.parts() {
+		add(p.origins)
 	}
 	for name, o := range several {
 		if _, said := out[name]; !said || o.rank > rankTree {
 			out[name] = o.Origin
+		}
+	}
+	return out
+}
+
+func (a *assembly) parts() []*part {
+	var out []*part
+	for _, g := range a.regions {
+		for _, c := range g.chunks {
+			out = append(out, c.parts...)
 		}
 	}
 	return out

@@ -89,6 +89,7 @@ type tables struct {
 	pods    *memo.Table[*workload, *ir.InventoryWorkload]
 	regions *memo.Table[struct{}, []*region]
 	region  *memo.Table[string, *region]
+	chunk   *memo.Table[chunkKey, *chunk]
 	stock   *memo.Table[string, *stock]
 	several *memo.Table[struct{}, *diag.Section] // findings that several functions made
 }
@@ -148,6 +149,7 @@ func (r *resolver) makeTables() {
 	r.pods = memo.Func(g, memo.Is, quiet(r, r.inventoryOf))
 	r.regions = memo.Func(g, equalSlices, quiet(r, r.readRegions))
 	r.region = memo.Func(g, memo.Is, quiet(r, r.readRegion))
+	r.chunk = memo.Func(g, memo.Is, quiet(r, r.readChunk))
 	r.stock = memo.Func(g, memo.Is, quiet(r, r.readStock))
 	r.several = memo.Func(g, sameSection, quiet(r, r.readSeveral))
 }
