@@ -19,11 +19,17 @@ PATH is as in build. -o FORMAT is the same as --report FORMAT.
 
 --write-baseline FILE writes what may be accepted for now: rules' findings, and the
 compiler's warnings and hints from MSH1000 on. With --baseline FILE these are shown
-and not counted, new ones are, and lines that nothing needs any more are told.`,
+and not counted, new ones are, and lines that nothing needs any more are told.
+
+--watch goes on until Ctrl-C: after each edit it tells which findings appeared and
+which are gone, and how long after the first notice of the edit. It prints text or
+compact; a --report FORMAT=FILE is written anew each time. A finding that only moves
+with the lines around it is neither. It ends as a check of the last state would.`,
 		Example: `  meshc check examples/01-bookstore
   meshc check examples/01-bookstore --write-baseline baseline.txt
   meshc check examples/01-bookstore --baseline baseline.txt --fail-on info
-  meshc check ./manifests -o json --fail-on warning`,
+  meshc check ./manifests -o json --fail-on warning
+  meshc check ./manifests --watch -o compact`,
 	}
 	report := addReportFlags(cmd)
 	compile := addCompileFlags(cmd)
@@ -31,7 +37,8 @@ and not counted, new ones are, and lines that nothing needs any more are told.`,
 	var locked lockedFlags
 	locked.add(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "report `FORMAT`: the same as --report")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	watching := cmd.Flags().Bool("watch", false, "go on, and tell after every edit what it changed, until Ctrl-C")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if output != "" {
 			if len(report.reports) > 0 {
 				return usage(errors.New("-o and --report say the same: use one"))
@@ -40,6 +47,11 @@ and not counted, new ones are, and lines that nothing needs any more are told.`,
 		}
 		if err := compile.judging.prepare(s, compile, report, args, []string{compile.env}); err != nil {
 			return err
+		}
+		if *watching {
+			ctx, stop := untilStopped(cmd)
+			defer stop()
+			return (&checkWatch{s: s, report: report, compile: compile, locked: &locked, paths: args}).run(ctx)
 		}
 		c, err := compile.compile(s, report, args)
 		if err != nil {

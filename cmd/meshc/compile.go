@@ -91,7 +91,11 @@ func (c *compilation) text(name string) ([]byte, bool) {
 // with the code of an engine failure when meshc itself is at fault or when there
 // was nothing to judge: a mistyped path must not look like a clean mesh.
 func (c *compilation) report(s streams, report *reportFlags) error {
-	err := report.emit(s, c.Findings, c.text)
+	return c.outcome(report.emit(s, c.Findings, c.text))
+}
+
+// outcome is how a run ends whose findings alone would end it with err.
+func (c *compilation) outcome(err error) error {
 	if err == nil && c.Objects == 0 {
 		return engine(fmt.Errorf("nothing was compiled: no document of a kind that a mesh reads was found (%s of other kinds)", plural(c.Passed, "document")))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -65,6 +66,11 @@ func readLockIn(fsys fs.FS, tree *source.Tree, paths []string) (lockFile, diag.L
 	lock.Data = append([]byte{}, data...)
 	lock.Known, findings = resolve.ParseLock(lock.Path, data)
 	return lock, findings, nil
+}
+
+// same tells whether two locks are one file that says the same.
+func (l lockFile) same(other lockFile) bool {
+	return l.Path == other.Path && (l.Data == nil) == (other.Data == nil) && bytes.Equal(l.Data, other.Data)
 }
 
 const lockName = "meshc.lock"

@@ -35,15 +35,10 @@ func addReportFlags(cmd *cobra.Command) *reportFlags {
 // emit writes the findings in every format asked for, and fails the run when one
 // reaches --fail-on. sources gives the files the findings point into; it may be nil.
 func (f *reportFlags) emit(s streams, findings diag.List, sources diag.Sources) error {
-	failOn, err := diag.ParseSeverity(f.failOn)
+	report, err := f.of(findings, sources)
 	if err != nil {
-		return usage(fmt.Errorf("--fail-on: %w", err))
+		return err
 	}
-	least, err := diag.ParseSeverity(cmp.Or(f.minSeverity, diag.Info.String()))
-	if err != nil {
-		return usage(fmt.Errorf("--min-severity: %w", err))
-	}
-	report := diag.Report{Findings: atLeast(least, findings.Sorted()), Sources: sources, Summary: summary(findings), FailOn: failOn, Tool: version}
 	reports := f.reports
 	if len(reports) == 0 {
 		reports = []string{"text"}
@@ -53,14 +48,40 @@ func (f *reportFlags) emit(s streams, findings diag.List, sources diag.Sources) 
 			return err
 		}
 	}
-	if max, ok := findings.Max(); ok && max >= failOn {
+	return report.verdict()
+}
+
+// judgedReport is a report of all findings, those too that are not shown.
+type judgedReport struct {
+	diag.Report
+	all diag.List
+}
+
+// of is the report of findings that the flags ask for.
+func (f *reportFlags) of(findings diag.List, sources diag.Sources) (r judgedReport, err error) {
+	failOn, err := diag.ParseSeverity(f.failOn)
+	if err != nil {
+		return r, usage(fmt.Errorf("--fail-on: %w", err))
+	}
+	least, err := diag.ParseSeverity(cmp.Or(f.minSeverity, diag.Info.String()))
+	if err != nil {
+		return r, usage(fmt.Errorf("--min-severity: %w", err))
+	}
+	shown := diag.Report{Findings: atLeast(least, findings.Sorted()), Sources: sources, Summary: summary(findings), FailOn: failOn, Tool: version}
+	return judgedReport{shown, findings}, nil
+}
+
+// verdict fails the run when a finding reaches --fail-on.
+func (r judgedReport) verdict() error {
+	if max, ok := r.all.Max(); ok && max >= r.FailOn {
 		return failed(exitFindings)
 	}
 	return nil
 }
 
 // write renders to a file, to standard error for text, to standard output for the rest.
-func (f *reportFlags) write(s streams, spec string, report diag.Report) error {
+func (f *reportFlags) write(s streams, spec string, judged judgedReport) error {
+	report := judged.Report
 	format, file, toFile := strings.Cut(spec, "=")
 	render, err := diag.RendererFor(format)
 	if err != nil {

@@ -35,6 +35,8 @@ func Load(opts Options) (*Tree, diag.List, error) {
 		return nil, nil, err
 	}
 	defer l.close()
+	opts.Kept.begin()
+	defer opts.Kept.end()
 	paths := opts.Paths
 	if len(paths) == 0 {
 		paths = []string{"."}
@@ -198,7 +200,7 @@ func (l *loader) disk(name string) error {
 	if err != nil {
 		return err
 	}
-	return l.named(&place{fsys: r.FS(), dir: root, cwd: l.cwd, abs: filepath.IsAbs(name)}, filepath.ToSlash(rel))
+	return l.named(&place{fsys: l.opts.Kept.over(root, r.FS()), dir: root, cwd: l.cwd, abs: filepath.IsAbs(name)}, filepath.ToSlash(rel))
 }
 
 // root is the folder that a kustomization at dir may reach: the repository, else

@@ -28,6 +28,8 @@ type Options struct {
 	Environment string
 	// Limits of what is read; zero fields mean the defaults.
 	Limits Limits
+	// Kept is what earlier loads from disk have read; nil: everything is read.
+	Kept *Kept
 }
 
 // ConfigName is the file that rules the folder it lies in.
@@ -74,6 +76,8 @@ type Build struct {
 	// Namespace is the default namespace of its source; "" if none.
 	Namespace string
 	Resources []Rendered
+	// Files are the display paths of what it was made of, sorted.
+	Files []string
 }
 
 // Rendered is one object of a build.

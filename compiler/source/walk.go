@@ -49,7 +49,7 @@ func (l *loader) source(p *place, rel, namespace string) error {
 	if kustomization(p.fsys, rel) != "" {
 		l.seen[p.key(rel)] = true
 		l.tables(p, rel)
-		return l.build(p, rel, namespace)
+		return l.rendered(p, rel, namespace)
 	}
 	return l.walk(p, rel, rel, namespace)
 }

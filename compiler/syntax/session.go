@@ -161,7 +161,7 @@ func (s *Session) Read(tree *source.Tree) Edit {
 		}
 		next[i] = old.follow(tree, f)
 	})
-	built, lib := s.render(tree)
+	built, lib := s.render(tree, !again)
 	if built != nil {
 		next = append(next, built)
 	}
@@ -172,11 +172,18 @@ func (s *Session) Read(tree *source.Tree) Edit {
 	return edit
 }
 
-// render makes the objects of kustomizations anew: they depend on files of the
-// tree in ways that only kustomize knows.
-func (s *Session) render(tree *source.Tree) (*parsed, *library) {
+// render makes the objects of kustomizations, anew unless the tree has the same
+// ones: they depend on files of the tree in ways that only kustomize knows.
+func (s *Session) render(tree *source.Tree, keep bool) (*parsed, *library) {
 	if len(tree.Builds) == 0 {
 		return nil, nil
+	}
+	if keep && tree.SameBuilds(s.tree) {
+		for _, f := range s.files {
+			if f.file == nil && !f.single {
+				return f, s.lib
+			}
+		}
 	}
 	jobs, lib := renderings(tree)
 	p := &parsed{}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/gitops/watch"
+)
+
+// checkWatch is a check that goes on: one session follows the files, and every edit
+// is answered with what it changed among the findings.
+type checkWatch struct {
+	s       streams
+	report  *reportFlags
+	compile *compileFlags
+	locked  *lockedFlags
+	paths   []string
+
+	session *compiler.Session
+	kept    source.Kept
+	last    watched
+	told    bool // something
+}
+
+// watched is what is known of the files.
+type watched struct {
+	tree   *source.Tree // that was compiled; nil: none yet
+	lock   lockFile
+	day    string    // of the judgement
+	judged diag.List // of the tree
+	// Of files that cannot be loaded now: the tree before stays what is judged.
+	faults  diag.List
+	failure string
+	text    diag.Sources
+	err     error // that a check of it would end with
+}
+
+// all are the findings that hold.
+func (a watched) all() diag.List { return slices.Concat(a.judged, a.faults) }
+
+// watchable refuses flags that make no sense for a check that goes on.
+func (w *checkWatch) watchable() error {
+	if _, err := w.report.of(nil, nil); err != nil {
+		return err
+	}
+	if slices.Contains(w.paths, "-") {
+		return usage(errors.New("--watch follows files, and standard input is none"))
+	}
+	for _, spec := range w.report.reports {
+		if format, _, toFile := strings.Cut(spec, "="); !toFile && format != "text" && format != "compact" {
+			return usage(fmt.Errorf("--watch prints text or compact; %s is for a file, which is written anew after every edit: --report %s=FILE", format, format))
+		}
+	}
+	return nil
+}
+
+// run checks, and checks again after every edit, until the context ends. It ends as
+// a check of the last state would.
+func (w *checkWatch) run(ctx context.Context) error {
+	if err := w.watchable(); err != nil {
+		return err
+	}
+	files, err := watch.New(watch.Poll)
+	if err != nil {
+		return engine(fmt.Errorf("files cannot be watched: %w", err))
+	}
+	defer files.Close()
+	w.session = compiler.NewSession(ir.Known{}, compiler.Options{NoRules: w.compile.noRules, NoVerify: w.compile.noVerify})
+	files.Follow(w.follows()...)
+	for edit := (watch.Edit{At: time.Now()}); ; {
+		if err := w.answer(edit.At); err != nil {
+			return err
+		}
+		if files.Follow(w.follows()...) { // something may have changed there before
+			if err := w.answer(time.Now()); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return w.last.err
+		case edit = <-files.Edits():
+		}
+	}
+}
+
+// follows are the paths whose changes concern the check.
+func (w *checkWatch) follows() []string {
+	out := slices.Clone(w.paths)
+	if len(out) == 0 {
+		out = []string{"."}
+	}
+	if t := w.last.tree; t != nil {
+		out = append(out, w.last.lock.Path)
+		if t.Config != nil {
+			out = append(out, t.Dir())
+		}
+		out = append(out, t.Names()...)
+	}
+	return out
+}
+
+// answer tells what is other than before. An error is about the run, not the files.
+func (w *checkWatch) answer(since time.Time) error {
+	now, err := judgement()
+	if err != nil {
+		return usage(err)
+	}
+	next, changed := w.look(now)
+	if !changed && w.told {
+		return nil
+	}
+	before := w.last
+	w.last = next
+	return w.tell(before.all(), next, since)
+}
+
+// look loads what changed and judges it; changed is false when nothing did.
+func (w *checkWatch) look(now time.Time) (next watched, changed bool) {
+	next = w.last
+	next.faults, next.failure = nil, ""
+	tree, found, err := source.Load(source.Options{Paths: w.paths, Environment: w.compile.env, Kept: &w.kept})
+	var lock lockFile
+	if err == nil {
+		var faults diag.List
+		lock, faults, err = readLock(tree, w.paths)
+		found.Add(faults...)
+	}
+	if err != nil {
+		next.faults, next.failure, next.err, next.text = found.Sorted(), err.Error(), failed(exitInput), tree.Text
+		return next, next.failure != w.last.failure || !slices.EqualFunc(next.faults, w.last.faults, sameFinding)
+	}
+	day := now.Format(time.DateOnly)
+	if was := w.last; was.tree != nil && was.failure == "" && tree.Same(was.tree) && day == was.day && lock.same(was.lock) {
+		return next, false
+	}
+	w.session.At(now)
+	result, more := w.session.Load(tree, lock.Known)
+	c := &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: slices.Concat(found, more)}
+	c.Findings.Add(w.locked.check(c)...)
+	next = watched{tree: tree, lock: lock, day: day, judged: c.Findings.Sorted(), text: c.text}
+	if report, err := w.report.of(next.judged, c.text); err != nil {
+		next.err = err
+	} else {
+		next.err = c.outcome(report.verdict())
+	}
+	return next, true
+}
+
+func sameFinding(a, b diag.Finding) bool {
+	return a.At() == b.At() && a.Mark() == b.Mark()
+}
