@@ -49,10 +49,13 @@ func (w *checkWatch) tell(before diag.List, next watched, since time.Time) error
 	if err := w.shown(fresh, gone); err != nil {
 		return err
 	}
-	fmt.Fprintln(w.s.Err, w.conclusion(next, len(fresh.Findings), len(gone.Findings))+
-		fmt.Sprintf("; answered in %.1f ms", float64(time.Since(since).Microseconds())/1000))
+	took := time.Since(since)
+	if err := w.renew(next); err != nil {
+		return err
+	}
+	fmt.Fprintf(w.s.Err, "%s; answered in %.1f ms\n", w.conclusion(next, len(fresh.Findings), len(gone.Findings)), float64(took.Microseconds())/1000)
 	w.told = true
-	return w.renew(next)
+	return nil
 }
 
 // shown prints findings that appeared as a check would, and a line for one that went.

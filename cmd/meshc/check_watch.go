@@ -73,7 +73,7 @@ func (w *checkWatch) run(ctx context.Context) error {
 		return engine(fmt.Errorf("files cannot be watched: %w", err))
 	}
 	defer files.Close()
-	w.session = compiler.NewSession(ir.Known{}, compiler.Options{NoRules: w.compile.noRules, NoVerify: w.compile.noVerify})
+	w.session = compiler.NewSession(ir.Known{}, compiler.Options{NoRules: w.compile.noRules, NoVerify: w.compile.noVerify, Baseline: w.compile.judging.accepted})
 	files.Follow(w.follows()...)
 	for edit := (watch.Edit{At: time.Now()}); ; {
 		if err := w.answer(edit.At); err != nil {
@@ -110,7 +110,7 @@ func (w *checkWatch) follows() []string {
 
 // answer tells what is other than before. An error is about the run, not the files.
 func (w *checkWatch) answer(since time.Time) error {
-	now, err := judgement()
+	now, err := w.compile.judging.time()
 	if err != nil {
 		return usage(err)
 	}
@@ -144,7 +144,7 @@ func (w *checkWatch) look(now time.Time) (next watched, changed bool) {
 	}
 	w.session.At(now)
 	result, more := w.session.Load(tree, lock.Known)
-	c := &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: slices.Concat(found, more)}
+	c := &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: slices.Concat(found, w.compile.judging.faults, more), judging: w.compile.judging}
 	c.Findings.Add(w.locked.check(c)...)
 	next = watched{tree: tree, lock: lock, day: day, judged: c.Findings.Sorted(), text: c.text}
 	if report, err := w.report.of(next.judged, c.text); err != nil {
