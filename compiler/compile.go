@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshc/meshc/compiler/baseline"
 	"github.com/meshc/meshc/compiler/check"
+	"github.com/meshc/meshc/compiler/concern"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/memo"
@@ -37,6 +38,11 @@ type Options struct {
 	NoRules bool
 	// Baseline accepts findings that were there when it was written; nil: none.
 	Baseline *baseline.Baseline
+	// Base is an earlier state, for rules that compare and for Result.Concern; nil:
+	// none is known.
+	Base *Base
+	// Ruling is what judges instead of the tree's own rules, severities and waivers; nil: these.
+	Ruling *Ruling
 	// Stage is where the findings are judged; empty: a build.
 	Stage policies.Stage
 }
@@ -51,6 +57,8 @@ type Result struct {
 	Inventory *ir.Inventory
 	Used      resolve.Used
 	Plan      *ir.Plan // nil when a finding is an error, or with NoPlan
+	// Concern is what the change since Options.Base concerns; nil without one.
+	Concern *concern.Set
 }
 
 // CodeInternal is the finding of a defect of meshc itself: nothing is wrong with
@@ -73,7 +81,7 @@ func (s *Session) stages() []*diag.Section {
 // compile runs the stages after reading, for the names whose objects became others.
 func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
 	result := s.resolve(edit)
-	config := s.syntax.Config()
+	config := s.ruling().Config
 	findings := waive.Apply(s.syntax.WithBases(s.findings), config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
 	findings = s.opts.Baseline.Apply(findings)
 	if s.once { // from here on nothing holds the manifests: they may be collected
@@ -103,16 +111,21 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	meaning, sections := s.world.Result(), s.stages()
 	s.graph.Commit()
 	if !s.opts.NoRules {
-		judge, found := policies.For(s.tree, s.syntax.Config())
-		found.Add(judge.Mesh(policies.NewWorld(s.syntax.Files(), meaning.Mesh, meaning.Inventory, s.opts.Now), s.opts.Stage)...)
+		ruling := s.ruling()
+		judge, found := policies.For(ruling.Tree, ruling.Config)
+		found.Add(judge.Mesh(s.judged(meaning), s.opts.Stage)...)
 		sections = append(sections, &diag.Section{Batches: []*diag.List{&found}})
 	}
 	added, removed := diag.Difference(s.sections, sections)
 	s.findings, s.sections = s.findings.Patched(added, removed), sections
-	return &Result{
+	result := &Result{
 		Config: s.syntax.Config(), Tables: s.syntax.Tables(), Objects: s.syntax.Objects(), Passed: s.syntax.Passed(),
 		Mesh: meaning.Mesh, Inventory: meaning.Inventory, Used: meaning.Used,
 	}
+	if s.opts.Base != nil {
+		result.Concern = concern.Between(s.opts.Base.state, stateOf(s, meaning.Mesh, meaning.Inventory))
+	}
+	return result
 }
 
 // lower makes the plan of a mesh, and proves it. What is found is our own defect.

@@ -126,7 +126,7 @@ func (s *Session) Try(c Change) diag.List {
 	s.world.Set(edit)
 	added, removed := diag.Difference(s.sections, s.stages())
 	fresh := added.Without(removed, func(f diag.Finding) bool { return f.At().File == c.Path })
-	config := s.syntax.Config()
+	config := s.ruling().Config
 	return waive.Mark(fresh, config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
 }
 

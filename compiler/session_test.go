@@ -188,7 +188,8 @@ func (d *desk) object() (compiler.Change, map[syntax.Name]bool) {
 	}
 	parsed, _ := syntax.Parse(source.FromMap(map[string][]byte{"x.yaml": []byte(doc)}))
 	taken := map[syntax.Name]bool{}
-	if len(parsed.Objects) != 1 || parsed.Objects[0].Name == "" {
+	// A list is left out: of a list in a file, text could not blank one object alone.
+	if len(parsed.Objects) != 1 || parsed.Objects[0].Name == "" || strings.Contains(doc, "kind: List") {
 		doc = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web, namespace: a}\n"
 		parsed, _ = syntax.Parse(source.FromMap(map[string][]byte{"x.yaml": []byte(doc)}))
 	}

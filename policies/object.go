@@ -46,6 +46,10 @@ func objectValue(o *syntax.Object) ast.Value {
 	return doc("apiVersion", newest[o.Kind], "kind", o.Kind, "metadata", metadataOf(o), "spec", spec)
 }
 
+// SameObject tells whether two objects say the same, wherever and in whatever layout,
+// order of keys or version they are written.
+func SameObject(a, b *syntax.Object) bool { return objectValue(a).Compare(objectValue(b)) == 0 }
+
 func metadataOf(o *syntax.Object) ast.Value {
 	m := pairs{"name", o.Name, "namespace", o.Namespace}
 	if o.Labels != nil {

@@ -59,6 +59,10 @@ func (s *store) read(path storage.Path) ast.Value {
 		return nil
 	case len(path) == 1:
 		return s.mesh()
+	case path[1] == before && s.world.before == nil:
+		return nil
+	case path[1] == before:
+		return (&store{world: s.world.before}).read(append(storage.Path{"mesh"}, path[2:]...))
 	case path[1] != "objects":
 		return s.entry(path[1], path[2:])
 	case len(path) == 2:
@@ -90,6 +94,9 @@ func (s *store) mesh() ast.Value {
 		if !strings.HasPrefix(name, "objects/") {
 			out.add(name, s.world.docs[name].all())
 		}
+	}
+	if s.world.before != nil {
+		out.add(before, (&store{world: s.world.before}).mesh())
 	}
 	return doc(out...)
 }

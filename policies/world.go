@@ -20,6 +20,8 @@ type World struct {
 	mesh  *ir.Mesh
 	inv   *ir.Inventory
 	now   time.Time
+	// before is the state that this one follows; nil: it is not known.
+	before *World
 
 	docs   map[string]*document
 	values map[*syntax.Object]*lazy
@@ -67,6 +69,9 @@ func NewWorld(files *syntax.Files, mesh *ir.Mesh, inventory *ir.Inventory, now t
 	}
 	return w
 }
+
+// Since makes another state known as the one before, as data.mesh.before.
+func (w *World) Since(before *World) { w.before = before }
 
 // Objects are the objects that a rule may judge: those that could be decoded,
 // and meshc.yaml.

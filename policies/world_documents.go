@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -11,14 +12,23 @@ import (
 
 // meshShape is the schema of data.mesh. The maps in it are keyed by names; what
 // their entries hold is in entryShapes.
-var meshShape = record(shape{
+var meshShape = record(withBefore(shape{
 	"settings": record(shape{
 		"name": text, "trustDomain": text, "clusterDomain": text, "mode": text,
 		"egress": text, "plaintext": text, "compat": text,
 	}),
 	"namespaces": anyMap, "identities": anyMap, "services": anyMap, "grants": anyMap,
 	"calls": anyMap, "splits": anyMap, "workloads": anyMap, "references": anyMap, "objects": anyMap,
-})
+}))
+
+// before is where the state that a mesh follows lies in data.mesh, in the same shape.
+const before = "before"
+
+func withBefore(documents shape) shape {
+	out := maps.Clone(documents)
+	out[before] = record(documents)
+	return out
+}
 
 func (w *World) settings() ast.Value {
 	s := w.mesh.Settings

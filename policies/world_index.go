@@ -168,6 +168,15 @@ func (w *World) named(name string) (*syntax.Object, bool) {
 // whether or not they exist, and of the grants that an object became.
 type references struct{ to, from, grants []string }
 
+// References are the objects that an object refers to and those that refer to it, by
+// Kind/NAMESPACE/NAME, there or not.
+func (w *World) References(name string) (to, from []string) {
+	if r := w.references()[name]; r != nil {
+		return slices.Clone(r.to), slices.Clone(r.from)
+	}
+	return nil, nil
+}
+
 func (w *World) makeReferences() map[string]*references {
 	out := map[string]*references{}
 	ends := func(name string) *references {

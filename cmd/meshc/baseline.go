@@ -24,6 +24,7 @@ type judging struct {
 	text     []byte
 	accepted *baseline.Baseline
 	faults   diag.List
+	revisions
 }
 
 // addJudgingFlags gives check and build --now, --baseline and --write-baseline.
@@ -32,6 +33,7 @@ func addJudgingFlags(cmd *cobra.Command) *judging {
 	cmd.Flags().StringVar(&j.now, "now", "", "judge ends of waivers and assumptions at `TIME`: 2027-01-31, or with a time of day as 2027-01-31T12:00:00Z (default the clock, or SOURCE_DATE_EPOCH)")
 	cmd.Flags().StringVar(&j.read, "baseline", "", "do not count the findings that `FILE` has")
 	cmd.Flags().StringVar(&j.write, "write-baseline", "", "write the findings to `FILE`, which is then the baseline of this run")
+	j.revisions.add(cmd)
 	return j
 }
 
@@ -51,6 +53,9 @@ func (j *judging) time() (time.Time, error) {
 // prepare makes the baseline: it reads the file, or writes what is found now in
 // each of the environments, so that the run itself counts what is left.
 func (j *judging) prepare(s streams, f *compileFlags, report *reportFlags, paths, envs []string) error {
+	if err := j.revisions.check(); err != nil {
+		return err
+	}
 	if j.read != "" && j.write != "" && filepath.Clean(j.read) != filepath.Clean(j.write) {
 		return usage(errors.New("--write-baseline is the baseline of the run: --baseline names another file"))
 	}

@@ -21,6 +21,15 @@ PATH is as in build. -o FORMAT is the same as --report FORMAT.
 compiler's warnings and hints from MSH1000 on. With --baseline FILE these are shown
 and not counted, new ones are, and lines that nothing needs any more are told.
 
+--changed-since REVISION shows, and counts, only findings on objects that differ from
+that revision and on what is at the other end of a reference to or from them; how many
+others there are is told. A setting of the whole mesh concerns everything. --base gives
+the state before to rules that compare, and leaves nothing out.
+
+With --rules-from REVISION the rules, parameters, severities and waivers of that
+revision judge, so that a change cannot excuse itself; what the tree says otherwise is
+told.
+
 --watch goes on until Ctrl-C: after each edit it tells which findings appeared and
 which are gone, and how long after the first notice of the edit. It prints text or
 compact; a --report FORMAT=FILE is written anew each time. A finding that only moves
@@ -29,11 +38,13 @@ with the lines around it is neither. It ends as a check of the last state would.
   meshc check examples/01-bookstore --write-baseline baseline.txt
   meshc check examples/01-bookstore --baseline baseline.txt --fail-on info
   meshc check ./manifests -o json --fail-on warning
-  meshc check ./manifests --watch -o compact`,
+  meshc check ./manifests --watch -o compact
+  meshc check --changed-since main --rules-from main`,
 	}
 	report := addReportFlags(cmd)
 	compile := addCompileFlags(cmd)
 	compile.judging = addJudgingFlags(cmd)
+	compile.judging.addSince(cmd)
 	var locked lockedFlags
 	locked.add(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "report `FORMAT`: the same as --report")
@@ -58,7 +69,9 @@ with the lines around it is neither. It ends as a check of the last state would.
 			return err
 		}
 		c.Findings.Add(locked.check(c)...)
-		if err := c.report(s, report); err != nil {
+		left := c.narrow()
+		if err := c.report(s, report); err != nil || left > 0 {
+			fmt.Fprint(s.Err, notShown(left))
 			return err
 		}
 		if len(c.Findings) == 0 && output == "" && len(report.reports) == 0 {

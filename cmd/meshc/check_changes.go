@@ -100,6 +100,9 @@ func (w *checkWatch) conclusion(next watched, appeared, went int) string {
 	if next.tree != nil {
 		text += " in " + plural(len(next.tree.Names()), "file")
 	}
+	if next.left > 0 {
+		text += ", " + strings.TrimSuffix(notShown(next.left), "\n")
+	}
 	if next.failure != "" {
 		return text + "; not judged as it is now: " + next.failure
 	}

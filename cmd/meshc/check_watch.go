@@ -25,6 +25,7 @@ type checkWatch struct {
 	paths   []string
 
 	session *compiler.Session
+	before  *earlier // of the revisions, as they are when it begins
 	kept    source.Kept
 	last    watched
 	told    bool // something
@@ -36,6 +37,7 @@ type watched struct {
 	lock   lockFile
 	day    string    // of the judgement
 	judged diag.List // of the tree
+	left   int       // findings that --changed-since leaves out
 	// Of files that cannot be loaded now: the tree before stays what is judged.
 	faults  diag.List
 	failure string
@@ -73,7 +75,15 @@ func (w *checkWatch) run(ctx context.Context) error {
 		return engine(fmt.Errorf("files cannot be watched: %w", err))
 	}
 	defer files.Close()
-	w.session = compiler.NewSession(ir.Known{}, compiler.Options{NoRules: w.compile.noRules, NoVerify: w.compile.noVerify, Baseline: w.compile.judging.accepted})
+	opts := compiler.Options{NoRules: w.compile.noRules, NoVerify: w.compile.noVerify, Baseline: w.compile.judging.accepted}
+	if opts.Now, err = w.compile.judging.time(); err != nil {
+		return usage(err)
+	}
+	if w.before, err = w.compile.judging.open(opts, w.paths, w.compile.env); err != nil {
+		return err
+	}
+	opts.Base, opts.Ruling = w.before.base, w.before.ruling
+	w.session = compiler.NewSession(ir.Known{}, opts)
 	files.Follow(w.follows()...)
 	for edit := (watch.Edit{At: time.Now()}); ; {
 		if err := w.answer(edit.At); err != nil {
@@ -114,7 +124,10 @@ func (w *checkWatch) answer(since time.Time) error {
 	if err != nil {
 		return usage(err)
 	}
-	next, changed := w.look(now)
+	next, changed, err := w.look(now)
+	if err != nil {
+		return err
+	}
 	if !changed && w.told {
 		return nil
 	}
@@ -124,7 +137,7 @@ func (w *checkWatch) answer(since time.Time) error {
 }
 
 // look loads what changed and judges it; changed is false when nothing did.
-func (w *checkWatch) look(now time.Time) (next watched, changed bool) {
+func (w *checkWatch) look(now time.Time) (next watched, changed bool, err error) {
 	next = w.last
 	next.faults, next.failure = nil, ""
 	tree, found, err := source.Load(source.Options{Paths: w.paths, Environment: w.compile.env, Kept: &w.kept})
@@ -136,23 +149,28 @@ func (w *checkWatch) look(now time.Time) (next watched, changed bool) {
 	}
 	if err != nil {
 		next.faults, next.failure, next.err, next.text = found.Sorted(), err.Error(), failed(exitInput), tree.Text
-		return next, next.failure != w.last.failure || !slices.EqualFunc(next.faults, w.last.faults, sameFinding)
+		return next, next.failure != w.last.failure || !slices.EqualFunc(next.faults, w.last.faults, sameFinding), nil
 	}
 	day := now.Format(time.DateOnly)
 	if was := w.last; was.tree != nil && was.failure == "" && tree.Same(was.tree) && day == was.day && lock.same(was.lock) {
-		return next, false
+		return next, false, nil
+	}
+	told, err := w.before.told(tree, w.paths, w.compile.env)
+	if err != nil {
+		return next, false, err
 	}
 	w.session.At(now)
 	result, more := w.session.Load(tree, lock.Known)
-	c := &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: slices.Concat(found, w.compile.judging.faults, more), judging: w.compile.judging}
+	c := &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: slices.Concat(found, w.compile.judging.faults, told, more), judging: w.compile.judging, before: w.before}
 	c.Findings.Add(w.locked.check(c)...)
-	next = watched{tree: tree, lock: lock, day: day, judged: c.Findings.Sorted(), text: c.text}
+	left := c.narrow()
+	next = watched{left: left, tree: tree, lock: lock, day: day, judged: c.Findings.Sorted(), text: c.text}
 	if report, err := w.report.of(next.judged, c.text); err != nil {
 		next.err = err
 	} else {
 		next.err = c.outcome(report.verdict())
 	}
-	return next, true
+	return next, true, nil
 }
 
 func sameFinding(a, b diag.Finding) bool {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,6 +39,7 @@ type compilation struct {
 	Now      time.Time // of the judgement
 	Findings diag.List // of all stages, the lock's too
 	judging  *judging
+	before   *earlier
 }
 
 // compile loads paths and the lock and compiles them. An error means that there
@@ -67,13 +69,22 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 	}
 	findings.Add(faults...)
 	opts := compiler.Options{Now: now, NoRules: f.noRules, NoVerify: f.noVerify}
+	before := &earlier{}
 	if f.judging != nil {
+		if before, err = f.judging.open(opts, paths, env); err != nil {
+			return nil, err
+		}
 		opts.Baseline = f.judging.accepted
 		findings.Add(f.judging.faults...)
 	}
+	opts.Base, opts.Ruling = before.base, before.ruling
+	told, err := before.told(tree, paths, env)
+	if err != nil {
+		return nil, err
+	}
 	result, more := compiler.Compile(tree, lock.Known, opts)
-	findings.Add(more...)
-	return &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: findings, judging: f.judging}, nil
+	findings.Add(append(told, more...)...)
+	return &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: findings, judging: f.judging, before: before}, nil
 }
 
 // text is the content of a file that a finding may point into.
@@ -84,7 +95,10 @@ func (c *compilation) text(name string) ([]byte, bool) {
 	if c.judging != nil && name == c.judging.name && c.judging.text != nil {
 		return c.judging.text, true
 	}
-	return c.Tree.Text(name)
+	if text, ok := c.Tree.Text(name); ok || c.before == nil || c.before.ruling == nil {
+		return text, ok
+	}
+	return c.before.ruling.Tree.Text(name)
 }
 
 // report writes the findings. It fails the run when one reaches --fail-on, and
@@ -99,15 +113,15 @@ func (c *compilation) outcome(err error) error {
 	if err == nil && c.Objects == 0 {
 		return engine(fmt.Errorf("nothing was compiled: no document of a kind that a mesh reads was found (%s of other kinds)", plural(c.Passed, "document")))
 	}
-	if err != nil && exitCode(err) == exitFindings && policies.Failed(c.Findings) {
+	if err != nil && exitCode(err) == exitFindings && slices.ContainsFunc(c.Findings, unjudged) {
 		return failed(exitEngine)
 	}
-	for _, f := range c.Findings {
-		if (f.Code == compiler.CodeInternal || f.Code == compiler.CodeUnfaithful) && err != nil && exitCode(err) == exitFindings {
-			return failed(exitEngine)
-		}
-	}
 	return err
+}
+
+// unjudged tells whether a finding says that something could not be judged.
+func unjudged(f diag.Finding) bool {
+	return policies.Failed(diag.List{f}) || f.Code == compiler.CodeInternal || f.Code == compiler.CodeUnfaithful
 }
 
 // judgement is the time at which end dates are judged. SOURCE_DATE_EPOCH stands

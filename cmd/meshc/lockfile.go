@@ -70,7 +70,12 @@ func readLockIn(fsys fs.FS, tree *source.Tree, paths []string) (lockFile, diag.L
 
 // same tells whether two locks are one file that says the same.
 func (l lockFile) same(other lockFile) bool {
-	return l.Path == other.Path && (l.Data == nil) == (other.Data == nil) && bytes.Equal(l.Data, other.Data)
+	return l.Path == other.Path && l.sameText(other)
+}
+
+// sameText tells whether two locks say the same, wherever they lie.
+func (l lockFile) sameText(other lockFile) bool {
+	return (l.Data == nil) == (other.Data == nil) && bytes.Equal(l.Data, other.Data)
 }
 
 const lockName = "meshc.lock"

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// loud makes two rules speak of every target and every route.
+const loud = "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: shop}\nspec:\n  rules: {severity: {MSH1503: error}}\n"
+
+// tracing has two groups that say TRACE, and a target for each.
+func tracing(t *testing.T) {
+	t.Helper()
+	second := strings.NewReplacer("name: web, namespace: shop}\nspec:\n  matches", "name: two, namespace: shop}\nspec:\n  matches",
+		"kind: TrafficTarget\nmetadata: {name: web", "kind: TrafficTarget\nmetadata: {name: two", "name: web, matches", "name: two, matches").Replace(oldPolicy)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"meshc.yaml": loud, "apps.yaml": appsManifests, "one.yaml": oldPolicy, "two.yaml": second})
+	inGit(t, dir, "init", "-q", "-b", "main")
+	commit(t, dir)
+	t.Chdir(dir)
+}
+
+// Who changes one object is shown what concerns it, and answers for that alone.
+func TestCheckOfWhatChanged(t *testing.T) {
+	tracing(t)
+	_, all := wants(t, exitFindings, "check")
+	if strings.Count(all, "error[MSH1503]") != 2 {
+		t.Fatalf("a check finds not both:\n%s", all)
+	}
+	_, stderr := wants(t, exitClean, "check", "--changed-since", "main")
+	has(t, stderr, "on what did not change")
+	if strings.Contains(stderr, "MSH1503") {
+		t.Errorf("a finding on what did not change is shown:\n%s", stderr)
+	}
+	// A comment is no change; a moved object neither.
+	edit(t, "two.yaml", "apiVersion", "# a comment\napiVersion")
+	wants(t, exitClean, "check", "--changed-since", "main")
+	if err := os.Rename("one.yaml", "uno.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, exitClean, "check", "--changed-since", "main")
+
+	edit(t, "two.yaml", "/items", "/things")
+	_, stderr = wants(t, exitFindings, "check", "--changed-since", "main")
+	has(t, stderr, "two.yaml:", "on what did not change")
+	if strings.Contains(stderr, "uno.yaml:") {
+		t.Errorf("the other group is shown:\n%s", stderr)
+	}
+	stdout, _ := wants(t, exitFindings, "check", "--changed-since", "main", "-o", "json")
+	if strings.Contains(stdout, "uno.yaml") || !strings.Contains(stdout, "two.yaml") {
+		t.Errorf("the report is of something else:\n%s", stdout)
+	}
+}
+
+// What breaks a reference is shown at the other end, though nobody touched it; so is
+// what a setting of the whole mesh brings.
+func TestCheckShowsTheOtherEnd(t *testing.T) {
+	tracing(t)
+	if err := os.WriteFile("two.yaml", []byte(strings.Replace(string(read(t, "two.yaml")), "name: two, namespace: shop}\nspec:\n  matches", "name: three, namespace: shop}\nspec:\n  matches", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr := wants(t, exitFindings, "check", "--changed-since", "main")
+	has(t, stderr, "MSH1004", "TrafficTarget")
+	inGit(t, ".", "checkout", "-q", ".")
+	edit(t, "meshc.yaml", "spec:\n", "spec:\n  mode: permissive\n")
+	_, stderr = wants(t, exitFindings, "check", "--changed-since", "main")
+	has(t, stderr, "one.yaml:", "two.yaml:")
+}
+
+func TestCheckSinceRefuses(t *testing.T) {
+	tracing(t)
+	wants(t, exitInput, "check", "--changed-since", "no-such-revision")
+	wants(t, exitUsage, "check", "--changed-since", "main", "--base", "HEAD~1")
+}
+
+// A change that lowers a severity, or adds a waiver or a rule, is judged as before
+// it, in a check and in a build, and what it changes is told.
+func TestAChangeDoesNotExcuseItself(t *testing.T) {
+	tracing(t)
+	out := filepath.Join(t.TempDir(), "bundle")
+	edit(t, "meshc.yaml", "error", "\"off\"")
+	wants(t, exitClean, "check")
+	_, stderr := wants(t, exitFindings, "check", "--rules-from", "main")
+	has(t, stderr, "error[MSH1503]", "MSH0930", "the severity of MSH1503 is off, was error", "meshc.yaml:5:")
+	wants(t, exitFindings, "build", "--rules-from", "main", "-o", out)
+	wants(t, exitFindings, "check", "--rules-from", "git:HEAD")
+	wants(t, exitClean, "check", "--rules-from", "path:.")
+
+	inGit(t, ".", "checkout", "-q", ".")
+	edit(t, "meshc.yaml", "spec:\n", "spec:\n  waivers:\n  - {code: MSH1503, target: {kind: HTTPRouteGroup, namespace: shop, name: \"*\"}, reason: r, owner: o, expires: 2027-01-01}\n")
+	wants(t, exitClean, "check", "--now", "2026-12-01")
+	_, stderr = wants(t, exitFindings, "check", "--now", "2026-12-01", "--rules-from", "main")
+	has(t, stderr, "a waiver is added")
+	wants(t, exitInput, "check", "--rules-from", "no-such-revision")
+}
