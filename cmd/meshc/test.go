@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,10 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verdict"
+	"github.com/meshc/meshc/policies"
 )
 
 type testFlags struct {
@@ -22,6 +25,8 @@ type testFlags struct {
 	table   string
 	output  string
 	verbose bool
+	cover   bool
+	least   int // percent
 }
 
 func newTestCmd(s streams) *cobra.Command {
@@ -34,11 +39,18 @@ request. It is asked of the policy and of the Envoy configuration compiled from
 it, and with --live of real Envoys in a lab on this machine; all must agree.
 
 A table is a file of kind VerdictTable beside a meshc.yaml or in a folder, or the
-one that --table names. The exit code is 0 when every case holds, 1 when one does
+one that --table names.
+
+--coverage tells which matches of grants, which grants and which splits no case
+exercises, and which rules never fired; --min-coverage fails the run below a
+percentage of the grants and splits. A denied request exercises no grant.
+
+The exit code is 0 when every case holds, 1 when one does
 not, 4 when there is no case or when nobody can tell, as of an account that is
 not known.`,
 		Example: `  meshc test examples/01-bookstore
   meshc test -v --table examples/02-canary/verdicts.yaml examples/02-canary
+  meshc test --coverage --min-coverage 80 examples/01-bookstore
   meshc test --live examples/03-tcp-and-databases`,
 	}
 	f.report = addReportFlags(cmd)
@@ -48,7 +60,10 @@ not known.`,
 	cmd.Flags().StringVar(&f.table, "table", "", "run the tables in `FILE` instead of those that the sources hold")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the results: text or json")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the cases that hold, too")
+	cmd.Flags().BoolVar(&f.cover, "coverage", false, "tell which grants and splits no case exercises, and which rules never fired")
+	cmd.Flags().IntVar(&f.least, "min-coverage", 0, "fail when cases exercise less than `PERCENT` of the grants and splits; implies --coverage")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		f.cover = f.cover || cmd.Flags().Changed("min-coverage")
 		ctx := cmd.Context()
 		if f.live {
 			var stop context.CancelFunc
@@ -63,6 +78,9 @@ not known.`,
 func (f *testFlags) run(ctx context.Context, s streams, paths []string) error {
 	if !slices.Contains([]string{"text", "json"}, f.output) {
 		return usage(fmt.Errorf("-o %q is none of text, json", f.output))
+	}
+	if f.least < 0 || f.least > 100 {
+		return usage(fmt.Errorf("--min-coverage %d is no percentage", f.least))
 	}
 	c, err := f.compile.compile(s, f.report, paths)
 	if err != nil {
@@ -93,7 +111,11 @@ func (f *testFlags) run(ctx context.Context, s streams, paths []string) error {
 	if err != nil {
 		return err
 	}
-	return f.results(s, cases)
+	var cover *verdict.Coverage
+	if f.cover {
+		cover = coverage(c, cases)
+	}
+	return f.results(s, cases, cover)
 }
 
 // loadTables reads the tables of one file.
@@ -132,15 +154,43 @@ func (f *testFlags) cases(ctx context.Context, s streams, c *compilation) ([]ver
 	return cases, nil
 }
 
-func (f *testFlags) results(s streams, cases []verdict.Case) error {
-	render := func() error { return verdict.Text(s.Out, cases, f.verbose) }
-	if f.output == "json" {
-		render = func() error { return verdict.JSON(s.Out, cases) }
+// coverage is what the cases exercise, and how often each rule fired.
+func coverage(c *compilation, cases []verdict.Case) *verdict.Coverage {
+	out := verdict.Cover(c.Mesh, cases)
+	fired := map[diag.Code]int{}
+	for _, f := range c.Findings {
+		fired[f.Code]++
 	}
-	if err := render(); err != nil {
+	judge, _ := policies.For(c.Tree, c.Config) // its findings are among the compilation's
+	for _, r := range judge.Rules() {
+		out.Rules = append(out.Rules, verdict.RuleCount{
+			Code: string(r.Code), Title: r.Title, Own: !r.Library, File: r.At.File, Line: r.At.Line, Fired: fired[r.Code],
+		})
+	}
+	return out
+}
+
+func (f *testFlags) results(s streams, cases []verdict.Case, cover *verdict.Coverage) error {
+	var err error
+	switch {
+	case f.output == "json":
+		err = verdict.JSONWith(s.Out, cases, cover)
+	default:
+		if err = verdict.Text(s.Out, cases, f.verbose); err == nil && cover != nil {
+			err = cover.Text(s.Out)
+		}
+	}
+	if err != nil {
 		return err
 	}
-	if code := codeOf(cases); code != exitClean {
+	code := codeOf(cases)
+	if cover != nil {
+		if short := cover.Short(f.least); short != "" {
+			fmt.Fprintf(s.Err, "meshc: %s\n", short)
+			code = cmp.Or(code, exitFindings)
+		}
+	}
+	if code != exitClean {
 		return failed(code)
 	}
 	return nil

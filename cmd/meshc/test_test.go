@@ -78,3 +78,29 @@ func TestTestShowsFaultsOfTables(t *testing.T) {
 		t.Errorf("the finding has no code or place:\n%s", err)
 	}
 }
+
+// A grant that no case exercises is named with its place, and a threshold fails the run.
+func TestTestTellsCoverage(t *testing.T) {
+	out, _ := wants(t, exitClean, "test", "--coverage", bookstore)
+	if !strings.Contains(out, "coverage 100% (") || !strings.Contains(out, " fired\n") {
+		t.Errorf("the bookstore's table exercises all of it:\n%s", out)
+	}
+	file := writeTable(t, strings.ReplaceAll(thiefTable, "%EXPECT%", "deny"))
+	out, err := wants(t, exitFindings, "test", "--min-coverage", "1", "--table", file, bookstore)
+	if !strings.Contains(out, "TrafficSplit/bookstore/bookstore-split ("+bookstore+"/manifests/policy-bookstore.yaml:") || !strings.Contains(err, "less than the 1% of --min-coverage") {
+		t.Errorf("it does not tell what is missing:\n%s%s", out, err)
+	}
+	out, _ = wants(t, exitClean, "test", "--coverage", "-o", "json", "--table", file, bookstore)
+	var got struct {
+		Total    int
+		Coverage struct {
+			Percent, Total int
+			Parts          []struct{ Line int }
+			Rules          []struct{ Code string }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || got.Total != 1 || got.Coverage.Total < 5 || got.Coverage.Percent != 0 || got.Coverage.Parts[0].Line == 0 || len(got.Coverage.Rules) < 20 {
+		t.Errorf("JSON says %+v, %v", got, err)
+	}
+	wants(t, exitUsage, "test", "--min-coverage", "101", bookstore)
+}

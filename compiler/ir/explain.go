@@ -19,6 +19,14 @@ type Path struct {
 	// Near are the matches and grants that nearly let it in, the nearest first. They
 	// are told of what is allowed too: what remains if the deciding grant goes.
 	Near []Miss
+	// Uses are the grants, and of HTTP their matches, that let it in somewhere.
+	Uses []Use
+}
+
+// Use is a grant that let a request in, and the match that took it.
+type Use struct {
+	Grant string // TrafficTarget/NS/NAME#ruleN
+	Match string // HTTPRouteGroup/NS/NAME#MATCH; empty for a grant of any request
 }
 
 // RouteStep is a split, or the service itself, that a request comes to.
@@ -65,6 +73,7 @@ func Explain(m *Mesh, r Request) Path {
 	}
 	if !refused && at.atServer(port) {
 		p.Near = at.misses(branches)
+		p.Uses = at.uses(p.Verdict.Leaves)
 	}
 	return p
 }
@@ -89,6 +98,29 @@ func (d *decision) called() (*Service, *Port) {
 		return nil, nil
 	}
 	return svc, port
+}
+
+// uses are the grants and matches by which leaves let the request in.
+func (d *decision) uses(leaves []Leaf) []Use {
+	var out []Use
+	for _, l := range leaves {
+		for i := range d.m.Grants {
+			g := &d.m.Grants[i]
+			if g.Destination != l.Account || l.Outcome != Allow || !slices.Contains(l.By, g.Name) {
+				continue
+			}
+			if len(g.HTTP) == 0 || d.seen == nil {
+				out = append(out, Use{Grant: g.Name})
+			}
+			for _, m := range g.HTTP {
+				if d.takes(m) {
+					out = append(out, Use{g.Name, m.Name})
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Use) int { return cmp.Or(cmp.Compare(a.Grant, b.Grant), cmp.Compare(a.Match, b.Match)) })
+	return slices.Compact(out)
 }
 
 // given names what puts a service port among those that a client's proxy knows.

@@ -1,7 +1,6 @@
 package verdict
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -75,7 +74,9 @@ func NewAnswer(v ir.Verdict) Answer {
 }
 
 // JSON writes a run as one JSON document.
-func JSON(w io.Writer, cases []Case) error {
+func JSON(w io.Writer, cases []Case) error { return JSONWith(w, cases, nil) }
+
+func newReport(cases []Case) report {
 	out := report{Cases: []caseJSON{}, Total: len(cases)}
 	for i := range cases {
 		c := &cases[i]
@@ -84,10 +85,7 @@ func JSON(w io.Writer, cases []Case) error {
 		}
 		out.Cases = append(out.Cases, c.json())
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(out)
+	return out
 }
 
 func (c *Case) json() caseJSON {
