@@ -83,7 +83,7 @@ func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
 	result := s.resolve(edit)
 	config := s.ruling().Config
 	findings := waive.Apply(s.syntax.WithBases(s.findings), config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
-	findings = s.opts.Baseline.Apply(findings)
+	findings = s.opts.Baseline.Apply(waive.Severities(findings, config.Rules.Severity))
 	if s.once { // from here on nothing holds the manifests: they may be collected
 		s.tree, s.syntax, s.graph, s.world, s.check, s.sections = nil, nil, nil, nil, nil, nil
 	}
@@ -113,7 +113,7 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	if !s.opts.NoRules {
 		ruling := s.ruling()
 		judge, found := policies.For(ruling.Tree, ruling.Config)
-		found.Add(judge.Mesh(s.judged(meaning), s.opts.Stage)...)
+		found.Add(s.judge(judge, s.judged(meaning))...)
 		sections = append(sections, &diag.Section{Batches: []*diag.List{&found}})
 	}
 	added, removed := diag.Difference(s.sections, sections)
@@ -126,6 +126,14 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 		result.Concern = concern.Between(s.opts.Base.state, stateOf(s, meaning.Mesh, meaning.Inventory))
 	}
 	return result
+}
+
+// judge applies the rules. Who compiles once need not remember what they read.
+func (s *Session) judge(judge *policies.Judge, world *policies.World) diag.List {
+	if s.once {
+		return judge.Mesh(world, s.opts.Stage)
+	}
+	return s.rules.Mesh(judge, world, s.opts.Stage)
 }
 
 // lower makes the plan of a mesh, and proves it. What is found is our own defect.

@@ -15,6 +15,7 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verify"
 	"github.com/meshc/meshc/compiler/waive"
+	"github.com/meshc/meshc/policies"
 )
 
 // Session compiles what changes little: trees that follow each other, files, and
@@ -37,6 +38,7 @@ type Session struct {
 	graph  *memo.Graph
 	world  *resolve.Session
 	check  *check.Session
+	rules  policies.Session
 
 	sections []*diag.Section
 	findings diag.List // sorted
@@ -127,7 +129,8 @@ func (s *Session) Try(c Change) diag.List {
 	added, removed := diag.Difference(s.sections, s.stages())
 	fresh := added.Without(removed, func(f diag.Finding) bool { return f.At().File == c.Path })
 	config := s.ruling().Config
-	return waive.Mark(fresh, config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
+	fresh = waive.Mark(fresh, config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
+	return waive.Severities(fresh, config.Rules.Severity)
 }
 
 // Files are the objects and tables of the session as they are now: for who wants to

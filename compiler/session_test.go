@@ -29,6 +29,21 @@ var (
 	cold  = compiler.Options{NoRules: true, NoVerify: true}
 )
 
+// A rule that was judged before is judged again when something that it read is
+// another, and only then: what it finds is what a cold compilation finds.
+func TestSessionJudgesAsAColdCompilation(t *testing.T) {
+	for seed := range (*edits + 99) / 100 {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			d := newDeskWith(t, uint64(seed)+1000, compiler.Options{NoPlan: true})
+			d.cold = compiler.Options{NoPlan: true}
+			for range 50 {
+				d.edit()
+				d.compare()
+			}
+		})
+	}
+}
+
 // A session gives what a cold compilation gives, whatever was edited before: who
 // works with one is never shown a finding that is not there, or served a policy
 // that nobody wrote.
@@ -56,17 +71,20 @@ type desk struct {
 	lock    string
 	known   ir.Known
 	session *compiler.Session
+	cold    compiler.Options
 	last    diag.List // of the last cold compilation
 	history []string
 }
 
-func newDesk(t *testing.T, seed uint64) *desk {
-	d := &desk{t: t, w: writer{rand.New(rand.NewPCG(seed, 7))}, files: map[string][]string{}, objects: map[string]string{}, taken: map[syntax.Name]bool{}}
+func newDesk(t *testing.T, seed uint64) *desk { return newDeskWith(t, seed, quick) }
+
+func newDeskWith(t *testing.T, seed uint64, opts compiler.Options) *desk {
+	d := &desk{t: t, cold: cold, w: writer{rand.New(rand.NewPCG(seed, 7))}, files: map[string][]string{}, objects: map[string]string{}, taken: map[syntax.Name]bool{}}
 	for i := range 30 {
 		name := fmt.Sprintf("f%d.yaml", i%4)
 		d.files[name] = append(d.files[name], d.w.document())
 	}
-	d.session = compiler.NewSession(ir.Known{}, quick)
+	d.session = compiler.NewSession(ir.Known{}, opts)
 	d.session.Load(d.tree(nil, nil), ir.Known{})
 	return d
 }
@@ -218,7 +236,7 @@ func (d *desk) put() {
 // compare holds the session against a cold compilation.
 func (d *desk) compare() {
 	d.t.Helper()
-	fresh, found := compiler.Compile(d.tree(nil, nil), d.known, cold)
+	fresh, found := compiler.Compile(d.tree(nil, nil), d.known, d.cold)
 	warm, again := d.session.Apply()
 	d.last = found
 	if diff := difference(found, again); diff != "" {

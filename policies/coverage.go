@@ -58,8 +58,9 @@ func (c *Coverage) Judge(j *Judge, w *World) {
 	t := j.trial(w)
 	t.wrap = c.trace
 	for _, u := range j.units(w) {
-		for _, one := range u.query.each {
-			_, _ = t.ask(one, u.input(), u.steps)
+		input := ast.NewTerm(u.input.term())
+		for _, q := range u.queries {
+			_, _ = t.ask(q, input, j.limits.steps(u.wide))
 		}
 	}
 }

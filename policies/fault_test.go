@@ -178,3 +178,30 @@ func TestOneFaultyRuleLeavesTheOthers(t *testing.T) {
 		t.Errorf("rules %v, findings %v", j.Rules(), found)
 	}
 }
+
+// Who lowers what cannot be lowered is told so: the build would go on failing, and
+// nobody would know why.
+func TestSeveritiesThatCannotBeSet(t *testing.T) {
+	config := func(code, level string) *syntax.Config {
+		text := "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata:\n  name: m\nspec:\n  rules:\n    severity: {" + code + ": " + level + "}\n"
+		tree := source.FromMap(map[string][]byte{})
+		tree.Config = &source.File{Path: "meshc.yaml", Data: []byte(text)}
+		files, found := syntax.Parse(tree)
+		if len(found) > 0 {
+			t.Fatal(found)
+		}
+		return files.Config
+	}
+	for _, c := range []struct {
+		code, level string
+		told        bool
+	}{
+		{"MSH1002", "warning", true}, {"MSH1002", "off", true}, {"MSH1002", "error", false},
+		{"MSH0609", "off", true}, {"MSH3011", "off", false}, {"MSH3011", "error", false}, {"MSH1501", "info", false},
+	} {
+		_, found := policies.Load(policies.Options{Config: config(c.code, c.level), Only: []diag.Code{"MSH1501"}})
+		if (len(found) == 1 && found[0].Code == policies.CodeSetting && found[0].At().Line == 7) != c.told || !c.told && len(found) > 0 {
+			t.Errorf("%s: %s: %v", c.code, c.level, found)
+		}
+	}
+}

@@ -75,6 +75,9 @@ func FuzzRules(f *testing.F) {
 					t.Errorf("a rule with a fault is applied: %v", found)
 				}
 				found.Add(j.Mesh(world, policies.Build)...)
+				if missed := j.Sieved(world).Missed; len(missed) > 0 {
+					t.Errorf("the sieve hides findings: %v", missed)
+				}
 				for _, x := range found {
 					if at := x.At(); at.File == "" || at.Line < 1 || at.Col < 1 {
 						t.Errorf("%s %q stands nowhere: %+v", x.Code, x.Message, at)

@@ -40,6 +40,14 @@ func (l Limits) withDefaults() Limits {
 // wideSteps is how much more a rule may do that judges many objects at once.
 const wideSteps = 20
 
+// steps is how many a rule may take on an input.
+func (l Limits) steps(wide bool) int64 {
+	if wide {
+		return wideSteps * l.Steps
+	}
+	return l.Steps
+}
+
 // budget counts the steps of one evaluation: the evaluator asks before each
 // expression whether it is cancelled. It belongs to one goroutine.
 type budget struct {

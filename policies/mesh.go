@@ -1,8 +1,6 @@
 package policies
 
 import (
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/syntax"
 )
@@ -10,7 +8,7 @@ import (
 // Mesh applies every rule to a world. An empty stage is a build.
 func (j *Judge) Mesh(w *World, stage Stage) diag.List { return j.judge(w, j.units(w), stage) }
 
-// units are all evaluations that a judgement of a world takes.
+// units are all inputs, each with the rules that judge it.
 func (j *Judge) units(w *World) []unit {
 	var units []unit
 	for _, o := range w.Objects() {
@@ -18,15 +16,11 @@ func (j *Judge) units(w *World) []unit {
 	}
 	if q := j.program.queries[string(ScopeNamespace)]; q != nil {
 		for _, name := range names(w.objects().namespaces) {
-			units = append(units, unit{query: q, steps: wideSteps * j.limits.Steps, input: func() *ast.Term {
-				return ast.NewTerm(doc("namespace", name))
-			}})
+			units = append(units, unit{queries: q, name: "namespace/" + name, wide: true, input: input{fixed: doc("namespace", name)}})
 		}
 	}
 	if q := j.program.queries[string(ScopeMesh)]; q != nil {
-		units = append(units, unit{query: q, steps: wideSteps * j.limits.Steps, input: func() *ast.Term {
-			return ast.NewTerm(doc("scope", string(ScopeMesh)))
-		}})
+		units = append(units, unit{queries: q, name: "mesh", wide: true, input: input{fixed: doc("scope", string(ScopeMesh))}})
 	}
 	return units
 }
@@ -42,17 +36,22 @@ func (j *Judge) object(w *World, o *syntax.Object) []unit {
 	if q == nil {
 		return nil
 	}
-	return []unit{{query: q, object: o, steps: j.limits.Steps, input: func() *ast.Term { return w.input(o) }}}
+	return []unit{{queries: q, object: o, input: w.input(o)}}
 }
 
 func (j *Judge) judge(w *World, units []unit, stage Stage) diag.List {
+	outcomes, stopped := j.run(w, units, false)
+	return j.report(w, units, outcomes, stopped, stage)
+}
+
+// report is the findings that the outcomes of units come to.
+func (j *Judge) report(w *World, units []unit, outcomes []outcome, stopped string, stage Stage) diag.List {
 	if stage == "" {
 		stage = Build
 	}
-	answers, stopped := j.run(w, units)
 	r := &reporter{world: w, stage: stage, limits: j.limits, stopped: stopped, count: map[diag.Code]int{}, failed: map[diag.Code]bool{}}
 	for i, u := range units {
-		for _, a := range answers[i] {
+		for _, a := range outcomes[i].answers {
 			r.answer(u, a)
 		}
 	}

@@ -116,18 +116,10 @@ func negate(e *ast.Expr) { e.Negated = !e.Negated }
 // Survives tells whether a mutant passes every test and sample. One that does not
 // compile could not be written, so it does not survive.
 func (p *Prover) Survives(m Mutant) bool {
-	rule := *p.rule
-	rule.ast = m.ast
-	of := append([]*module{&rule}, p.others...)
-	prog, ok := compileLoosely(of)
+	prog, rule, ok := p.compile(m)
 	if !ok {
 		return false
 	}
-	values, err := ast.InterfaceToValue(map[string]any{string(rule.rule.Code): rule.rule.values()})
-	if err != nil {
-		return false
-	}
-	prog.params = values
 	for _, t := range p.tests {
 		for _, r := range t.ast.Rules {
 			if strings.HasPrefix(string(r.Head.Name), "test_") && !prog.test(t, r, "").Passed {
@@ -135,16 +127,36 @@ func (p *Prover) Survives(m Mutant) bool {
 			}
 		}
 	}
-	return !slices.ContainsFunc(p.proofs, func(s Proof) bool { return !s.holds(prog, *rule.rule) })
+	return !slices.ContainsFunc(p.proofs, func(s Proof) bool { return !s.holds(prog, *rule) })
 }
 
-// holds tells whether a compiled rule finds what the sample wants.
-func (s Proof) holds(p *program, rule Rule) bool {
+// compile compiles a mutant with what belongs to it.
+func (p *Prover) compile(m Mutant) (prog *program, of *Rule, ok bool) {
+	rule := *p.rule
+	rule.ast = m.ast
+	if prog, ok = compileLoosely(append([]*module{&rule}, p.others...)); !ok {
+		return nil, nil, false
+	}
+	values, err := ast.InterfaceToValue(map[string]any{string(rule.rule.Code): rule.rule.values()})
+	if err != nil {
+		return nil, nil, false
+	}
+	prog.params = values
+	return prog, rule.rule, true
+}
+
+// judge is a compiled rule with the parameters of the sample.
+func (s Proof) judge(p *program, rule Rule) *Judge {
 	own := *p
 	settings([]*module{{rule: &rule}}, s.Config)
 	rule.Levels = map[Stage]Level{Build: LevelError}
 	own.prepare([]*Rule{&rule})
-	j := &Judge{rules: []*Rule{&rule}, program: &own, limits: Limits{}.withDefaults()}
+	return &Judge{rules: []*Rule{&rule}, program: &own, limits: Limits{}.withDefaults()}
+}
+
+// holds tells whether a compiled rule finds what the sample wants.
+func (s Proof) holds(p *program, rule Rule) bool {
+	j := s.judge(p, rule)
 	var got []string
 	for _, f := range j.Mesh(s.World, Build) {
 		if f.Code != rule.Code {

@@ -45,6 +45,9 @@ func TestEveryPartOfARuleIsProved(t *testing.T) {
 			}
 			for _, m := range mutants {
 				key := filepath.Base(dir) + ": " + m.What
+				for _, missed := range p.Missed(m) {
+					t.Errorf("%s: the sieve hides a finding: %s", key, missed)
+				}
 				switch survived := p.Survives(m); {
 				case survived && equivalent[key] == "":
 					t.Errorf("%s: no test or sample notices: %s", m.At, m.What)

@@ -1,9 +1,10 @@
 package policies
 
 import (
-	"github.com/open-policy-agent/opa/v1/ast"
+	"slices"
 
 	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/policies/sieve"
 )
 
 // newest are the versions in which rules see the kinds of SMI.
@@ -25,8 +26,8 @@ func (p *pairs) text(key, v string) {
 }
 
 // objectValue is an object as written, in the newest version of its kind.
-func objectValue(o *syntax.Object) ast.Value {
-	var spec ast.Value
+func objectValue(o *syntax.Object) any {
+	var spec *sieve.Record
 	switch {
 	case o.TrafficTarget != nil:
 		spec = targetSpec(o.TrafficTarget)
@@ -48,9 +49,11 @@ func objectValue(o *syntax.Object) ast.Value {
 
 // SameObject tells whether two objects say the same, wherever and in whatever layout,
 // order of keys or version they are written.
-func SameObject(a, b *syntax.Object) bool { return objectValue(a).Compare(objectValue(b)) == 0 }
+func SameObject(a, b *syntax.Object) bool {
+	return sieve.ToAST(objectValue(a)).Compare(sieve.ToAST(objectValue(b))) == 0
+}
 
-func metadataOf(o *syntax.Object) ast.Value {
+func metadataOf(o *syntax.Object) *sieve.Record {
 	m := pairs{"name", o.Name, "namespace", o.Namespace}
 	if o.Labels != nil {
 		m.add("labels", textMap(o.Labels))
@@ -63,31 +66,25 @@ func metadataOf(o *syntax.Object) ast.Value {
 
 // writtenValue is an object of Kubernetes, or meshc.yaml, with the namespace that
 // its source gave it.
-func writtenValue(o *syntax.Object) ast.Value {
+func writtenValue(o *syntax.Object) *sieve.Record {
 	root := o.Document()
 	if root == nil {
 		return doc("apiVersion", o.APIVersion, "kind", o.Kind, "metadata", metadataOf(o))
 	}
-	out, ok := nodeValue(root).(ast.Object)
+	out, ok := nodeValue(root).(*sieve.Record)
 	if !ok {
-		return ast.NewObject()
+		return doc()
 	}
 	if o.Namespace == "" || o.NamespaceBy == syntax.NamespaceWritten {
 		return out
 	}
-	pairs := make([][2]*ast.Term, 0, out.Len())
-	out.Foreach(func(k, v *ast.Term) {
-		if meta, ok := v.Value.(ast.Object); ok && k.Equal(ast.InternedTerm("metadata")) {
-			if with, ok := meta.Merge(doc("namespace", o.Namespace)); ok {
-				v = ast.NewTerm(with)
-			}
-		}
-		pairs = append(pairs, [2]*ast.Term{k, v})
-	})
-	return ast.NewObject(pairs...)
+	if meta, ok := out.Get("metadata").(*sieve.Record); ok && slices.Index(meta.Names, "namespace") < 0 {
+		meta.Set("namespace", o.Namespace)
+	}
+	return out
 }
 
-func subject(s syntax.Subject) ast.Value {
+func subject(s syntax.Subject) *sieve.Record {
 	p := pairs{"kind", s.Kind, "name", s.Name}
 	p.text("namespace", s.Namespace)
 	p.text("group", s.Group)
@@ -97,9 +94,9 @@ func subject(s syntax.Subject) ast.Value {
 	return doc(p...)
 }
 
-func targetSpec(t *syntax.TrafficTarget) ast.Value {
+func targetSpec(t *syntax.TrafficTarget) *sieve.Record {
 	p := pairs{"destination", subject(t.Destination)}
-	rules, sources := make([]ast.Value, len(t.Rules)), make([]ast.Value, len(t.Sources))
+	rules, sources := make([]any, len(t.Rules)), make([]any, len(t.Sources))
 	for i, r := range t.Rules {
 		rule := pairs{"kind", r.Kind, "name", r.Name}
 		if r.HasMatches {
@@ -115,8 +112,8 @@ func targetSpec(t *syntax.TrafficTarget) ast.Value {
 	return doc(p...)
 }
 
-func httpMatches(list []syntax.HTTPMatch) []ast.Value {
-	out := make([]ast.Value, len(list))
+func httpMatches(list []syntax.HTTPMatch) []any {
+	out := make([]any, len(list))
 	for i, m := range list {
 		p := pairs{"name", m.Name}
 		p.text("pathRegex", m.PathRegex)
@@ -135,11 +132,11 @@ func httpMatches(list []syntax.HTTPMatch) []ast.Value {
 	return out
 }
 
-func portSpec(r *syntax.PortRoute) ast.Value {
+func portSpec(r *syntax.PortRoute) *sieve.Record {
 	if !r.HasPorts {
-		return ast.NewObject()
+		return doc()
 	}
-	ports := make([]ast.Value, len(r.Ports))
+	ports := make([]any, len(r.Ports))
 	for i, n := range r.Ports {
 		ports[i] = value(n)
 	}
@@ -148,7 +145,7 @@ func portSpec(r *syntax.PortRoute) ast.Value {
 
 // splitSpec has whole weights: those of v1alpha1 are thousandths where they have
 // fractions, as only ratios matter.
-func splitSpec(s *syntax.TrafficSplit, apiVersion string) ast.Value {
+func splitSpec(s *syntax.TrafficSplit, apiVersion string) *sieve.Record {
 	divisor := int64(1)
 	if apiVersion == "split.smi-spec.io/v1alpha1" {
 		divisor = 1000
@@ -158,13 +155,13 @@ func splitSpec(s *syntax.TrafficSplit, apiVersion string) ast.Value {
 			}
 		}
 	}
-	backends := make([]ast.Value, len(s.Backends))
+	backends := make([]any, len(s.Backends))
 	for i, b := range s.Backends {
 		backends[i] = doc("service", b.Service, "weight", b.Weight/divisor)
 	}
 	p := pairs{"service", s.Service, "backends", backends}
 	if s.Matches != nil {
-		refs := make([]ast.Value, len(s.Matches))
+		refs := make([]any, len(s.Matches))
 		for i, m := range s.Matches {
 			ref := pairs{"kind", m.Kind, "name", m.Name}
 			ref.text("apiGroup", m.APIGroup)
@@ -175,7 +172,7 @@ func splitSpec(s *syntax.TrafficSplit, apiVersion string) ast.Value {
 	return doc(p...)
 }
 
-func bindingSpec(b *syntax.IdentityBinding) ast.Value {
+func bindingSpec(b *syntax.IdentityBinding) *sieve.Record {
 	var p pairs
 	if b.PodLabelSelector != nil {
 		p.add("podLabelSelector", doc("matchLabels", textMap(b.PodLabelSelector)))

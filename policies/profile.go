@@ -25,10 +25,10 @@ type Cost struct {
 	Failed      string        // why it could not judge; "": it could
 }
 
-// Profile asks each rule by itself about every input, in one goroutine, rounds
-// times after one round that does not count. The costliest rule comes first. A
-// build asks all rules of a kind at once, on all processors, and takes less time
-// than their sum.
+// Profile asks each rule by itself about every input, in one goroutine: once to
+// count its steps, then rounds times as a build does, which asks OPA only where a
+// rule may find something. The costliest rule comes first. A build asks on all
+// processors, and takes less time than their sum.
 func (j *Judge) Profile(w *World, rounds int) []Cost {
 	units := j.units(w)
 	t := j.trial(w)
@@ -42,15 +42,20 @@ func (j *Judge) Profile(w *World, rounds int) []Cost {
 	for round := range rounds + 1 {
 		took := map[diag.Code]time.Duration{}
 		for _, u := range units {
-			input := u.input()
-			for _, one := range u.query.each {
-				c := costs[one.rules[0].Code]
-				start := time.Now()
-				steps, err := t.ask(one, input, u.steps)
-				took[c.Rule.Code] += time.Since(start)
+			input := ast.NewTerm(u.input.term())
+			t.machine.Next(u.input.value())
+			for _, q := range u.queries {
+				c := costs[q.rule.Code]
 				if round == 0 {
+					steps, err := t.ask(q, input, j.limits.steps(u.wide))
 					c.count(about(u, input), steps, err)
+					continue
 				}
+				start := time.Now()
+				if t.machine.May(q.test, u.few()) {
+					_, _ = t.ask(q, input, j.limits.steps(u.wide))
+				}
+				took[c.Rule.Code] += time.Since(start)
 			}
 		}
 		for code, d := range took {

@@ -1,14 +1,13 @@
 package policies
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/policies/sieve"
 )
 
 // program is a set of compiled modules with one query for each kind of input.
@@ -16,15 +15,15 @@ type program struct {
 	modules  []*module
 	compiler *ast.Compiler
 	params   ast.Value
-	queries  map[string]*query // by kind; "namespace" and "mesh" for these scopes
-	cover    *Coverage         // what tests reach is noted there; nil: nowhere
+	queries  map[string][]*query // by kind; "namespace" and "mesh" for these scopes
+	cover    *Coverage           // what tests reach is noted there; nil: nowhere
 }
 
-// query asks several rules about one input in one evaluation.
+// query asks one rule.
 type query struct {
-	body  ast.Body
-	rules []*Rule
-	each  []*query // the same rules one by one: to find which of them failed
+	rule *Rule
+	body ast.Body
+	test *sieve.Test // whether there is anything to ask
 }
 
 // compile compiles the modules. Those with a fault are left out, and so are those
@@ -75,6 +74,11 @@ func compileOnce(modules []*module) (c *ast.Compiler, found diag.List) {
 		found.Add(diag.New(CodeCompile, spanOf(e.Location), "%s", sentence(e)).
 			WithEffect("the rule was not applied").
 			WithHelp("%s", compileHelp(e)))
+	}
+	for _, m := range modules {
+		if compiled := c.Modules[m.file]; len(found) == 0 && compiled != nil && !m.library && !strings.HasSuffix(m.file, testSuffix) {
+			found.Add(misspelt(compiled)...)
+		}
 	}
 	return c, found
 }
@@ -135,55 +139,47 @@ func term(s string, at *ast.Location) *ast.Term { return ast.StringTerm(s).SetLo
 // prepare makes the queries of the rules and the document of their parameters.
 func (p *program) prepare(rules []*Rule) diag.List {
 	var found diag.List
-	byKind := map[string][]*Rule{}
 	params := map[string]any{}
 	for _, r := range rules {
 		params[string(r.Code)] = r.values()
-		switch r.Scope {
-		case ScopeObject:
-			for _, k := range r.Kinds {
-				byKind[k] = append(byKind[k], r)
-			}
-		default:
-			byKind[string(r.Scope)] = append(byKind[string(r.Scope)], r)
-		}
 	}
 	value, err := ast.InterfaceToValue(params)
 	if err != nil {
 		value = ast.NewObject()
 	}
 	p.params = value
-	p.queries = map[string]*query{}
-	for kind, of := range byKind {
-		q, err := p.query(of)
+	p.queries = map[string][]*query{}
+	if p.compiler == nil {
+		return nil
+	}
+	tests := sieve.New(p.compiler, paramsRoot, value)
+	for _, r := range rules {
+		q, err := p.query(r, tests)
 		if err != nil {
-			for _, r := range of {
-				found.Add(diag.New(CodeCompile, r.At, "the rule cannot be asked: %v", err).WithEffect("the rule was not applied"))
-			}
+			found.Add(diag.New(CodeCompile, r.At, "the rule cannot be asked: %v", err).WithEffect("the rule was not applied"))
 			continue
 		}
-		for _, r := range of {
-			one, _ := p.query([]*Rule{r})
-			q.each = append(q.each, one)
+		kinds := r.Kinds
+		if r.Scope != ScopeObject {
+			kinds = []string{string(r.Scope)}
 		}
-		p.queries[kind] = q
+		for _, k := range kinds {
+			p.queries[k] = append(p.queries[k], q)
+		}
 	}
 	return found.Sorted()
 }
 
-// query compiles `r0 = data.PACKAGE.deny; r1 = ...`.
-func (p *program) query(rules []*Rule) (*query, error) {
-	if p.compiler == nil {
-		return nil, errors.New("nothing was compiled")
-	}
-	var body ast.Body
-	for i, r := range rules {
-		ref := append(slices.Clone(r.pkg), ast.StringTerm(entryRule))
-		body.Append(ast.Equality.Expr(ast.VarTerm(fmt.Sprintf("r%d", i)), ast.NewTerm(ref)))
-	}
+// query compiles `found = data.PACKAGE.deny`.
+func (p *program) query(r *Rule, tests *sieve.Program) (*query, error) {
+	ref := append(slices.Clone(r.pkg), ast.StringTerm(entryRule))
+	body := ast.NewBody(ast.Equality.Expr(ast.VarTerm(answerVar), ast.NewTerm(ref)))
 	compiled, err := p.compiler.QueryCompiler().Compile(body)
 	if err != nil {
 		return nil, err
 	}
-	return &query{body: compiled, rules: rules}, nil
+	return &query{rule: r, body: compiled, test: tests.Test(ref)}, nil
 }
+
+// answerVar is bound to what a rule found.
+const answerVar = "found"

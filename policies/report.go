@@ -43,7 +43,7 @@ func (r *reporter) answer(u unit, a answer) {
 // finding is one element of deny: a message, or an object with path and message.
 func (r *reporter) finding(u unit, rule *Rule, v ast.Value) {
 	if s, ok := v.(ast.String); ok {
-		v = doc("message", string(s))
+		v = astDoc("message", string(s))
 	}
 	o, ok := v.(ast.Object)
 	message := ""
@@ -167,7 +167,7 @@ func (r *reporter) failure(u unit, a answer) {
 			WithEffect("nothing is known of what it would have found; that is no pass").
 			WithHelp("look for loops over loops, and for texts that grow"))
 	case topdown.IsCancel(a.err):
-		r.found.Add(diag.New(CodeLimit, at, "the rule %s took more than %d steps to judge %s", a.rule.Code, u.steps, on).
+		r.found.Add(diag.New(CodeLimit, at, "the rule %s took more than %d steps to judge %s", a.rule.Code, r.limits.steps(u.wide), on).
 			WithEffect("nothing is known of what it would have found; that is no pass").
 			WithHelp("look things up by name in data.mesh instead of walking over all of them for each"))
 	default:

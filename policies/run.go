@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"runtime"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -13,14 +12,24 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/policies/sieve"
 )
 
-// unit is one evaluation: the rules of a query on one input.
+// unit is the rules that judge one input.
 type unit struct {
-	query  *query
-	object *syntax.Object // of scope object
-	input  func() *ast.Term
-	steps  int64 // that each rule may take
+	queries []*query
+	object  *syntax.Object // of scope object
+	name    string         // of another scope: namespace/NAME, or mesh
+	input   input
+	wide    bool // the rules judge many objects at once
+}
+
+// few is how many steps the sieve may take with a rule.
+func (u unit) few() int {
+	if u.wide {
+		return sieve.WideSteps
+	}
+	return 0
 }
 
 // answer is what one rule said, or why it could not say it.
@@ -38,10 +47,10 @@ type panicked struct{ what any }
 
 func (panicked) Error() string { return "the engine crashed" }
 
-// run evaluates the units on all processors, in chunks. The answers are in order
-// of the units. Units that an uninterruptible call holds are abandoned, and
+// run evaluates the units on all processors, in chunks. The outcomes are in order
+// of the units; what was read is among them if it is to be recorded. Units that an uninterruptible call holds are abandoned, and
 // answered with errStopped.
-func (j *Judge) run(w *World, units []unit) ([][]answer, string) {
+func (j *Judge) run(w *World, units []unit, record bool) ([]outcome, string) {
 	if len(units) == 0 {
 		return nil, ""
 	}
@@ -51,16 +60,15 @@ func (j *Judge) run(w *World, units []unit) ([][]answer, string) {
 	go g.watch(j.limits, over, stopped)
 
 	type part struct {
-		first   int
-		answers [][]answer
+		first    int
+		outcomes []outcome
 	}
 	const chunk = 32
 	parts := make(chan part, len(units)/chunk+1)
 	var next atomic.Int64
-	data := &store{world: w, params: j.program.params}
 	for range min(runtime.GOMAXPROCS(0), len(units)) {
 		go func() {
-			e := &evaluator{program: j.program, store: data, now: w.now, guard: g}
+			e := j.evaluator(w, g, record)
 			for {
 				first := int(next.Add(chunk) - chunk)
 				if first >= len(units) {
@@ -68,22 +76,22 @@ func (j *Judge) run(w *World, units []unit) ([][]answer, string) {
 				}
 				p := part{first: first}
 				for _, u := range units[first:min(first+chunk, len(units))] {
-					p.answers = append(p.answers, e.unit(u))
+					p.outcomes = append(p.outcomes, outcome{e.unit(u), e.recorder.take()})
 				}
 				parts <- p
 			}
 		}()
 	}
-	out := make([][]answer, len(units))
+	out := make([]outcome, len(units))
 	for missing := len(units); missing > 0; {
 		select {
 		case p := <-parts:
-			missing -= copy(out[p.first:], p.answers)
+			missing -= copy(out[p.first:], p.outcomes)
 		case <-stopped:
 			abandon(units, out, func() bool {
 				select {
 				case p := <-parts:
-					missing -= copy(out[p.first:], p.answers)
+					missing -= copy(out[p.first:], p.outcomes)
 					return missing > 0
 				case <-time.After(grace):
 					return false
@@ -100,13 +108,13 @@ func (j *Judge) run(w *World, units []unit) ([][]answer, string) {
 const grace = 500 * time.Millisecond
 
 // abandon takes what still comes and answers the rest itself.
-func abandon(units []unit, out [][]answer, more func() bool) {
+func abandon(units []unit, out []outcome, more func() bool) {
 	for more() {
 	}
 	for i, u := range units {
-		if out[i] == nil {
-			for _, r := range u.query.rules {
-				out[i] = append(out[i], answer{rule: r, err: errStopped})
+		if out[i].answers == nil {
+			for _, q := range u.queries {
+				out[i].answers = append(out[i].answers, answer{rule: q.rule, err: errStopped})
 			}
 		}
 	}
@@ -118,34 +126,46 @@ type evaluator struct {
 	store   *store
 	now     time.Time
 	guard   *guard
+	limits  Limits
+	machine sieve.Machine
+
+	recorder *recorder // nil: nobody asks what was read
 }
 
-// unit asks all rules at once. When that fails they are asked one by one, to
-// tell the one that failed from those that can still judge.
+func (j *Judge) evaluator(w *World, g *guard, record bool) *evaluator {
+	e := &evaluator{program: j.program, now: w.now, guard: g, limits: j.limits, machine: sieve.Machine{Mesh: w.data}}
+	if record {
+		e.recorder = &recorder{seen: map[read]struct{}{}}
+		e.machine.Note = e.recorder.note
+	}
+	e.store = &store{world: w, params: j.program.params, recorder: e.recorder}
+	return e
+}
+
+// unit asks all rules. Most find nothing, which the sieve tells at a small part of
+// what OPA takes; OPA is asked about the rest, and it alone finds anything.
 func (e *evaluator) unit(u unit) []answer {
-	input := u.input()
-	answers, err := e.ask(u.query, input, u.steps)
-	if err == nil {
-		return answers
-	}
-	if len(u.query.rules) == 1 {
-		return []answer{{rule: u.query.rules[0], err: err}}
-	}
-	out := make([]answer, 0, len(u.query.rules))
-	for _, one := range u.query.each {
-		if answers, err = e.ask(one, input, u.steps); err != nil {
-			answers = []answer{{rule: one.rules[0], err: err}}
+	e.machine.Next(u.input.value())
+	out := []answer{}
+	var input *ast.Term
+	for _, q := range u.queries {
+		if !e.machine.May(q.test, u.few()) {
+			continue
 		}
-		out = append(out, answers...)
+		if input == nil {
+			input = ast.NewTerm(u.input.term())
+		}
+		found, err := e.ask(q, input, e.limits.steps(u.wide))
+		out = append(out, answer{rule: q.rule, found: found, err: err})
 	}
 	return out
 }
 
 // ask evaluates a query on an input.
-func (e *evaluator) ask(q *query, input *ast.Term, steps int64) (answers []answer, err error) {
+func (e *evaluator) ask(q *query, input *ast.Term, steps int64) (found ast.Set, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			answers, err = nil, panicked{r}
+			found, err = nil, panicked{r}
 		}
 	}()
 	if e.guard.stop.Load() {
@@ -157,17 +177,12 @@ func (e *evaluator) ask(q *query, input *ast.Term, steps int64) (answers []answe
 		WithInput(input).WithCancel(b).WithTime(e.now).WithSeed(zeros{}).
 		WithStrictBuiltinErrors(true)
 	err = query.Iter(context.Background(), func(r topdown.QueryResult) error {
-		answers = answers[:0]
-		for i, rule := range q.rules {
-			t, ok := r[ast.Var("r"+strconv.Itoa(i))]
-			if !ok {
-				return errUndefined
-			}
-			set, ok := t.Value.(ast.Set)
-			if !ok {
-				return errUndefined
-			}
-			answers = append(answers, answer{rule: rule, found: set})
+		t, ok := r[answerVar]
+		if !ok {
+			return errUndefined
+		}
+		if found, ok = t.Value.(ast.Set); !ok {
+			return errUndefined
 		}
 		return nil
 	})
@@ -176,10 +191,10 @@ func (e *evaluator) ask(q *query, input *ast.Term, steps int64) (answers []answe
 		return nil, errStopped
 	case err != nil:
 		return nil, err
-	case answers == nil:
+	case found == nil:
 		return nil, errUndefined
 	}
-	return answers, nil
+	return found, nil
 }
 
 // errUndefined is a query without an answer, which no rule of the right form gives.

@@ -32,8 +32,12 @@ func settings(modules []*module, config *syntax.Config) diag.List {
 	for _, s := range config.Rules.Severity {
 		rule, known := rules[s.Code]
 		if !known {
-			if _, builtin := diag.Lookup(diag.Code(s.Code)); !builtin {
+			if own, builtin := diag.Lookup(diag.Code(s.Code)); !builtin {
 				unknown(s.Code, s.Path)
+			} else if level, err := diag.ParseSeverity(s.Severity); !own.Code.Waivable() && (err != nil || level != own.Build) {
+				found.Add(diag.New(CodeSetting, config.Object.At(s.Path...), "%s is always of severity %s: it cannot be %q", s.Code, own.Build, s.Severity).
+					WithEffect("errors say what does not compile, and MSH0xxx what meshc itself could not do").
+					WithHelp("mend what it finds").About(config.Object.Ref(), syntax.PathText(s.Path)))
 			}
 			continue
 		}

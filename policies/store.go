@@ -7,6 +7,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
+
+	"github.com/meshc/meshc/policies/sieve"
 )
 
 // store is the data of one run: data.mesh, which is the world, and the parameters
@@ -17,8 +19,9 @@ type store struct {
 	storage.PolicyNotSupported
 	storage.TriggersNotSupported
 
-	world  *World
-	params ast.Value
+	world    *World
+	params   ast.Value
+	recorder *recorder
 }
 
 type snapshot struct{}
@@ -52,61 +55,31 @@ func (s *store) Read(_ context.Context, _ storage.Transaction, path storage.Path
 func (s *store) read(path storage.Path) ast.Value {
 	switch {
 	case len(path) == 0:
-		return doc("mesh", s.mesh(), paramsRoot, s.params)
+		s.recorder.note(s.world.data, "", true)
+		return astDoc("mesh", s.world.data, paramsRoot, s.params)
 	case path[0] == paramsRoot:
 		return within(s.params, path[1:])
 	case path[0] != "mesh":
 		return nil
-	case len(path) == 1:
-		return s.mesh()
-	case path[1] == before && s.world.before == nil:
-		return nil
-	case path[1] == before:
-		return (&store{world: s.world.before}).read(append(storage.Path{"mesh"}, path[2:]...))
-	case path[1] != "objects":
-		return s.entry(path[1], path[2:])
-	case len(path) == 2:
-		return s.objects()
 	}
-	return s.entry("objects/"+path[2], path[3:])
-}
-
-// entry reads from a document, all of it only if no entry is named.
-func (s *store) entry(name string, rest []string) ast.Value {
-	d, ok := s.world.docs[name]
-	if !ok {
-		return nil
-	}
-	if len(rest) == 0 {
-		return d.all()
-	}
-	v := d.get(rest[0])
-	if v == nil {
-		return nil
-	}
-	return within(v, rest[1:])
-}
-
-// mesh is all of data.mesh, for a rule that walks it.
-func (s *store) mesh() ast.Value {
-	out := pairs{"objects", s.objects()}
-	for _, name := range names(s.world.docs) {
-		if !strings.HasPrefix(name, "objects/") {
-			out.add(name, s.world.docs[name].all())
+	at := sieve.Map(s.world.data)
+	for i, step := range path[1:] {
+		if d, leaf := at.(*document); leaf {
+			s.recorder.note(d, step, false)
+			l := d.at(step)
+			if l == nil {
+				return nil
+			}
+			return within(l.ast(), path[i+2:])
 		}
+		below, ok := at.Get(step).(sieve.Map)
+		if !ok {
+			return nil
+		}
+		at = below
 	}
-	if s.world.before != nil {
-		out.add(before, (&store{world: s.world.before}).mesh())
-	}
-	return doc(out...)
-}
-
-func (s *store) objects() ast.Value {
-	var out pairs
-	for _, kind := range Kinds() {
-		out.add(kind, s.world.docs["objects/"+kind].all())
-	}
-	return doc(out...)
+	s.recorder.note(at, "", true)
+	return at.AST()
 }
 
 // within is the value at a path into a value, nil if there is none.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/meshc/meshc/policies/sieve"
 )
 
 // trial asks rules one after the other, in one goroutine, to see how they run
@@ -15,12 +17,13 @@ type trial struct {
 	program *program
 	store   *store
 	now     time.Time
+	machine sieve.Machine
 	wrap    func(*topdown.Query) *topdown.Query
 }
 
 func (j *Judge) trial(w *World) *trial {
 	return &trial{
-		program: j.program, store: &store{world: w, params: j.program.params}, now: w.now,
+		program: j.program, store: &store{world: w, params: j.program.params}, now: w.now, machine: sieve.Machine{Mesh: w.data},
 		wrap: func(q *topdown.Query) *topdown.Query { return q },
 	}
 }

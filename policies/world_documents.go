@@ -1,40 +1,51 @@
 package policies
 
 import (
-	"maps"
 	"strconv"
 	"strings"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/policies/sieve"
 )
 
-// meshShape is the schema of data.mesh. The maps in it are keyed by names; what
-// their entries hold is in entryShapes.
-var meshShape = record(withBefore(shape{
-	"settings": record(shape{
-		"name": text, "trustDomain": text, "clusterDomain": text, "mode": text,
-		"egress": text, "plaintext": text, "compat": text,
-	}),
-	"namespaces": anyMap, "identities": anyMap, "services": anyMap, "grants": anyMap,
-	"calls": anyMap, "splits": anyMap, "workloads": anyMap, "references": anyMap, "objects": anyMap,
-}))
-
-// before is where the state that a mesh follows lies in data.mesh, in the same shape.
-const before = "before"
-
-func withBefore(documents shape) shape {
-	out := maps.Clone(documents)
-	out[before] = record(documents)
-	return out
+// makeDocuments lays out data.mesh.
+func (w *World) makeDocuments() {
+	add := func(d *document) *document {
+		d.number = len(w.docs)
+		w.docs = append(w.docs, d)
+		return d
+	}
+	identities := func() map[string]*identityIndex { return w.index().identities }
+	w.data = folder{
+		"settings":   add(mapped(w.setting, w.settings, func(a, b any, _ string) bool { return a == b })),
+		"namespaces": add(mapped(w.namespace, func() map[string]*syntax.Object { return w.objects().namespaces }, w.sameNamespace)),
+		"identities": add(mapped(w.identity, identities, sameIdentity)),
+		"services":   add(mapped(w.service, func() map[string]*ir.Service { return w.index().services }, w.sameService)),
+		"calls":      add(mapped(w.calls, identities, w.sameCalls)),
+		"grants":     add(mapped(w.grant, func() map[string]*ir.Grant { return w.index().grants }, sameGrant)),
+		"splits":     add(mapped(w.split, func() map[string]*ir.Split { return w.index().splits }, sameSplit)),
+		"workloads":  add(mapped(w.workload, func() map[string]*ir.InventoryWorkload { return w.index().workloads }, sameWorkload)),
+		"references": add(mapped(w.reference, func() map[string]*references { return w.references() }, sameReferences)),
+	}
+	kinds := folder{}
+	for _, kind := range Kinds() {
+		kinds[kind] = add(mapped(func(key string) any { return w.object(kind, key) },
+			func() map[string]*syntax.Object { return w.objects().kinds[kind] },
+			func(a, b *syntax.Object, _ string) bool { return a == b }))
+	}
+	w.data["objects"] = kinds
 }
 
-func (w *World) settings() ast.Value {
+func (w *World) settings() map[string]any {
 	s := w.mesh.Settings
-	return doc("name", s.Name, "trustDomain", s.TrustDomain, "clusterDomain", s.ClusterDomain, "mode", string(s.Mode),
-		"egress", allow(s.EgressAllowed), "plaintext", allow(s.PlaintextAllowed), "compat", string(s.Compat))
+	return map[string]any{
+		"name": s.Name, "trustDomain": s.TrustDomain, "clusterDomain": s.ClusterDomain, "mode": string(s.Mode),
+		"egress": allow(s.EgressAllowed), "plaintext": allow(s.PlaintextAllowed), "compat": string(s.Compat),
+	}
 }
+
+func (w *World) setting(name string) any { return w.settings()[name] }
 
 // allow is how meshc.yaml writes a switch.
 func allow(open bool) string {
@@ -44,7 +55,7 @@ func allow(open bool) string {
 	return "deny"
 }
 
-func (w *World) namespace(name string) ast.Value {
+func (w *World) namespace(name string) any {
 	n := w.mesh.Namespace(name)
 	labels, annotations := map[string]string(nil), map[string]string(nil)
 	if o := w.objects().namespaces[name]; o != nil {
@@ -54,7 +65,7 @@ func (w *World) namespace(name string) ast.Value {
 		"labels", textMap(labels), "annotations", textMap(annotations))
 }
 
-func (w *World) identity(name string) ast.Value {
+func (w *World) identity(name string) any {
 	own := w.index().identities[name]
 	_, namespace, account, _ := own.id.Split()
 	return doc("name", name, "spiffe", string(own.id), "namespace", namespace, "account", account,
@@ -62,7 +73,7 @@ func (w *World) identity(name string) ast.Value {
 }
 
 // calls are the identities that an identity may call: a graph for graph.reachable.
-func (w *World) calls(name string) ast.Value {
+func (w *World) calls(name string) any {
 	x := w.index()
 	var out []string
 	for _, g := range x.identities[name].outgoing {
@@ -71,10 +82,10 @@ func (w *World) calls(name string) ast.Value {
 	return value(sorted(out))
 }
 
-func (w *World) service(name string) ast.Value {
+func (w *World) service(name string) any {
 	x := w.index()
 	s := x.services[name]
-	ports := make([]ast.Value, len(s.Ports))
+	ports := make([]any, len(s.Ports))
 	for i, p := range s.Ports {
 		ports[i] = doc("port", int(p.Number), "name", p.Name, "protocol", string(p.Protocol), "plaintext", p.Plaintext,
 			"targetPort", int(p.TargetPort), "targetName", p.TargetName)
@@ -92,7 +103,7 @@ func shorts(ids []ir.Identity) []string {
 	return out
 }
 
-func (w *World) grant(name string) ast.Value {
+func (w *World) grant(name string) any {
 	g := w.index().grants[name]
 	ports := make([]string, len(g.Ports))
 	for i, p := range g.Ports {
@@ -105,17 +116,17 @@ func (w *World) grant(name string) ast.Value {
 }
 
 // refOf is {kind, namespace, name} of a name such as TrafficTarget/NS/NAME.
-func refOf(name string) ast.Value {
+func refOf(name string) *sieve.Record {
 	kind, rest, _ := strings.Cut(name, "/")
 	namespace, name, _ := strings.Cut(rest, "/")
 	return doc("kind", kind, "namespace", namespace, "name", name)
 }
 
 // matches are request classes as resolved: the path is an expression for the whole path.
-func matches(list []ir.Match) []ast.Value {
-	out := make([]ast.Value, len(list))
+func matches(list []ir.Match) []any {
+	out := make([]any, len(list))
 	for i, m := range list {
-		headers := make([]ast.Value, len(m.Headers))
+		headers := make([]any, len(m.Headers))
 		for k, h := range m.Headers {
 			headers[k] = doc("name", h.Name, "regex", h.Regex, "full", h.Full)
 		}
@@ -125,11 +136,11 @@ func matches(list []ir.Match) []ast.Value {
 	return out
 }
 
-func (w *World) split(name string) ast.Value {
+func (w *World) split(name string) any {
 	s := w.index().splits[name]
-	backends := make([]ast.Value, len(s.Backends))
+	backends := make([]any, len(s.Backends))
 	for i, b := range s.Backends {
-		ports := make([]ast.Value, len(b.Ports))
+		ports := make([]any, len(b.Ports))
 		for k, p := range b.Ports {
 			ports[k] = value(int(p))
 		}
@@ -138,7 +149,7 @@ func (w *World) split(name string) ast.Value {
 	return doc("name", name, "object", refOf(name), "root", s.Root.String(), "backends", backends, "matches", matches(s.Matches))
 }
 
-func (w *World) workload(name string) ast.Value {
+func (w *World) workload(name string) any {
 	v := w.index().workloads[name]
 	services := make([]string, len(v.Services))
 	for i, s := range v.Services {
@@ -148,11 +159,11 @@ func (w *World) workload(name string) ast.Value {
 		"services", services, "labels", textMap(v.Labels), "annotations", textMap(v.Annotations))
 }
 
-func (w *World) reference(name string) ast.Value {
+func (w *World) reference(name string) any {
 	r := w.references()[name]
 	return doc("to", r.to, "from", r.from, "grants", r.grants)
 }
 
-func (w *World) object(kind, key string) ast.Value {
+func (w *World) object(kind, key string) any {
 	return w.values[w.objects().kinds[kind][key]].get()
 }

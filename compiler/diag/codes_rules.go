@@ -35,7 +35,7 @@ var ruleCodes = []Entry{
 		"Of one rule at most 500 findings are shown. There are more: the count is in the message.",
 		"# a rule that fires on every object", "# a parameter or a kind that narrows it"),
 	same(Error, "MSH0610", "a rule has no such setting",
-		"`rules.params` and `rules.severity` in meshc.yaml name rules by their id, and parameters as the rule lists them. A setting that reaches no rule is a misspelt one, and the rule would judge by its defaults.",
+		"`rules.params` and `rules.severity` in meshc.yaml name rules by their id, and parameters as the rule lists them. A setting that reaches no rule is a misspelt one, and the rule would judge by its defaults. `rules.severity` may also name codes that meshc finds without rules, but not errors, as what they find does not compile, nor codes that begin with MSH0.",
 		"rules: {params: {MSH1504: {pears: []}}}", "rules: {params: {MSH1504: {pairs: []}}}"),
 	same(Error, "MSH0611", "a folder of rules holds no rule",
 		"`rules.dirs` in meshc.yaml names a folder in which no Rego file is a rule. It may be empty by mistake, and a mesh without rules passes them all; so the run is an engine failure (exit code 4).",

@@ -18,9 +18,13 @@ import (
 // warm is a session that has compiled ref-mesh(1000), and how long that took: what
 // each edit would cost without it.
 func warm(b *testing.B) (*compiler.Session, map[string][]byte, *times) {
+	return warmWith(b, compiler.Options{NoRules: true})
+}
+
+func warmWith(b *testing.B, opts compiler.Options) (*compiler.Session, map[string][]byte, *times) {
 	b.Helper()
 	files := RefMesh(1000, 64)
-	s := compiler.NewSession(ir.Known{}, compiler.Options{NoRules: true})
+	s := compiler.NewSession(ir.Known{}, opts)
 	var cold times
 	stop := cold.start()
 	result, found := s.Load(source.FromMap(files), ir.Known{})
@@ -35,6 +39,17 @@ func warm(b *testing.B) (*compiler.Session, map[string][]byte, *times) {
 // resolved, judged, lowered and verified as far as it concerns them.
 func BenchmarkApply1000(b *testing.B) {
 	s, files, took := warm(b)
+	apply(b, s, files, took)
+}
+
+// BenchmarkApplyRules1000 is the same with the library of rules.
+func BenchmarkApplyRules1000(b *testing.B) {
+	s, files, took := warmWith(b, compiler.Options{})
+	apply(b, s, files, took)
+}
+
+func apply(b *testing.B, s *compiler.Session, files map[string][]byte, took *times) {
+	b.Helper()
 	i := 0
 	for b.Loop() {
 		name, text := editOf(files, i)
