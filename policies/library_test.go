@@ -14,7 +14,11 @@ import (
 )
 
 func compile(tree *source.Tree) diag.List {
-	_, found := compiler.Compile(tree, ir.Known{}, compiler.Options{NoPlan: true})
+	opts := compiler.Options{NoPlan: true}
+	if tree.Before != nil {
+		opts.Base = compiler.Before(tree.Before, ir.Known{}, opts)
+	}
+	_, found := compiler.Compile(tree, ir.Known{}, opts)
 	return found
 }
 

@@ -63,12 +63,26 @@ func (m *module) metadata() diag.List {
 	for _, related := range note.RelatedResources {
 		rule.Related = append(rule.Related, related.Ref.String())
 	}
+	rule.Compares = m.reads(before)
 	r.rule(rule, own)
 	r.body(entries)
 	if len(r.found) == 0 {
 		m.rule = rule
 	}
 	return r.found
+}
+
+// reads tells whether a document of data.mesh is mentioned, in full or by an import.
+func (m *module) reads(document string) bool {
+	found := false
+	ast.WalkRefs(m.ast, func(ref ast.Ref) bool {
+		for i := range len(ref) - 1 {
+			name, _ := ref[i+1].Value.(ast.String)
+			found = found || string(name) == document && (ref[i].Value.Compare(ast.String("mesh")) == 0 || ref[i].Value.Compare(ast.Var("mesh")) == 0)
+		}
+		return found
+	})
+	return found
 }
 
 // entries are the module's rules that are called deny.

@@ -83,7 +83,7 @@ func prover(t *testing.T, dir string) *policies.Prover {
 	}
 	var proofs []policies.Proof
 	for _, e := range entries {
-		if e.IsDir() {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), "before-") {
 			proofs = append(proofs, proof(t, filepath.Join(dir, e.Name()), code))
 		}
 	}
@@ -99,15 +99,23 @@ func prover(t *testing.T, dir string) *policies.Prover {
 
 func proof(t *testing.T, dir string, code diag.Code) policies.Proof {
 	t.Helper()
-	tree, _, err := source.LoadFS(os.DirFS(dir), source.Options{})
+	tree, _, err := suite.Load(os.DirFS(filepath.Dir(dir)), filepath.Base(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, _ := syntax.Parse(tree)
-	mesh, inventory, _, _ := resolve.Mesh(files, ir.Known{}, resolve.Options{})
+	world := func(tree *source.Tree) (*policies.World, *syntax.Config) {
+		files, _ := syntax.Parse(tree)
+		mesh, inventory, _, _ := resolve.Mesh(files, ir.Known{}, resolve.Options{})
+		return policies.NewWorld(files, mesh, inventory, time.Time{}), files.Config
+	}
+	now, config := world(tree)
+	if tree.Before != nil {
+		before, _ := world(tree.Before)
+		now.Since(before)
+	}
 	wanted := suite.Wanted(tree, code)
 	if strings.HasPrefix(filepath.Base(dir), "bad") && len(wanted) == 0 {
 		t.Fatalf("%s wants nothing", dir)
 	}
-	return policies.Proof{World: policies.NewWorld(files, mesh, inventory, time.Time{}), Config: files.Config, Wanted: wanted}
+	return policies.Proof{World: now, Config: config, Wanted: wanted}
 }

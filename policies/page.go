@@ -54,6 +54,9 @@ func (r *Rule) when() string {
 		of = append(of, "Judges the mesh as a whole.")
 	}
 	of = append(of, fmt.Sprintf("%s in a build, %s at admission, %s in a live mesh.", title(r.Levels[Build]), r.Levels[Admission], r.Levels[Live]))
+	if r.Compares {
+		of = append(of, "Compares with the state before a change, and finds nothing where no `--base` or `--changed-since` names it.")
+	}
 	if r.Disabled {
 		of = append(of, fmt.Sprintf("Off until meshc.yaml turns it on: `rules: {severity: {%s: %s}}`.", r.Code, r.Levels[Build]))
 	}

@@ -68,6 +68,7 @@ type Rule struct {
 	Since       string          // the version of meshc that brought it
 	Related     []string        // addresses of further reading
 	Library     bool            // compiled in
+	Compares    bool            // it reads data.mesh.before: without a base it finds nothing
 	File        string          // the Rego file
 	At          diag.Span       // of its metadata
 

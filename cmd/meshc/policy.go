@@ -77,12 +77,13 @@ type listedRule struct {
 	Kinds    []string          `json:"kinds,omitempty"`
 	Params   []string          `json:"params,omitempty"`
 	File     string            `json:"file"`
+	Compares bool              `json:"needsBase,omitempty"` // it finds nothing without a base
 }
 
 func printRules(s streams, output string, rules []*policies.Rule) error {
 	var out []listedRule
 	for _, r := range rules {
-		l := listedRule{Code: string(r.Code), Title: r.Title, Severity: map[string]string{}, Scope: string(r.Scope), Kinds: r.Kinds, File: r.File}
+		l := listedRule{Code: string(r.Code), Title: r.Title, Severity: map[string]string{}, Scope: string(r.Scope), Kinds: r.Kinds, File: r.File, Compares: r.Compares}
 		for _, stage := range policies.Stages() {
 			l.Severity[string(stage)] = string(r.Level(stage))
 		}
@@ -99,6 +100,9 @@ func printRules(s streams, output string, rules []*policies.Rule) error {
 	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CODE\tBUILD\tADMISSION\tLIVE\tJUDGES\tTITLE")
 	for _, r := range out {
+		if r.Compares {
+			r.Title += " (silent without --base)"
+		}
 		judges := strings.Join(r.Kinds, ",")
 		if judges == "" {
 			judges = "the " + r.Scope

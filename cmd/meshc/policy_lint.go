@@ -88,5 +88,9 @@ func isFolder(dir string) error {
 func sampleWorld(tree *source.Tree) policies.Proof {
 	files, _ := syntax.Parse(tree)
 	mesh, inventory, _, _ := resolve.Mesh(files, ir.Known{}, resolve.Options{})
-	return policies.Proof{World: policies.NewWorld(files, mesh, inventory, time.Time{}), Config: files.Config}
+	world := policies.NewWorld(files, mesh, inventory, time.Time{})
+	if tree.Before != nil {
+		world.Since(sampleWorld(tree.Before).World)
+	}
+	return policies.Proof{World: world, Config: files.Config}
 }

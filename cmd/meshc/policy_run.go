@@ -80,6 +80,9 @@ func sampleJudge(cover *policies.Coverage) suite.Compile {
 		judge, faults := policies.Load(policies.Options{Files: tree.Rules, Config: files.Config, NoLibrary: true})
 		found.Add(faults...)
 		world := policies.NewWorld(files, mesh, inventory, time.Time{})
+		if tree.Before != nil {
+			world.Since(sampleWorld(tree.Before).World)
+		}
 		found.Add(judge.Mesh(world, policies.Build)...)
 		if cover != nil {
 			cover.Judge(judge, world)

@@ -52,6 +52,9 @@ type Tree struct {
 	Rules []*File
 	// Limits are the limits in force.
 	Limits Limits
+	// Before is the state before that a sample of a rule brings; a tree that is loaded
+	// has none.
+	Before *Tree
 
 	texts map[string][]byte
 }

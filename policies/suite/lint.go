@@ -74,13 +74,9 @@ func proved(fsys fs.FS, dir string, rule *policies.Rule, files []*source.File, o
 	}
 	var proofs []policies.Proof
 	for _, name := range names {
-		below, err := fs.Sub(fsys, path.Join(dir, name))
+		tree, _, err := Load(fsys, path.Join(dir, name))
 		if err != nil {
 			return nil, err
-		}
-		tree, _, err := source.LoadFS(below, source.Options{})
-		if err != nil {
-			return nil, fmt.Errorf("sample %s: %w", path.Join(dir, name), err)
 		}
 		p := opts.World(tree)
 		p.Wanted = Wanted(tree, rule.Code)

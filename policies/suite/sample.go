@@ -3,6 +3,7 @@ package suite
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,13 +25,9 @@ var want = regexp.MustCompile(`#\s*want:\s*([A-Z0-9, ]+)`)
 // lines that end in `# want: CODE`.
 func sample(fsys fs.FS, dir string, code diag.Code, rules []*source.File, compile Compile) (judged, error) {
 	var out judged
-	below, err := fs.Sub(fsys, dir)
+	tree, found, err := Load(fsys, dir)
 	if err != nil {
 		return out, err
-	}
-	tree, found, err := source.LoadFS(below, source.Options{})
-	if err != nil {
-		return out, fmt.Errorf("sample %s: %w", dir, err)
 	}
 	tree.Rules = append(tree.Rules, rules...)
 	found.Add(compile(tree)...)
@@ -53,6 +50,30 @@ func sample(fsys fs.FS, dir string, code diag.Code, rules []*source.File, compil
 		}
 	}
 	return out, nil
+}
+
+// Load reads the manifests of a sample, and as the state before it the folder beside
+// it whose name has before- in front, where there is one.
+func Load(fsys fs.FS, dir string) (*source.Tree, diag.List, error) {
+	below, err := fs.Sub(fsys, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree, found, err := source.LoadFS(below, source.Options{})
+	if err != nil {
+		return nil, found, fmt.Errorf("sample %s: %w", dir, err)
+	}
+	before := path.Join(path.Dir(dir), "before-"+path.Base(dir))
+	if _, err := fs.Stat(fsys, before); err != nil {
+		return tree, found, nil
+	}
+	if below, err = fs.Sub(fsys, before); err != nil {
+		return nil, nil, err
+	}
+	var faults diag.List
+	tree.Before, faults, err = source.LoadFS(below, source.Options{})
+	found.Add(faults...)
+	return tree, found, err
 }
 
 // Wanted are the lines of a tree that end in `# want: CODE`, as FILE:LINE.
