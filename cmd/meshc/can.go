@@ -169,6 +169,20 @@ func (f *canFlags) mesh(s streams, sources []string) (*ir.Mesh, *ir.Plan, error)
 
 // request is what is asked, with the defaults that the mesh gives.
 func (q asked) request(mesh *ir.Mesh) (ir.Request, error) {
+	r, err := q.named(mesh)
+	if err != nil {
+		return r, err
+	}
+	if svc, ok := mesh.Service(r.To.Service); ok && r.HTTP == nil {
+		if p, ok := svc.Port(r.To.Port); ok && p.Protocol.IsHTTP() {
+			r.HTTP = &ir.HTTPRequest{Method: "GET", Path: "/"}
+		}
+	}
+	return r, nil
+}
+
+// named is what is asked, with the only port of a service that has one.
+func (q asked) named(mesh *ir.Mesh) (ir.Request, error) {
 	r := ir.Request{HTTP: q.http}
 	var err error
 	if r.From, err = verdict.Source(mesh.Settings.TrustDomain, q.from); err != nil {
@@ -183,11 +197,6 @@ func (q asked) request(mesh *ir.Mesh) (ir.Request, error) {
 			err = fmt.Errorf("%q has %d ports: write one of %s", to, len(ports), strings.Join(ports, ", "))
 		}
 		return r, fmt.Errorf("TO %w", err)
-	}
-	if svc, ok := mesh.Service(r.To.Service); ok && r.HTTP == nil {
-		if p, ok := svc.Port(r.To.Port); ok && p.Protocol.IsHTTP() {
-			r.HTTP = &ir.HTTPRequest{Method: "GET", Path: "/"}
-		}
 	}
 	return r, nil
 }

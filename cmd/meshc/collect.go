@@ -9,7 +9,7 @@ import (
 )
 
 // compileAndEnd are the verbs that compile and end.
-var compileAndEnd = []string{"build", "check", "lock", "can", "graph", "test"}
+var compileAndEnd = []string{"build", "check", "lock", "can", "allow", "graph", "test"}
 
 // roomyHeap is how much a run may allocate between two garbage collections even
 // when little of it stays.

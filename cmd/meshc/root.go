@@ -24,6 +24,7 @@ var verbs = []func(streams) *cobra.Command{
 	newLockCmd,
 	newTestCmd,
 	newCanCmd,
+	newAllowCmd,
 	newGraphCmd,
 	newExplainCmd,
 	newLSPCmd,

@@ -88,6 +88,27 @@ func (d *decision) atServer(port *Port) bool {
 	return status == 0
 }
 
+// Behind are the leaves that a request would come to if its client's proxy were
+// given the port: each with what its own proxy makes of it. There are none where
+// the request is not judged by proxies of the mesh.
+func Behind(m *Mesh, r Request) []Leaf {
+	d := &decision{m: m, r: r, seen: r.HTTP, near: true}
+	svc, port := d.called()
+	if port == nil || svc.Outside || r.From == "" || !m.knows(r.From) {
+		return nil
+	}
+	if port.Protocol.IsHTTP() {
+		if r.HTTP == nil {
+			return nil
+		}
+		if status, _ := d.normalise(); status != 0 {
+			return nil
+		}
+	}
+	d.bytes = !port.Protocol.IsHTTP()
+	return d.leaves(d.choose(m.branches(svc, port)), port)
+}
+
 // called are the service and the port that are asked about; nil for none.
 func (d *decision) called() (*Service, *Port) {
 	if d.r.External != "" {

@@ -83,6 +83,8 @@ var ladder = []room{
 	// diff compares two meshes; check asks it whether one expression holds another.
 	{"compiler/diff", []string{"compiler/diag", "compiler/ir"}, with(pure, neither)},
 	{"compiler/verdict", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax", "compiler/verify"}, with(pure, neither)},
+	// allow inserts text into manifests; who compiles the result and writes it is above.
+	{"compiler/allow", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	// graph draws a mesh; what is true of it others decide.
 	{"compiler/graph", []string{"compiler/ir"}, with(pure, neither)},
 	// waive is given the time of judgement: it decides for builds, admission and audits alike.

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// copied is a copy of an example that may be written to.
+func copied(t *testing.T, example string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(example)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// A grant is written beside what is there, is compiled, and its row holds; a dry
+// run shows the same and writes nothing; asked again it is refused.
+func TestAllow(t *testing.T) {
+	dir := copied(t, bookstore)
+	question := []string{"allow", "bookbuyer/bookbuyer", "bookstore/bookstore", "GET", "/catalog", dir}
+	dry, _ := wants(t, exitClean, append(question, "--dry-run")...)
+	for _, says := range []string{"+  - name: get-catalog\n", "-    matches: [buy-a-book, books-bought]\n+    matches: [buy-a-book, books-bought, get-catalog]\n",
+		"+++ " + filepath.ToSlash(dir) + "/verdicts.yaml", "newly allowed\n  + bookbuyer/bookbuyer can now GET /catalog on bookstore/bookstore:14001"} {
+		if !strings.Contains(dry, says) {
+			t.Errorf("it does not say %q:\n%s", says, dry)
+		}
+	}
+	wants(t, exitFindings, "can", "bookbuyer/bookbuyer", "bookstore/bookstore", "GET", "/catalog", dir)
+	out, _ := wants(t, exitClean, question...)
+	if !strings.Contains(out, "wrote ") || !strings.Contains(out, "newly allowed") {
+		t.Errorf("it does not tell what it did:\n%s", out)
+	}
+	wants(t, exitClean, "can", "bookbuyer/bookbuyer", "bookstore/bookstore", "GET", "/catalog", dir)
+	wants(t, exitFindings, "can", "bookbuyer/bookbuyer", "bookstore/bookstore", "GET", "/catalog/more", dir)
+	tested, _ := wants(t, exitClean, "test", dir)
+	if !strings.Contains(tested, "13 cases") {
+		t.Errorf("the row is not among the cases:\n%s", tested)
+	}
+	_, err := wants(t, exitFindings, question...)
+	if !strings.Contains(err, "MSH4651") || !strings.Contains(err, "policy-bookstore.yaml:") {
+		t.Errorf("it does not say what allows it already:\n%s", err)
+	}
+	out, _ = wants(t, exitClean, "allow", "bookstore/bookstore-v1", "bookwarehouse/mysql", "-o", "json", dir)
+	var got struct {
+		Written bool
+		Files   []struct{ Path, Diff string }
+		Changes []struct{ Effect string }
+	}
+	if e := json.Unmarshal([]byte(out), &got); e != nil || !got.Written || len(got.Files) != 2 || !strings.Contains(got.Files[0].Diff, "+    ports: [3306]") || got.Changes[0].Effect != "widened" {
+		t.Errorf("TCP: %v\n%s", e, out)
+	}
+	wants(t, exitClean, "can", "bookstore/bookstore-v1", "bookwarehouse/mysql", dir)
+}
+
+// What is refused points at the argument, or at the case that says otherwise.
+func TestAllowRefuses(t *testing.T) {
+	dir := copied(t, bookstore)
+	for says, args := range map[string][]string{
+		"did you mean bookbuyer/bookbuyer?":            {"bookbuyer/bookbuyr", "bookstore/bookstore", "GET", "/x"},
+		"command line:1:33":                            {"bookbuyer/bookbuyer", "bookstore/bookstore:99", "GET", "/x"},
+		"nobody granted the buyer to change the count": {"bookbuyer/bookbuyer", "bookstore/bookstore", "POST", "/update-books-bought"},
+		"egress": {"bookbuyer/bookbuyer", "external:books.example:80", "GET", "/x"},
+		"leave METHOD and PATH out: a grant of its bytes is all": {"bookbuyer/bookbuyer", "bookwarehouse/mysql", "GET", "/x"},
+		"port 14001 of bookstore/bookstore is http\n":            {"bookbuyer/bookbuyer", "bookstore/bookstore"},
+	} {
+		_, err := wants(t, exitFindings, append(append([]string{"allow"}, args...), dir)...)
+		if !strings.Contains(err, says) {
+			t.Errorf("%v: it does not say %q:\n%s", args, says, err)
+		}
+	}
+	same, err := os.ReadFile(filepath.Join(dir, "verdicts.yaml"))
+	was, err2 := os.ReadFile(filepath.Join(bookstore, "verdicts.yaml"))
+	if err != nil || err2 != nil || string(same) != string(was) {
+		t.Error("what is refused was written")
+	}
+	wants(t, exitUsage, "allow", "bookbuyer/bookbuyer")
+	wants(t, exitUsage, "allow", "a/b", "c/d", "GET", "/", "--write")
+}
+
+// A log of audit mode is proposed, and written when that is asked for.
+func TestAllowFromAudit(t *testing.T) {
+	dir := copied(t, "../../examples/05-permissive-to-strict")
+	log := filepath.Join(t.TempDir(), "access.log")
+	line := `{"meshc":"http","side":"inbound","peer":"spiffe://cluster.local/ns/legacy/sa/api","port":"orders/api:80","method":"GET","path":"/orders/%","shadow_result":"denied","policy":"Mode/audit"}` + "\n"
+	text := ""
+	for _, n := range []string{"1", "2", "3"} {
+		text += strings.Replace(line, "%", n, 1)
+	}
+	text += strings.Replace(line, "legacy", "lagacy", 1)
+	if err := os.WriteFile(log, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := wants(t, exitClean, "allow", "--from-audit", log, dir)
+	for _, says := range []string{"3x legacy/api sends GET /orders/[0-9]+$ to orders/api:80", "wider than the 3 paths seen", "+    pathRegex: /orders/[0-9]+$", "newly allowed\n  + legacy/api can now GET"} {
+		if !strings.Contains(out, says) {
+			t.Errorf("it does not say %q:\n%s", says, out)
+		}
+	}
+	if !strings.Contains(err, "access.log:4:1") || !strings.Contains(err, "did you mean legacy/api?") {
+		t.Errorf("the caller that is not known is not told:\n%s", err)
+	}
+	again, _ := wants(t, exitClean, "allow", "--from-audit", log, dir)
+	if again != out {
+		t.Error("a proposal was written without --write")
+	}
+	wants(t, exitClean, "allow", "--from-audit", log, "--write", dir)
+	done, err := wants(t, exitClean, "allow", "--from-audit", log, dir)
+	if done != "" || !strings.Contains(err, "nothing that audit mode let through") {
+		t.Errorf("what was written is proposed again:\n%s", done)
+	}
+}
