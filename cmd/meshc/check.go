@@ -9,6 +9,7 @@ import (
 
 func newCheckCmd(s streams) *cobra.Command {
 	var output string
+	var held contractFlags
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Find what is wrong in manifests, without building",
@@ -33,13 +34,24 @@ told.
 --watch goes on until Ctrl-C: after each edit it tells which findings appeared and
 which are gone, and how long after the first notice of the edit. It prints text or
 compact; a --report FORMAT=FILE is written anew each time. A finding that only moves
-with the lines around it is neither. It ends as a check of the last state would.`,
+with the lines around it is neither. It ends as a check of the last state would.
+
+
+With --contract REF the manifests are those of an application, whose policy lies
+in another repository: they are held against what that policy relies on, as
+'meshc lock --contract' wrote it there. What breaks the mesh is an error, what
+widens it a warning. REF is a folder or a file, or a revision of a repository on
+disk: git:[REPOSITORY@]REVISION[:PATH]. Nothing else is judged but how the
+manifests are written.`,
 		Example: `  meshc check examples/01-bookstore
   meshc check examples/01-bookstore --write-baseline baseline.txt
   meshc check examples/01-bookstore --baseline baseline.txt --fail-on info
   meshc check ./manifests -o json --fail-on warning
   meshc check ./manifests --watch -o compact
-  meshc check --changed-since main --rules-from main`,
+  meshc check --changed-since main --rules-from main
+
+  meshc check ./deploy --contract ../policy/contracts
+  helm template shop ./chart | meshc check --contract git:../policy@main:contracts -`,
 	}
 	report := addReportFlags(cmd)
 	compile := addCompileFlags(cmd)
@@ -49,12 +61,19 @@ with the lines around it is neither. It ends as a check of the last state would.
 	locked.add(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "report `FORMAT`: the same as --report")
 	watching := cmd.Flags().Bool("watch", false, "go on, and tell after every edit what it changed, until Ctrl-C")
+	held.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if output != "" {
 			if len(report.reports) > 0 {
 				return usage(errors.New("-o and --report say the same: use one"))
 			}
 			report.reports = []string{output}
+		}
+		if err := held.check(cmd); err != nil {
+			return usage(err)
+		}
+		if held.ref != "" {
+			return held.run(s, report, args, compile.env)
 		}
 		if err := compile.judging.prepare(s, compile, report, args, []string{compile.env}); err != nil {
 			return err

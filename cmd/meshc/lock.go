@@ -18,7 +18,7 @@ import (
 
 func newLockCmd(s streams) *cobra.Command {
 	var update bool
-	var from string
+	var from, contracts string
 	cmd := &cobra.Command{
 		Use:   "lock [PATH...]",
 		Short: "Pin what the policy needs to know of things that are not in the tree",
@@ -27,16 +27,24 @@ there shows, one a line. Facts that nothing needs any more are left out.
 
 New facts come from --from EXPORT: a file that 'meshc catalog export' wrote, or a
 folder with the manifests of the applications. What the lock already holds stays,
-unless --update takes everything from the export.`,
+unless --update takes everything from the export.
+
+With --contract the lock is turned round, too: for each namespace a file with the
+facts that the policy relies on there, and the lines of the policy that rely on
+them. Applications hold their changes against it: 'meshc check --contract'. It is
+written to the folder contracts beside the lock, or to --contract=FOLDER.`,
 		Example: `  meshc catalog export --catalog catalog.yaml > export.lock
   meshc lock ./policy --from export.lock
   meshc lock ./policy --update --from export.lock
-  meshc lock ./policy --from ../applications`,
+  meshc lock ./policy --from ../applications
+  meshc lock ./policy --contract`,
 	}
 	report := addReportFlags(cmd)
 	compile := addCompileFlags(cmd)
 	cmd.Flags().StringVar(&from, "from", "", "`EXPORT` to take new facts from")
 	cmd.Flags().BoolVar(&update, "update", false, "take every fact from the export anew")
+	cmd.Flags().StringVar(&contracts, "contract", "", "write what the policy relies on to `FOLDER`, a file for each namespace")
+	cmd.Flags().Lookup("contract").NoOptDefVal = besideLock
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if update && from == "" {
 			return usage(errors.New("--update needs --from EXPORT"))
@@ -57,6 +65,11 @@ unless --update takes everything from the export.`,
 			return input(err)
 		}
 		fmt.Fprintf(s.Out, "%s: %s\n", c.Lock.Path, plural(len(pinned.Facts), "fact"))
+		if contracts != "" {
+			if err := writeContracts(s, c, pinned, contracts); err != nil {
+				return err
+			}
+		}
 		return report.emit(s, findings, c.text)
 	}
 	return cmd

@@ -23,6 +23,9 @@ func TestDocumentedCommands(t *testing.T) {
 	scratch := t.TempDir()
 	count := 0
 	for _, document := range documents {
+		if strings.Contains(document, "08-policy-repo-and-app-repo") {
+			continue // a story of commands that change a copy: examples follows it as a whole
+		}
 		for _, line := range commandLines(t, document) {
 			count++
 			t.Run(filepath.Base(filepath.Dir(document))+"/"+line, func(t *testing.T) { runDocumented(t, root, scratch, line) })

@@ -48,6 +48,7 @@ var groups = map[string]map[string]kind{
 	meshGroup: {
 		"Mesh":         {versions: []string{"v1alpha1"}, decode: decodeMesh, cluster: true},
 		"VerdictTable": {versions: []string{"v1alpha1"}, decode: decodeTable, cluster: true},
+		"Contract":     {versions: []string{"v1alpha1"}, decode: decodeContract, cluster: true},
 	},
 	"": {
 		"Namespace":             {versions: []string{"v1"}, decode: decodeNamespace, core: reflect.TypeFor[corev1.Namespace](), cluster: true},

@@ -37,6 +37,7 @@ type Object struct {
 	positions positions
 	config    *Config       // of a Mesh
 	table     *VerdictTable // of a VerdictTable
+	contract  *Contract     // of a Contract
 }
 
 // NamespaceSource says where an object's namespace came from.

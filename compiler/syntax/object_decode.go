@@ -201,6 +201,8 @@ func (j *job) sort(r *result, o *Object, root *yaml.Node) {
 		r.config = o.config
 	case o.Kind == "VerdictTable":
 		r.tables = append(r.tables, o.table)
+	case o.Kind == "Contract":
+		r.contracts = append(r.contracts, o.contract)
 	default:
 		r.objects = append(r.objects, o)
 	}

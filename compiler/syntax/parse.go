@@ -19,6 +19,9 @@ type Files struct {
 	Objects []*Object
 	// Tables are the verdict tables, in order of position.
 	Tables []*VerdictTable
+	// Contracts are what policies rely on, in order of position. They say nothing
+	// of this mesh: a compilation does not read them.
+	Contracts []*Contract
 	// Passed counts the documents of kinds that the mesh does not read.
 	Passed int
 
@@ -74,6 +77,8 @@ type result struct {
 	config  *Config
 	passed  int
 	found   diag.List
+
+	contracts []*Contract
 }
 
 // spread runs n independent pieces of work on all processors.

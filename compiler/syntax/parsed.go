@@ -76,7 +76,7 @@ func (t texts) take(doc *source.Document) *decoded {
 	all := t[string(doc.Text)]
 	i := slices.IndexFunc(all, func(d *decoded) bool { return d.job.doc.First == doc.First })
 	if i < 0 {
-		i = slices.IndexFunc(all, func(d *decoded) bool { return len(d.found) == 0 && len(d.tables) == 0 })
+		i = slices.IndexFunc(all, func(d *decoded) bool { return len(d.found) == 0 && len(d.tables)+len(d.contracts) == 0 })
 	}
 	if i < 0 || all[i].job.doc.File != doc.File || all[i].job.doc.Indent != doc.Indent {
 		return nil

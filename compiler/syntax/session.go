@@ -74,6 +74,11 @@ func (s *Session) Files() *Files {
 	}
 	sortObjects(out.Objects)
 	out.Tables, out.Passed = s.Tables(), s.Passed()
+	for _, f := range s.files {
+		for _, d := range f.docs {
+			out.Contracts = append(out.Contracts, d.contracts...)
+		}
+	}
 	return out
 }
 

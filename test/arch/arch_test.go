@@ -82,6 +82,9 @@ var ladder = []room{
 	{"compiler/verify", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
 	// diff compares two meshes; check asks it whether one expression holds another.
 	{"compiler/diff", []string{"compiler/diag", "compiler/ir"}, with(pure, neither)},
+	// contract holds decoded and resolved manifests against what a policy elsewhere
+	// relies on; it resolves nothing itself, so that admission can give it its mesh.
+	{"compiler/contract", []string{"compiler/diag", "compiler/ir", "compiler/syntax"}, with(pure, neither)},
 	{"compiler/verdict", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax", "compiler/verify"}, with(pure, neither)},
 	// allow inserts text into manifests; who compiles the result and writes it is above.
 	{"compiler/allow", []string{"compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax"}, with(pure, neither)},

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/contract"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+	gitstore "github.com/meshc/meshc/gitops/git"
+)
+
+// contractDir is the folder of contracts beside the lock.
+const contractDir = "contracts"
+
+// besideLock stands for contractDir beside the lock that is written.
+const besideLock = "beside the lock"
+
+// writeContracts writes what the policy relies on, a file for each namespace, and
+// takes away contracts of namespaces on which it relies no more.
+func writeContracts(s streams, c *compilation, known ir.Known, dir string) error {
+	if dir == besideLock {
+		dir = path.Join(path.Dir(c.Lock.Path), contractDir)
+	}
+	result, _ := compiler.Compile(c.Tree, known, compiler.Options{Now: c.Now, NoPlan: true, NoRules: true})
+	files, _ := syntax.Parse(c.Tree)
+	list := contract.Of(contract.Policy{
+		Files: files, Mesh: result.Mesh, Known: append(append([]ir.Fact{}, result.Used.Facts...), result.Config.Assume...),
+		Labels: contract.Labels(result.Inventory), File: repositoryName(c.Tree),
+	})
+	if err := os.MkdirAll(filepath.FromSlash(dir), 0o755); err != nil {
+		return input(err)
+	}
+	written := map[string]bool{}
+	for _, one := range list {
+		name := path.Join(dir, one.Namespace+".yaml")
+		written[name] = true
+		if err := replaceFile(filepath.FromSlash(name), contract.Print(one)); err != nil {
+			return input(err)
+		}
+	}
+	if err := removeContracts(dir, written); err != nil {
+		return input(err)
+	}
+	fmt.Fprintf(s.Out, "%s: %s\n", dir, plural(len(list), "contract"))
+	return nil
+}
+
+// removeContracts deletes the contracts of a folder that were not written now,
+// and nothing else that lies there.
+func removeContracts(dir string, written map[string]bool) error {
+	found, err := filepath.Glob(filepath.Join(filepath.FromSlash(dir), "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, name := range found {
+		if written[path.Join(dir, filepath.Base(name))] {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		files, _ := syntax.Parse(source.FromMap(map[string][]byte{name: data}))
+		if len(files.Contracts) == 1 && len(files.Objects) == 0 {
+			if err := os.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// repositoryName names the files of a tree in their repository; outside of one,
+// from the folder of meshc.yaml.
+func repositoryName(tree *source.Tree) func(string) string {
+	dir := "."
+	if tree.Config != nil {
+		dir = tree.Dir()
+	}
+	top, err := filepath.Abs(filepath.FromSlash(dir))
+	if repo, lacking := gitstore.Open(filepath.FromSlash(dir)); lacking == nil {
+		top = repo.Top
+	}
+	if real, failed := filepath.EvalSymlinks(top); failed == nil {
+		top = real
+	}
+	return func(name string) string {
+		full, lost := filepath.Abs(filepath.FromSlash(name))
+		if err != nil || lost != nil {
+			return name
+		}
+		if real, failed := filepath.EvalSymlinks(full); failed == nil {
+			full = real
+		}
+		rel, outside := filepath.Rel(top, full)
+		if outside != nil || !filepath.IsLocal(rel) {
+			return name
+		}
+		return filepath.ToSlash(rel)
+	}
+}
+
+// openContracts reads contracts from a folder, a file or a Git revision.
+func openContracts(ref string) (*source.Tree, []*contract.Contract, diag.List, error) {
+	fsys, name, opened, err := contractPlace(ref)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer opened()
+	var tree *source.Tree
+	var found diag.List
+	if fsys != nil {
+		tree, found, err = source.LoadFS(fsys, source.Options{Paths: []string{name}})
+	} else {
+		tree, found, err = source.Load(source.Options{Paths: []string{name}})
+	}
+	if err != nil {
+		return nil, nil, nil, input(fmt.Errorf("--contract %s: %w", ref, err))
+	}
+	files, faults := syntax.Parse(tree)
+	list, more := contract.Read(files)
+	found = append(append(found, faults...), more...)
+	if len(files.Contracts) == 0 && !found.HasErrors() {
+		return nil, nil, nil, input(fmt.Errorf("--contract %s: there is no contract; `meshc lock --contract` writes them in the policy's repository", ref))
+	}
+	return tree, list, found, nil
+}
+
+// contractPlace finds a folder or file on disk, or in a repository at a revision:
+// git:[REPOSITORY@]REVISION[:PATH].
+func contractPlace(ref string) (fs.FS, string, func(), error) {
+	nothing := func() {}
+	rest, isGit := strings.CutPrefix(ref, "git:")
+	if !isGit {
+		name := strings.TrimPrefix(ref, "path:")
+		if info, err := os.Stat(filepath.Join(name, contractDir)); err == nil && info.IsDir() {
+			name = path.Join(filepath.ToSlash(name), contractDir) // the policy's repository itself
+		}
+		return nil, name, nothing, nil
+	}
+	dir := "."
+	if i := strings.LastIndex(rest, "@"); i >= 0 && !strings.HasPrefix(rest[i:], "@{") {
+		dir, rest = rest[:i], rest[i+1:]
+	}
+	revision, inside, _ := strings.Cut(rest, ":")
+	if inside == "" {
+		inside = contractDir
+	}
+	repo, err := gitstore.Open(dir)
+	if err != nil {
+		return nil, "", nothing, input(fmt.Errorf("--contract %s: %w", ref, err))
+	}
+	commit, err := repo.Commit(revision)
+	if err != nil {
+		return nil, "", nothing, input(fmt.Errorf("--contract %s: %w", ref, err))
+	}
+	tree, err := repo.Tree(commit)
+	if err != nil {
+		return nil, "", nothing, input(err)
+	}
+	return tree, path.Clean(inside), func() { _ = tree.Close() }, nil
+}
