@@ -15,4 +15,15 @@ const (
 	CodeTooMany   diag.Code = "MSH0609" // found more than is shown
 	CodeSetting   diag.Code = "MSH0610" // is set in meshc.yaml to what it does not take
 	CodeNoRules   diag.Code = "MSH0611" // the folders that are named hold no rule
+
+	// Of rule sets in registries.
+	CodeUnpinned  diag.Code = "MSH0640" // is named by a tag
+	CodeNotAtHand diag.Code = "MSH0641" // was not pulled
+	CodeDamaged   diag.Code = "MSH0642" // is not whole
+	CodeUntrusted diag.Code = "MSH0643" // is not signed by whom the mesh trusts
+
+	// Of policies that were written for conftest.
+	CodeForeignDeny diag.Code = "MSH0650"
+	CodeForeignWarn diag.Code = "MSH0651"
+	CodeForeign     diag.Code = "MSH0652" // cannot be judged by
 )

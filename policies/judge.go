@@ -89,4 +89,5 @@ func Failed(found diag.List) bool {
 // failures are the codes of rules that could not be loaded or run.
 var failures = []diag.Code{
 	CodeSyntax, CodeCompile, CodeForbidden, CodeMetadata, CodeFailed, CodeLimit, CodeCrashed, CodeResult, CodeNoRules,
+	CodeUnpinned, CodeNotAtHand, CodeDamaged, CodeUntrusted, CodeForeign,
 }

@@ -53,7 +53,7 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 	if err != nil {
 		return nil, usage(err)
 	}
-	tree, findings, err := source.Load(source.Options{Paths: paths, Stdin: s.In, Environment: env})
+	tree, findings, err := source.Load(source.Options{Paths: paths, Stdin: s.In, Environment: env, RuleSets: keptRules})
 	if err != nil {
 		if len(findings) > 0 { // they have the positions
 			if reported := report.emit(s, findings, tree.Text); reported != nil && exitCode(reported) == exitUsage {

@@ -63,7 +63,7 @@ type meaning struct {
 
 // load reads a side's sources.
 func (d *diffSide) load(s streams, env string) (*source.Tree, lockFile, diag.List, error) {
-	opts := source.Options{Paths: d.paths, Stdin: s.In, Environment: env}
+	opts := source.Options{Paths: d.paths, Stdin: s.In, Environment: env, RuleSets: keptRules}
 	if d.tree == nil {
 		tree, findings, err := source.Load(opts)
 		if err != nil {

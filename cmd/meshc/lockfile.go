@@ -107,7 +107,7 @@ func configOf(tree *source.Tree) *syntax.Config {
 
 // environments lists the environments of the meshc.yaml that rules the paths.
 func environments(s streams, paths []string) ([]string, error) {
-	tree, _, err := source.Load(source.Options{Paths: paths, Stdin: s.In})
+	tree, _, err := source.Load(source.Options{Paths: paths, Stdin: s.In, RuleSets: keptRules})
 	if tree == nil || tree.Config == nil {
 		if err != nil {
 			return nil, input(err)

@@ -23,7 +23,8 @@ of them is built in; yours lie in the folders that spec.rules.dirs of meshc.yaml
 docs/rules-format.md says how a rule is written.`,
 	}
 	cmd.AddCommand(newPolicyListCmd(s), newPolicyNewCmd(s), newPolicyTestCmd(s), newPolicyFmtCmd(s),
-		newPolicyLintCmd(s), newPolicyBenchCmd(s))
+		newPolicyLintCmd(s), newPolicyBenchCmd(s), newPolicyDocsCmd(s),
+		newPolicyPushCmd(s), newPolicyPullCmd(s))
 	return cmd
 }
 
@@ -47,7 +48,7 @@ check; without a meshc.yaml the library is listed as it is.`,
 		}
 		tree := &source.Tree{}
 		if len(args) > 0 {
-			loaded, found, err := source.Load(source.Options{Paths: args, Environment: compile.env})
+			loaded, found, err := source.Load(source.Options{Paths: args, Environment: compile.env, RuleSets: keptRules})
 			if err != nil {
 				return errors.Join(input(err), report.emit(s, found, nil))
 			}

@@ -71,7 +71,7 @@ func (m *manifests) Fetch(context.Context) (*bundle.Bundle, diag.List, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	tree, found, err := source.Load(source.Options{Paths: m.paths})
+	tree, found, err := source.Load(source.Options{Paths: m.paths, RuleSets: keptRules})
 	if err != nil {
 		return nil, found, err
 	}

@@ -43,7 +43,9 @@ func (l *loader) ruled(p *place, dir string) error {
 	entries := l.entries(name, data)
 	rules := l.ruleDirs(name, data)
 	for _, e := range append(slices.Clone(entries), rules...) {
-		l.listed[p.key(path.Join(dir, e.path))] = true
+		if !IsRuleSet(e.path) {
+			l.listed[p.key(path.Join(dir, e.path))] = true
+		}
 	}
 	for _, e := range entries {
 		if err := l.entry(p, dir, e); err != nil {
@@ -51,6 +53,10 @@ func (l *loader) ruled(p *place, dir string) error {
 		}
 	}
 	for _, e := range rules {
+		if IsRuleSet(e.path) {
+			l.ruleSet(p, dir, name, data, e)
+			continue
+		}
 		if err := l.rules(p, dir, e); err != nil {
 			l.unreadable(e.at, e.path, "folders of rules are relative to the folder that meshc.yaml lies in", err)
 		}

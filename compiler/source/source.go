@@ -30,6 +30,9 @@ type Options struct {
 	Limits Limits
 	// Kept is what earlier loads from disk have read; nil: everything is read.
 	Kept *Kept
+	// RuleSets gives the rule sets from registries that spec.rules.dirs names; nil:
+	// none is at hand.
+	RuleSets RuleSets
 }
 
 // ConfigName is the file that rules the folder it lies in.

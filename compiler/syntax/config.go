@@ -54,7 +54,9 @@ type SourceConfig struct {
 
 // RulesConfig is spec.rules.
 type RulesConfig struct {
-	Dirs []string
+	Dirs []string // folders, and rule sets in registries
+	// Trust are files of public keys, of which one must have signed each rule set.
+	Trust []string
 	// Params are the parameters of rules, by code and name, as plain values
 	// (string, float64, bool, []any, map[string]any), in the order written.
 	Params []RuleParam

@@ -7,14 +7,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decodeRules reads spec.rules, or that of an environment: folders replace
-// folders, parameters and severities are laid over one by one.
+// decodeRules reads spec.rules, or that of an environment: folders and keys
+// replace those before, parameters and severities are laid over one by one.
 func decodeRules(r *record, cfg *RulesConfig) {
 	if r == nil {
 		return
 	}
 	if c := r.get("dirs"); c != nil {
 		cfg.Dirs = c.strings()
+	}
+	if c := r.get("trust"); c != nil {
+		cfg.Trust = c.strings()
 	}
 	for _, rule := range r.get("params").entries() {
 		for _, p := range rule.entries() {

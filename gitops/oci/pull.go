@@ -2,10 +2,8 @@ package oci
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
@@ -15,14 +13,8 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 )
 
-// Limits of what is fetched, in bytes.
-const (
-	maxManifest = 1 << 20
-	maxLayer    = 512 << 20
-)
-
-// layerTypes are what a layer with a bundle may be called.
-var layerTypes = []string{layerType, ocispec.MediaTypeImageLayerGzip}
+// maxManifest bounds a manifest, in bytes.
+const maxManifest = 1 << 20
 
 // errContent is a fault of what the registry gave, not of the way to it.
 type errContent struct {
@@ -70,31 +62,13 @@ func pull(ctx context.Context, repo *remote.Repository, from Reference, manifest
 	return b, found, findings, nil
 }
 
-// fetch gives the files of an artifact.
+// fetch gives the files of a bundle's artifact.
 func fetch(ctx context.Context, repo *remote.Repository, manifest ocispec.Descriptor) (map[string][]byte, error) {
-	if manifest.MediaType != ocispec.MediaTypeImageManifest {
-		return nil, faulty("it is of the type %q, not an image manifest", manifest.MediaType)
-	}
-	text, err := fetchBytes(ctx, repo.Manifests(), manifest, maxManifest)
+	a, err := fetchArtifact(ctx, repo, manifest, bundles)
 	if err != nil {
 		return nil, err
 	}
-	var m ocispec.Manifest
-	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, faulty("its manifest cannot be read: %w", err)
-	}
-	if len(m.Layers) != 1 || !slices.Contains(layerTypes, m.Layers[0].MediaType) {
-		return nil, faulty("it has %d layers, the first of the type %q; one of the type %q is wanted", len(m.Layers), firstType(m.Layers), layerType)
-	}
-	archive, err := fetchBytes(ctx, repo.Blobs(), m.Layers[0], maxLayer)
-	if err != nil {
-		return nil, err
-	}
-	files, err := unpack(archive, maxUnpacked)
-	if err != nil {
-		return nil, &errContent{"MSH0414", err}
-	}
-	return files, nil
+	return a.Files(bundles)
 }
 
 func firstType(layers []ocispec.Descriptor) string {

@@ -37,12 +37,19 @@ const unborn = "1970-01-01T00:00:00Z"
 // further tags. source is the URL of the sources, for Flux; it may be empty. The
 // result is the reference by digest.
 func Push(ctx context.Context, b *bundle.Bundle, to Reference, source string, tags ...string) (Reference, error) {
+	return PushFiles(ctx, b.Files(), bundles, annotations(b.Manifest, source), to, tags...)
+}
+
+// PushFiles puts files where the reference says, as one artifact, and under further
+// tags. Equal files and annotations have equal digests; the result is the reference
+// by digest.
+func PushFiles(ctx context.Context, files map[string][]byte, kind Kind, annotations map[string]string, to Reference, tags ...string) (Reference, error) {
 	repo, err := to.repository()
 	if err != nil {
 		return Reference{}, err
 	}
 	store := memory.New()
-	manifest, err := artifact(ctx, store, b, source)
+	manifest, err := artifact(ctx, store, files, kind, annotations)
 	if err != nil {
 		return Reference{}, err
 	}
@@ -63,23 +70,23 @@ func Push(ctx context.Context, b *bundle.Bundle, to Reference, source string, ta
 	return to.At(manifest.Digest.String()), nil
 }
 
-// artifact puts layer, config and manifest of a bundle into a store.
-func artifact(ctx context.Context, store content.Pusher, b *bundle.Bundle, source string) (ocispec.Descriptor, error) {
-	archive, err := pack(b.Files())
+// artifact puts layer, config and manifest of files into a store.
+func artifact(ctx context.Context, store content.Pusher, files map[string][]byte, kind Kind, annotations map[string]string) (ocispec.Descriptor, error) {
+	archive, err := pack(files)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	layer, err := oras.PushBytes(ctx, store, layerType, archive)
+	layer, err := oras.PushBytes(ctx, store, kind.Layer, archive)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	config, err := oras.PushBytes(ctx, store, configType, []byte("{}"))
+	config, err := oras.PushBytes(ctx, store, kind.Config, []byte("{}"))
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	manifest, err := json.Marshal(ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
-		Config: config, Layers: []ocispec.Descriptor{layer}, Annotations: annotations(b.Manifest, source),
+		Config: config, Layers: []ocispec.Descriptor{layer}, Annotations: annotations,
 	})
 	if err != nil {
 		return ocispec.Descriptor{}, err

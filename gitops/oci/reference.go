@@ -74,3 +74,11 @@ func (r Reference) repository() (*remote.Repository, error) {
 	client.SetUserAgent("meshc")
 	return &remote.Repository{Client: client, Reference: r.at, PlainHTTP: r.plainHTTP}, nil
 }
+
+// Digest is the digest that a pinned reference names; "" of another.
+func (r Reference) Digest() string {
+	if !r.Pinned() {
+		return ""
+	}
+	return r.at.Reference
+}

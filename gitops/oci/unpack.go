@@ -19,10 +19,10 @@ const (
 )
 
 // unpack takes an archive apart, in memory. It takes regular files with names
-// below the folder, each once and all within limit bytes, and passes over
-// folders; all else is a fault. Whatever sizes the archive claims, memory grows
+// below the folder, each once, all within limit bytes and most entries, and passes
+// over folders; all else is a fault. Whatever sizes the archive claims, memory grows
 // only with what it really holds.
-func unpack(archive []byte, limit int64) (map[string][]byte, error) {
+func unpack(archive []byte, limit int64, most int) (map[string][]byte, error) {
 	zip, err := gzip.NewReader(bytes.NewReader(archive))
 	if err != nil {
 		return nil, fmt.Errorf("it is not compressed by gzip: %w", err)
@@ -38,8 +38,8 @@ func unpack(archive []byte, limit int64) (map[string][]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("it is no whole tar archive: %w", err)
 		}
-		if entries == maxEntries {
-			return nil, fmt.Errorf("it holds more than %d entries", maxEntries)
+		if entries == most {
+			return nil, fmt.Errorf("it holds more than %d entries", most)
 		}
 		if header.Typeflag == tar.TypeDir {
 			continue
@@ -64,7 +64,7 @@ func unpack(archive []byte, limit int64) (map[string][]byte, error) {
 	}
 }
 
-// entryName is the path of a file in the bundle.
+// entryName is the path of a file in the folder.
 func entryName(header *tar.Header) (string, error) {
 	if header.Typeflag != tar.TypeReg {
 		return "", fmt.Errorf("%q is no regular file but of type %q", header.Name, header.Typeflag)
@@ -76,7 +76,7 @@ func entryName(header *tar.Header) (string, error) {
 	}
 	name := strings.TrimPrefix(header.Name, "./")
 	if name == "" || name == "." || path.IsAbs(name) || path.Clean(name) != name || name == ".." || strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\\\x00") {
-		return "", fmt.Errorf("%q is no name of a file in the bundle", header.Name)
+		return "", fmt.Errorf("%q is no name of a file in the folder", header.Name)
 	}
 	return name, nil
 }

@@ -55,7 +55,7 @@ func TestBombsAreRefused(t *testing.T) {
 		"unpacks to much":    bomb(t, limit/4, 5),
 	} {
 		before := allocated()
-		files, err := unpack(archive, limit)
+		files, err := unpack(archive, limit, maxEntries)
 		if used := allocated() - before; files != nil || err == nil || used > 4*limit {
 			t.Errorf("%s: %v, %d bytes of memory for %d", what, err, used, len(archive))
 		}
@@ -96,7 +96,7 @@ func FuzzUnpack(f *testing.F) {
 			_ = zip.Close()
 			archive = out.Bytes()
 		}
-		files, err := unpack(archive, 1<<20)
+		files, err := unpack(archive, 1<<20, maxEntries)
 		if (files == nil) == (err == nil) {
 			t.Fatalf("files %v with %v", files, err)
 		}

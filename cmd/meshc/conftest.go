@@ -1,0 +1,228 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/policies"
+	"github.com/meshc/meshc/policies/conftest"
+	"github.com/meshc/meshc/policies/suite"
+)
+
+// compatFlags run policies that were written for another tool.
+type compatFlags struct {
+	compat        string
+	policy        []string
+	data          []string
+	namespaces    []string
+	allNamespaces bool
+	combine       bool
+}
+
+func (f *compatFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.compat, "compat", "", "run policies of another `TOOL` too: conftest")
+	flags.StringArrayVarP(&f.data, "data", "d", nil, "with --compat: a `FILE` or folder of YAML and JSON, as data; repeatable")
+}
+
+// addJudging gives a verb the flags that say what judges which input.
+func (f *compatFlags) addJudging(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.policy, "policy", "p", []string{"policy"}, "with --compat: a `FILE` or folder of policies; repeatable")
+	flags.StringArrayVarP(&f.namespaces, "namespace", "n", []string{"main"}, "with --compat: a `PACKAGE` whose rules judge; repeatable")
+	flags.BoolVar(&f.allNamespaces, "all-namespaces", false, "with --compat: the rules of every package judge")
+	flags.BoolVar(&f.combine, "combine", false, "with --compat: all documents are one input, a list of {path, contents}")
+}
+
+func (f *compatFlags) check(cmd *cobra.Command) error {
+	switch f.compat {
+	case "conftest":
+		return nil
+	case "":
+		for _, name := range []string{"policy", "data", "namespace", "all-namespaces", "combine"} {
+			if cmd.Flags().Changed(name) {
+				return usage(fmt.Errorf("--%s goes with --compat conftest; rules of meshc lie in the folders of spec.rules.dirs", name))
+			}
+		}
+		return nil
+	}
+	return usage(fmt.Errorf("--compat %q is not known: conftest is", f.compat))
+}
+
+// load reads policies and data from disk, and gives their texts for positions.
+func (f *compatFlags) load(paths []string, tests bool) (*conftest.Set, diag.List, diag.Sources, error) {
+	rego, err := filesBelow(paths, ".rego")
+	if err != nil {
+		return nil, nil, nil, input(err)
+	}
+	if len(rego) == 0 {
+		return nil, nil, nil, engine(fmt.Errorf("no file that ends in .rego lies in %q", paths))
+	}
+	data, err := filesBelow(f.data, ".yaml", ".yml", ".json")
+	if err != nil {
+		return nil, nil, nil, input(err)
+	}
+	set, found := conftest.Load(conftest.Options{Policies: rego, Data: data, Namespaces: f.namespaces, AllNamespaces: f.allNamespaces || tests, TestsOnly: tests})
+	texts := func(name string) ([]byte, bool) {
+		for _, file := range append(slices.Clone(rego), data...) {
+			if file.Path == name {
+				return file.Data, true
+			}
+		}
+		return nil, false
+	}
+	return set, found, texts, nil
+}
+
+// filesBelow reads files, and those with one of the extensions below folders.
+func filesBelow(paths []string, extensions ...string) ([]*source.File, error) {
+	var out []*source.File
+	for _, p := range paths {
+		err := filepath.WalkDir(p, func(name string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || name != p && !slices.Contains(extensions, filepath.Ext(name)) {
+				return err
+			}
+			text, err := os.ReadFile(name)
+			out = append(out, &source.File{Path: filepath.ToSlash(name), Data: text})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// judge adds to a compilation what the policies find in its documents.
+func (f *compatFlags) judge(c *compilation) error {
+	if f.compat == "" {
+		return nil
+	}
+	set, found, texts, err := f.load(f.policy, false)
+	if err != nil {
+		return err
+	}
+	c.others = append(c.others, texts)
+	if len(found) == 0 {
+		documents := documentsOf(c.Tree)
+		c.Objects = max(c.Objects, len(documents)) // documents of other kinds were judged as well
+		found = set.Judge(documents, f.combine, c.Now)
+	}
+	c.Findings.Add(found...)
+	c.Findings = c.Findings.Sorted()
+	return nil
+}
+
+// documentsOf are the documents of a tree, those of kinds that the mesh does not
+// read among them; meshc.yaml and verdict tables beside it are not.
+func documentsOf(tree *source.Tree) []conftest.Document {
+	var out []conftest.Document
+	for _, f := range tree.Files {
+		if f.TablesOnly {
+			continue
+		}
+		text, _ := source.Clean(f.Path, f.Data)
+		docs, _ := source.Split(f.Path, text, tree.Limits.Documents)
+		for _, d := range docs {
+			at := diag.Span{File: f.Path, Line: d.First + 1, Col: 1}
+			own := conftest.Document{File: f.Path, Text: d.Text, At: at}
+			if n, found := d.Parse(); n != nil && len(found) == 0 {
+				own.At = d.Span(n)
+				own.Object, own.At = declared(d, n)
+			}
+			out = append(out, own)
+		}
+	}
+	places := map[diag.Object]diag.Span{}
+	if len(tree.Builds) > 0 {
+		files, _ := syntax.Parse(tree)
+		for _, o := range files.Objects {
+			places[diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}] = o.At("metadata", "name")
+		}
+	}
+	for _, b := range tree.Builds {
+		for _, r := range b.Resources {
+			out = append(out, renderedDocument(b, r, places))
+		}
+	}
+	return out
+}
+
+// declared is what a document declares and where it says its name.
+func declared(d *source.Document, root *yaml.Node) (*diag.Object, diag.Span) {
+	text := func(n *yaml.Node) string {
+		if n == nil || n.Kind != yaml.ScalarNode {
+			return ""
+		}
+		return n.Value
+	}
+	meta := field(root, "metadata")
+	name := field(meta, "name")
+	if text(name) == "" || text(field(root, "kind")) == "" {
+		return nil, d.Span(root)
+	}
+	return &diag.Object{Kind: text(field(root, "kind")), Namespace: text(field(meta, "namespace")), Name: text(name)}, d.Span(name)
+}
+
+func field(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// renderedDocument is an object of a kustomization, at the place it was written.
+func renderedDocument(b *source.Build, r source.Rendered, places map[diag.Object]diag.Span) conftest.Document {
+	file := r.Base
+	if file == "" {
+		file = r.ConfiguredIn
+	}
+	if file == "" {
+		file = b.Kustomization
+	}
+	own := conftest.Document{File: file, Text: r.YAML, At: diag.Span{File: file, Line: 1, Col: 1}}
+	docs, _ := source.Split(file, r.YAML, 1)
+	for _, d := range docs {
+		if n, found := d.Parse(); n != nil && len(found) == 0 {
+			own.Object, _ = declared(d, n)
+		}
+	}
+	if own.Object != nil {
+		if at, ok := places[*own.Object]; ok {
+			own.At = at
+		}
+	}
+	return own
+}
+
+// test runs the tests of policies in folders, as `conftest verify` does.
+func (f *compatFlags) test(dirs []string, only *regexp.Regexp) ([]suite.Result, error) {
+	var out []suite.Result
+	for _, dir := range dirs {
+		set, found, _, err := f.load([]string{dir}, true)
+		if err != nil {
+			return nil, err
+		}
+		r := suite.Result{Dir: path.Clean(filepath.ToSlash(dir)), Code: policies.CodeForeign}
+		if r.Findings = found; len(found) == 0 {
+			r.Tests = set.Tests(only.MatchString)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
