@@ -62,7 +62,8 @@ func keyOf(tree *source.Tree) (key [sha256.Size]byte) {
 
 // empty reports folders that were named and hold no rule.
 func empty(tree *source.Tree, config *syntax.Config) diag.List {
-	if config == nil || config.Object == nil || len(config.Rules.Dirs) == 0 || len(tree.Rules) > 0 {
+	if config == nil || config.Object == nil || len(config.Rules.Dirs) == 0 || len(tree.Rules) > 0 ||
+		slices.ContainsFunc(config.Rules.Dirs, source.IsRuleSet) { // these have findings of their own
 		return nil
 	}
 	path := []any{"spec", "rules", "dirs"}

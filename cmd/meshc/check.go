@@ -36,22 +36,26 @@ which are gone, and how long after the first notice of the edit. It prints text 
 compact; a --report FORMAT=FILE is written anew each time. A finding that only moves
 with the lines around it is neither. It ends as a check of the last state would.
 
-
 With --contract REF the manifests are those of an application, whose policy lies
 in another repository: they are held against what that policy relies on, as
 'meshc lock --contract' wrote it there. What breaks the mesh is an error, what
 widens it a warning. REF is a folder or a file, or a revision of a repository on
 disk: git:[REPOSITORY@]REVISION[:PATH]. Nothing else is judged but how the
-manifests are written.`,
+manifests are written.
+
+With --compat conftest, policies that were written for conftest judge every document as
+well, also those of kinds that the mesh does not read, as they are: deny and violation are
+errors, warn is a warning, exceptions spare what they name. They have no network, no
+environment and no files.`,
 		Example: `  meshc check examples/01-bookstore
   meshc check examples/01-bookstore --write-baseline baseline.txt
   meshc check examples/01-bookstore --baseline baseline.txt --fail-on info
   meshc check ./manifests -o json --fail-on warning
   meshc check ./manifests --watch -o compact
   meshc check --changed-since main --rules-from main
-
   meshc check ./deploy --contract ../policy/contracts
-  helm template shop ./chart | meshc check --contract git:../policy@main:contracts -`,
+  helm template shop ./chart | meshc check --contract git:../policy@main:contracts -
+  meshc check ./manifests --compat conftest --policy ./policy`,
 	}
 	report := addReportFlags(cmd)
 	compile := addCompileFlags(cmd)
@@ -59,10 +63,19 @@ manifests are written.`,
 	compile.judging.addSince(cmd)
 	var locked lockedFlags
 	locked.add(cmd)
+	var compat compatFlags
+	compat.add(cmd)
+	compat.addJudging(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "report `FORMAT`: the same as --report")
 	watching := cmd.Flags().Bool("watch", false, "go on, and tell after every edit what it changed, until Ctrl-C")
 	held.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := compat.check(cmd); err != nil {
+			return err
+		}
+		if compat.compat != "" && *watching {
+			return usage(errors.New("--watch does not go with --compat"))
+		}
 		if output != "" {
 			if len(report.reports) > 0 {
 				return usage(errors.New("-o and --report say the same: use one"))
@@ -88,6 +101,9 @@ manifests are written.`,
 			return err
 		}
 		c.Findings.Add(locked.check(c)...)
+		if err := compat.judge(c); err != nil {
+			return err
+		}
 		left := c.narrow()
 		if err := c.report(s, report); err != nil || left > 0 {
 			fmt.Fprint(s.Err, notShown(left))

@@ -36,8 +36,9 @@ type compilation struct {
 	*compiler.Result
 	Tree     *source.Tree
 	Lock     lockFile
-	Now      time.Time // of the judgement
-	Findings diag.List // of all stages, the lock's too
+	Now      time.Time      // of the judgement
+	Findings diag.List      // of all stages, the lock's too
+	others   []diag.Sources // files that are no part of the tree
 	judging  *judging
 	before   *earlier
 }
@@ -94,6 +95,11 @@ func (c *compilation) text(name string) ([]byte, bool) {
 	}
 	if c.judging != nil && name == c.judging.name && c.judging.text != nil {
 		return c.judging.text, true
+	}
+	for _, other := range c.others {
+		if text, ok := other(name); ok {
+			return text, true
+		}
 	}
 	if text, ok := c.Tree.Text(name); ok || c.before == nil || c.before.ruling == nil {
 		return text, ok

@@ -166,15 +166,15 @@ func declared(d *source.Document, root *yaml.Node) (*diag.Object, diag.Span) {
 		}
 		return n.Value
 	}
-	meta := field(root, "metadata")
-	name := field(meta, "name")
-	if text(name) == "" || text(field(root, "kind")) == "" {
+	meta := yamlField(root, "metadata")
+	name := yamlField(meta, "name")
+	if text(name) == "" || text(yamlField(root, "kind")) == "" {
 		return nil, d.Span(root)
 	}
-	return &diag.Object{Kind: text(field(root, "kind")), Namespace: text(field(meta, "namespace")), Name: text(name)}, d.Span(name)
+	return &diag.Object{Kind: text(yamlField(root, "kind")), Namespace: text(yamlField(meta, "namespace")), Name: text(name)}, d.Span(name)
 }
 
-func field(n *yaml.Node, key string) *yaml.Node {
+func yamlField(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}

@@ -32,6 +32,9 @@ folder): each test_ rule in a file that ends in _test.rego, in the sandbox in wh
 run; each bad sample, which must have the rule's finding on every line that ends in
 "# want: CODE" and on no other; each good sample, which must have none.
 
+With --compat conftest the folders hold policies that were written for conftest: their test_
+rules run, as in 'conftest verify'; coverage is not counted.
+
 With --coverage the lines of Rego that tests and samples reach are counted, for each file
 and in total; --min-coverage fails the run when the total, in percent, is lower.
 
@@ -42,7 +45,9 @@ is nothing to test.`,
 	cmd.Flags().StringVar(&run, "run", "", "only tests and samples whose name has a match of `REGEX`")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list what passed, and what tests print")
 	output.add(cmd)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	var compat compatFlags
+	compat.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		only, err := regexp.Compile(run)
 		if err != nil {
 			return usage(fmt.Errorf("--run: %w", err))
@@ -53,6 +58,16 @@ is nothing to test.`,
 		cover, err := output.check()
 		if err != nil {
 			return err
+		}
+		if err := compat.check(cmd); err != nil {
+			return err
+		}
+		if compat.compat != "" {
+			results, err := compat.test(args, only)
+			if err != nil {
+				return err
+			}
+			return output.print(s, results, nil, verbose)
 		}
 		var results []suite.Result
 		for _, dir := range args {

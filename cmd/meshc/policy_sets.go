@@ -97,8 +97,8 @@ func trusted(set source.RuleSet) ([]signature.Key, diag.List) {
 	for _, f := range set.Trust {
 		keys, err := signature.ParsePublic(f.Data)
 		if err != nil {
-			found.Add(diag.New("MSH0411", diag.Span{File: f.Path, Line: 1, Col: 1}, "%q cannot be used as a public key: %v", f.Path, err).
-				WithRelated(set.At, "it is to vouch for this rule set").WithEffect(notJudged).
+			found.Add(diag.New(policies.CodeUntrusted, set.At, "nobody can vouch for %q: %q cannot be used as a public key: %v", set.Ref, f.Path, err).
+				WithRelated(diag.Span{File: f.Path, Line: 1, Col: 1}, "this is to be a key").WithEffect(notJudged).
 				WithHelp("write a public key there: `openssl pkey -in KEY -pubout`"))
 		}
 		out = append(out, keys...)
