@@ -20,6 +20,7 @@ var calls = map[string]call{
 	"textDocument/hover":      asks((*server).hover),
 	"textDocument/definition": asks((*server).definition),
 	"textDocument/references": asks((*server).references),
+	"textDocument/completion": asks((*server).completion),
 
 	"textDocument/documentSymbol": asks((*server).documentSymbol),
 	"workspace/symbol":            asks((*server).workspaceSymbol),

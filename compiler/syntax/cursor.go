@@ -15,6 +15,7 @@ type decoder struct {
 	obj   *Object
 	found *diag.List
 	count int // of faults
+	learn *lesson
 }
 
 // mostFaults is how many faults of one object are shown. Each costs a search for
@@ -234,7 +235,10 @@ func (r *record) missing(name string) {
 
 // done reports the fields that nothing asked for.
 func (r *record) done() {
-	if r == nil || r.open {
+	if r == nil {
+		return
+	}
+	if r.c.asks(r.asked); r.open {
 		return
 	}
 	for i := 0; i+1 < len(r.c.n.Content); i += 2 {

@@ -104,6 +104,7 @@ func (c *cursor) boolean() *bool {
 			return &v
 		}
 	}
+	c.takes("true", "false")
 	c.wrongType("true or false")
 	return nil
 }
@@ -128,6 +129,7 @@ func (c *cursor) oneOf(allowed ...string) string {
 	if c.null() || v == "" {
 		return v
 	}
+	c.takes(allowed...)
 	for _, a := range allowed {
 		if v == a {
 			return v

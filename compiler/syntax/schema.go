@@ -166,6 +166,7 @@ func (c *cursor) checkRecord(s *shape) {
 		c.wrongType("a map")
 		return
 	}
+	c.asks(s.names)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name := n.Content[i].Value
 		at := c.down(name, n.Content[i+1])

@@ -59,6 +59,9 @@ func httpMatch(c *cursor, version string) HTTPMatch {
 
 func httpMethod(c *cursor) string {
 	s := c.text()
+	if !c.null() {
+		c.takes(httpMethods...)
+	}
 	if s == "" || slices.Contains(httpMethods, s) {
 		if s == "" && (c.null() || c.n.Tag == "!!str") {
 			c.wrongType("a method")
