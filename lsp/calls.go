@@ -24,6 +24,11 @@ var calls = map[string]call{
 
 	"textDocument/documentSymbol": asks((*server).documentSymbol),
 	"workspace/symbol":            asks((*server).workspaceSymbol),
+
+	"textDocument/codeAction":    asks((*server).codeAction),
+	"workspace/executeCommand":   asks((*server).executeCommand),
+	"textDocument/prepareRename": asks((*server).prepareRename),
+	"textDocument/rename":        asks((*server).rename),
 }
 
 // asks makes a call of a method that takes its parameters decoded.
