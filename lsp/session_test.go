@@ -44,7 +44,9 @@ func edit(t *testing.T, dir string, opts lsp.Options) *editor {
 	if opts.Quiet == nil {
 		opts.Quiet = atOnce
 	}
-	opts.Log = testLog{t}
+	if opts.Log == nil {
+		opts.Log = testLog{t}
+	}
 	serverIn, clientOut := io.Pipe()
 	clientIn, serverOut := io.Pipe()
 	e := &editor{t: t, dir: dir, texts: map[string]*protocol.Text{}, vers: map[string]int32{}, ended: make(chan bool, 1)}

@@ -19,8 +19,9 @@ import (
 	"github.com/meshc/meshc/lsp/protocol"
 )
 
-// patience is how long a test waits for an answer before it calls the server hung.
-const patience = 60 * time.Second
+// patience is how long a test waits for one thing before it calls the server hung. It
+// is no measure of speed.
+const patience = 2 * time.Minute
 
 // Client is an editor.
 type Client struct {
@@ -60,13 +61,6 @@ func (e *Error) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Message)
 func New(t testing.TB, in io.Reader, out io.Writer) *Client {
 	c := &Client{t: t, out: out, answers: map[int]message{}, shown: map[string]protocol.PublishDiagnostics{}}
 	c.changed = sync.NewCond(&c.mu)
-	hung := time.AfterFunc(patience, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.late = true
-		c.changed.Broadcast()
-	})
-	t.Cleanup(func() { hung.Stop() })
 	go c.listen(bufio.NewReader(in))
 	return c
 }
@@ -238,6 +232,7 @@ func (c *Client) Ended() {
 	c.t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.hurry().Stop()
 	for c.ended == nil && !c.late {
 		c.changed.Wait()
 	}
@@ -246,11 +241,22 @@ func (c *Client) Ended() {
 	}
 }
 
+// hurry ends a wait that takes too long.
+func (c *Client) hurry() *time.Timer {
+	return time.AfterFunc(patience, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.late = true
+		c.changed.Broadcast()
+	})
+}
+
 // wait blocks until the server has said enough.
 func (c *Client) wait(what string, enough func() bool) {
 	c.t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.hurry().Stop()
 	for !enough() {
 		if c.ended != nil || c.late {
 			shown, _ := json.MarshalIndent(c.shown, "", " ")
