@@ -47,7 +47,7 @@ paths differ by a number or a random name, the proposed expression takes any suc
 and says that it is wider than what was seen. Proposals are written with --write.`,
 		Example: `  meshc allow bookthief/bookthief bookstore/bookstore-v1 GET /books --dry-run examples/01-bookstore
   meshc allow bookstore/bookstore-v1 bookwarehouse/mysql --dry-run examples/01-bookstore
-  kubectl logs -n orders deploy/orders -c envoy | meshc allow --from-audit - examples/05-permissive-to-strict`,
+  meshc allow --from-audit examples/05-permissive-to-strict/access.log examples/05-permissive-to-strict`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if f.audit == "" && len(args) < 2 {
 				return fmt.Errorf("it takes FROM and TO, or --from-audit LOG")

@@ -29,6 +29,18 @@ func Exactly(compat ir.Compat, path string) string {
 	return quoted + "$"
 }
 
+// matchBase is what a match of the wanted requests is called: get-orders-any.
+func (w *writer) matchBase() string {
+	path := w.q.Request.HTTP.Path
+	if w.q.Regex != "" {
+		path = w.q.Regex
+		for _, p := range parts {
+			path = strings.ReplaceAll(path, p.expression, "any")
+		}
+	}
+	return slug(w.q.Request.HTTP.Method + "-" + path)
+}
+
 // matchLines is a match as an entry of a list.
 func (w *writer) matchLines(name string) []string {
 	return []string{"name: " + name, "pathRegex: " + scalar(w.regex()), "methods: [" + w.q.Request.HTTP.Method + "]"}
@@ -65,7 +77,7 @@ func (w *writer) fresh(d *draft, leaf ir.Leaf, namespace, account string) {
 		route = w.unused(kind, namespace, fmt.Sprintf("%s-%d", slug(leaf.Service.Name), r.To.Port))
 		body = fmt.Sprintf("spec:\n  matches:\n    ports: [%d]\n", r.To.Port)
 	} else {
-		match := slug(r.HTTP.Method + "-" + r.HTTP.Path)
+		match := w.matchBase()
 		lines := w.matchLines(match)
 		body = "spec:\n  matches:\n  - " + strings.Join(lines, "\n    ") + "\n"
 		rule = "    matches: [" + match + "]\n"

@@ -130,7 +130,7 @@ func (w *writer) match(group *syntax.Object) (name string, written bool) {
 			return name, true
 		}
 	}
-	return unique(slug(r.Method+"-"+r.Path), func(n string) bool { return taken[n] }), false
+	return unique(w.matchBase(), func(n string) bool { return taken[n] }), false
 }
 
 // object finds an object of the tree.
