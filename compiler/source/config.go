@@ -103,7 +103,7 @@ func (l *loader) tables(p *place, dir string) {
 	}
 	for _, e := range entries {
 		rel := path.Join(dir, e.Name())
-		if !e.Type().IsRegular() || !isManifest(e.Name()) || e.Name() == ConfigName || l.seen[p.key(rel)] {
+		if !l.regular(p, rel, e) || !isManifest(e.Name()) || e.Name() == ConfigName || l.seen[p.key(rel)] {
 			continue
 		}
 		data, err := l.read(p, rel)
@@ -113,6 +113,16 @@ func (l *loader) tables(p *place, dir string) {
 		l.seen[p.key(rel)] = true
 		l.keep(&File{Path: p.name(rel), Data: data, TablesOnly: true})
 	}
+}
+
+// regular tells whether an entry is a file, or a link to one in the tree: a
+// ConfigMap is mounted as links.
+func (l *loader) regular(p *place, rel string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.Type().IsRegular()
+	}
+	info, err := fs.Stat(p.fsys, rel)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // entries reads spec.sources, with those of the environment laid over it. What
