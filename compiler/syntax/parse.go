@@ -96,13 +96,16 @@ func spread(n int, work func(i int)) {
 }
 
 func sortObjects(objects []*Object) {
-	slices.SortStableFunc(objects, func(a, b *Object) int {
-		if c := cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name)); c != 0 {
-			return c
-		}
-		x, y := a.At(), b.At()
-		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
-	})
+	slices.SortStableFunc(objects, compareObjects)
+}
+
+// compareObjects orders by kind, namespace, name and position.
+func compareObjects(a, b *Object) int {
+	if c := cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name)); c != 0 {
+		return c
+	}
+	x, y := a.At(), b.At()
+	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
 }
 
 // duplicates gives the objects of one name, in order of position, as they count:

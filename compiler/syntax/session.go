@@ -3,6 +3,8 @@ package syntax
 import (
 	"bytes"
 	"cmp"
+	"maps"
+	"slices"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/source"
@@ -16,6 +18,7 @@ type Session struct {
 	config *Config
 	files  []*parsed // in the order of the tree; the last are kustomizations and single objects
 	named  map[Name][]placed
+	order  []Name // of named, as names last gave it
 	home   map[*decoded]*parsed
 	owners map[Name]*parsed          // of names that single objects took; one that is nowhere: deleted
 	shown  map[*parsed]*diag.Section // of files with documents that do not count
@@ -68,11 +71,13 @@ func (s *Session) Findings() []*diag.Section {
 // Files are the objects and tables as they are now.
 func (s *Session) Files() *Files {
 	out := &Files{Config: s.config, lib: s.lib}
-	for name := range s.named {
+	for _, name := range s.names() {
 		objects, _ := duplicates(s.visible(name))
 		out.Objects = append(out.Objects, objects...)
 	}
-	sortObjects(out.Objects)
+	if !slices.IsSortedFunc(out.Objects, compareObjects) {
+		sortObjects(out.Objects)
+	}
 	out.Tables, out.Passed = s.Tables(), s.Passed()
 	for _, f := range s.files {
 		for _, d := range f.docs {
@@ -94,6 +99,17 @@ func (s *Session) Written(path string) []*Object {
 		}
 	}
 	return out
+}
+
+// names are the names of all objects in order; most edits leave them as they are.
+func (s *Session) names() []Name {
+	gone := func(n Name) bool { _, ok := s.named[n]; return !ok }
+	if len(s.order) != len(s.named) || slices.ContainsFunc(s.order, gone) {
+		s.order = slices.SortedFunc(maps.Keys(s.named), func(a, b Name) int {
+			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		})
+	}
+	return s.order
 }
 
 // All are the objects of every name.
