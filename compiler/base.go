@@ -30,6 +30,8 @@ func stateOf(s *Session, mesh *ir.Mesh, inventory *ir.Inventory) concern.State {
 type Ruling struct {
 	Tree   *source.Tree
 	Config *syntax.Config
+	// Waivers are all of that tree, those of its files and comments too.
+	Waivers []syntax.Waiver
 }
 
 // ruling is what judges the session's tree.
@@ -37,7 +39,32 @@ func (s *Session) ruling() Ruling {
 	if s.opts.Ruling != nil {
 		return *s.opts.Ruling
 	}
-	return Ruling{s.tree, s.syntax.Config()}
+	return Ruling{Tree: s.tree, Config: s.syntax.Config(), Waivers: s.syntax.Waivers()}
+}
+
+// waivers are those in force. Comments of another tree are for lines of that tree:
+// one counts where this tree has it too, beside the same text.
+func (s *Session) waivers() []syntax.Waiver {
+	own := s.syntax.Waivers()
+	if s.opts.Ruling == nil {
+		return own
+	}
+	var out []syntax.Waiver
+	for _, w := range s.opts.Ruling.Waivers {
+		if w.Within.File == "" {
+			out = append(out, w)
+			continue
+		}
+		for _, here := range own {
+			same := here
+			same.At, same.Within = w.At, w.Within
+			if here.Within.File == w.Within.File && same == w {
+				out = append(out, here)
+				break
+			}
+		}
+	}
+	return out
 }
 
 // judged is what rules see: the mesh, and the state before it where that is known.

@@ -59,6 +59,8 @@ type Result struct {
 	Plan      *ir.Plan // nil when a finding is an error, or with NoPlan
 	// Concern is what the change since Options.Base concerns; nil without one.
 	Concern *concern.Set
+	// Waivers are those in force, of meshc.yaml, files and comments.
+	Waivers []syntax.Waiver
 }
 
 // CodeInternal is the finding of a defect of meshc itself: nothing is wrong with
@@ -82,7 +84,7 @@ func (s *Session) stages() []*diag.Section {
 func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
 	result := s.resolve(edit)
 	config := s.ruling().Config
-	findings := waive.Apply(s.syntax.WithBases(s.findings), config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
+	findings := waive.Apply(s.syntax.WithBases(s.findings), result.Waivers, config.Rules.MaxWaiver, s.opts.Now)
 	findings = s.opts.Baseline.Apply(waive.Severities(findings, config.Rules.Severity))
 	if s.once { // from here on nothing holds the manifests: they may be collected
 		s.tree, s.syntax, s.graph, s.world, s.check, s.sections = nil, nil, nil, nil, nil, nil
@@ -121,6 +123,7 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	result := &Result{
 		Config: s.syntax.Config(), Tables: s.syntax.Tables(), Objects: s.syntax.Objects(), Passed: s.syntax.Passed(),
 		Mesh: meaning.Mesh, Inventory: meaning.Inventory, Used: meaning.Used,
+		Waivers: s.waivers(),
 	}
 	if s.opts.Base != nil {
 		result.Concern = concern.Between(s.opts.Base.state, stateOf(s, meaning.Mesh, meaning.Inventory))

@@ -129,7 +129,7 @@ func (s *Session) Try(c Change) diag.List {
 	added, removed := diag.Difference(s.sections, s.stages())
 	fresh := added.Without(removed, func(f diag.Finding) bool { return f.At().File == c.Path })
 	config := s.ruling().Config
-	fresh = waive.Mark(fresh, config.Waivers, config.Rules.MaxWaiver, s.opts.Now)
+	fresh = waive.Mark(fresh, s.waivers(), config.Rules.MaxWaiver, s.opts.Now)
 	return waive.Severities(fresh, config.Rules.Severity)
 }
 

@@ -78,3 +78,54 @@ func TestAWaivedErrorLowersNothingUndefined(t *testing.T) {
 		}
 	}
 }
+
+const plainMesh = "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: town}\nspec:\n  rules: {commentWaivers: true, severity: {MSH1503: error}}\n"
+
+const waiversFile = `apiVersion: meshc.dev/v1alpha1
+kind: Waivers
+metadata: {name: town}
+spec:
+  waivers:
+  - {code: MSH1503, target: {kind: HTTPRouteGroup, namespace: shop, name: web}, reason: r, owner: o, expires: 2026-07-31}
+`
+
+// A waiver in a file and one in a comment are those of meshc.yaml in all but their
+// place, and a session takes them on and forgets them with the edit.
+func TestWaiversInFilesAndCommentsFollowTheEdit(t *testing.T) {
+	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	policy := strings.NewReplacer("ROUTE", "web").Replace(waivedPolicy)
+	const comment = "  # meshc:waive MSH1503 until=2026-07-31 owner=o reason=r\n"
+	commented := strings.Replace(policy, "  - {name: read,", comment+"  - {name: read,", 1)
+	files := map[string][]byte{"meshc.yaml": []byte(plainMesh), "policy.yaml": []byte(policy)}
+	s := NewSession(ir.Known{}, Options{Now: now})
+	if result, _ := s.Load(source.FromMap(files), ir.Known{}); result.Plan != nil {
+		t.Fatal("the rule finds nothing")
+	}
+	for _, c := range []struct {
+		name, file, text string
+		plan             bool
+	}{
+		{"a file comes", "waivers.yaml", waiversFile, true},
+		{"it becomes another", "waivers.yaml", strings.Replace(waiversFile, "name: web", "name: cart", 1), false},
+		{"it is gone", "waivers.yaml", "", false},
+		{"a comment comes", "policy.yaml", commented, true},
+		{"it moves", "policy.yaml", "# moved\n" + commented, true},
+		{"it is above something else", "policy.yaml", strings.Replace(policy, "  rules:\n", comment+"  rules:\n", 1), false},
+		{"comments count no more", "meshc.yaml", strings.Replace(plainMesh, "commentWaivers: true, ", "", 1), false},
+	} {
+		change := Change{Path: c.file, Data: []byte(c.text)}
+		if c.text == "" {
+			change.Data = nil
+			delete(files, c.file)
+		} else {
+			files[c.file] = change.Data
+		}
+		result, found := s.Apply(change)
+		if (result.Plan != nil) != c.plan {
+			t.Errorf("%s: a plan: %v, want %v; found %v", c.name, result.Plan != nil, c.plan, found)
+		}
+		if _, cold := Compile(source.FromMap(files), ir.Known{}, Options{Now: now}); len(cold) != len(found) {
+			t.Errorf("%s: the session found %v, a cold compilation %v", c.name, found, cold)
+		}
+	}
+}

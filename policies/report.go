@@ -75,7 +75,7 @@ func (r *reporter) finding(u unit, rule *Rule, v ast.Value) {
 		f.Help = rule.Help
 	}
 	if about != nil {
-		f = f.About(about.Ref(), written)
+		f = fixed(f.About(about.Ref(), written), about, o)
 	}
 	r.found.Add(r.related(f, o))
 }

@@ -22,6 +22,12 @@ PATH is as in build. -o FORMAT is the same as --report FORMAT.
 compiler's warnings and hints from MSH1000 on. With --baseline FILE these are shown
 and not counted, new ones are, and lines that nothing needs any more are told.
 
+--fix makes the changes that findings offer: misspelt names and fields, versions,
+quotation marks, dots in paths and the like, wherever nobody could mean otherwise.
+Comments and layout stay. It compiles again, goes on until nothing is left to fix,
+and reports what is left. What came from standard input, or is rendered by a
+kustomization, is not changed, which is said.
+
 --changed-since REVISION shows, and counts, only findings on objects that differ from
 that revision and on what is at the other end of a reference to or from them; how many
 others there are is told. A setting of the whole mesh concerns everything. --base gives
@@ -48,6 +54,7 @@ well, also those of kinds that the mesh does not read, as they are: deny and vio
 errors, warn is a warning, exceptions spare what they name. They have no network, no
 environment and no files.`,
 		Example: `  meshc check examples/01-bookstore
+  meshc check --fix --dry-run examples/01-bookstore
   meshc check examples/01-bookstore --write-baseline baseline.txt
   meshc check examples/01-bookstore --baseline baseline.txt --fail-on info
   meshc check ./manifests -o json --fail-on warning
@@ -61,6 +68,8 @@ environment and no files.`,
 	compile := addCompileFlags(cmd)
 	compile.judging = addJudgingFlags(cmd)
 	compile.judging.addSince(cmd)
+	var fixes fixFlags
+	fixes.add(cmd)
 	var locked lockedFlags
 	locked.add(cmd)
 	var compat compatFlags
@@ -75,6 +84,9 @@ environment and no files.`,
 		}
 		if compat.compat != "" && *watching {
 			return usage(errors.New("--watch does not go with --compat"))
+		}
+		if err := fixes.check(*watching || cmd.Flags().Changed("changed-since")); err != nil {
+			return err
 		}
 		if output != "" {
 			if len(report.reports) > 0 {
@@ -98,6 +110,9 @@ environment and no files.`,
 		}
 		c, err := compile.compile(s, report, args)
 		if err != nil {
+			return err
+		}
+		if err := fixes.apply(s, c); err != nil {
 			return err
 		}
 		c.Findings.Add(locked.check(c)...)

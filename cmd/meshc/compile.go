@@ -41,6 +41,8 @@ type compilation struct {
 	others   []diag.Sources // files that are no part of the tree
 	judging  *judging
 	before   *earlier
+	loaded   diag.List        // of loading and of the lock alone
+	options  compiler.Options // it was compiled with
 }
 
 // compile loads paths and the lock and compiles them. An error means that there
@@ -70,6 +72,7 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 	}
 	findings.Add(faults...)
 	opts := compiler.Options{Now: now, NoRules: f.noRules, NoVerify: f.noVerify}
+	c := &compilation{Tree: tree, Lock: lock, Now: now, loaded: slices.Clone(findings), judging: f.judging}
 	before := &earlier{}
 	if f.judging != nil {
 		if before, err = f.judging.open(opts, paths, env); err != nil {
@@ -83,9 +86,11 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 	if err != nil {
 		return nil, err
 	}
+	c.loaded.Add(told...)
 	result, more := compiler.Compile(tree, lock.Known, opts)
 	findings.Add(append(told, more...)...)
-	return &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: findings, judging: f.judging, before: before}, nil
+	c.Result, c.Findings, c.options, c.before = result, findings, opts, before
+	return c, nil
 }
 
 // text is the content of a file that a finding may point into.

@@ -32,6 +32,7 @@ func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name 
 	for _, name := range tree.Names() {
 		if data, ok := tree.Text(name); ok {
 			waiversIn(&j, name, data)
+			waiverObjects(&j, tree, name, data)
 		}
 	}
 	in := settingsOf(tree, env)
@@ -42,6 +43,12 @@ func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name 
 		pairs(field(rules, "params"), func(code, of *yaml.Node) {
 			pairs(of, func(key, value *yaml.Node) { j.Params[code.Value+"."+key.Value] = written(tree, key, line(value)) })
 		})
+		// What lets more waivers count, or longer ones, widens as they do.
+		for _, name := range []string{"commentWaivers", "maxWaiver"} {
+			if v := field(rules, name); v != nil {
+				j.Params["rules."+name] = written(tree, v, v.Value)
+			}
+		}
 		if d := field(rules, "dirs"); d != nil {
 			dirs = d
 		}
@@ -84,6 +91,26 @@ func ruleFiles(j *diff.Judging, tree *source.Tree, dirs *yaml.Node, walk func(st
 		}
 	}
 	return nil
+}
+
+// waiverObjects finds the waivers in objects of kind Waivers.
+func waiverObjects(j *diff.Judging, tree *source.Tree, name string, data []byte) {
+	if !bytes.Contains(data, []byte("Waivers")) {
+		return
+	}
+	text, _ := source.Clean(name, data)
+	docs, _ := source.Split(name, text, tree.Limits.Documents)
+	for _, doc := range docs {
+		root, _ := doc.Parse()
+		if kind := field(root, "kind"); kind == nil || kind.Value != "Waivers" {
+			continue
+		}
+		if list := field(field(root, "spec"), "waivers"); list != nil {
+			for _, one := range list.Content {
+				j.Waivers[line(one)] = diff.Written{Cause: diff.Cause{Name: "waiver", File: name, Line: doc.Span(one).Line}}
+			}
+		}
+	}
 }
 
 // waiversIn finds the waivers that stand in a manifest. Each is told with the

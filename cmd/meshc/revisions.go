@@ -14,6 +14,7 @@ import (
 	"github.com/meshc/meshc/compiler/diff"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // revisions are the earlier states that a tree is compared with, and judged by.
@@ -73,7 +74,8 @@ func (r *revisions) open(opts compiler.Options, paths []string, env string) (*ea
 	if err != nil {
 		return nil, err
 	}
-	e.ruling = &compiler.Ruling{Tree: tree, Config: configOf(tree)}
+	files, _ := syntax.Parse(tree)
+	e.ruling = &compiler.Ruling{Tree: tree, Config: configOf(tree), Waivers: files.Waivers}
 	return e, nil
 }
 

@@ -28,6 +28,7 @@ var verbs = []func(streams) *cobra.Command{
 	newGraphCmd,
 	newExplainCmd,
 	newLSPCmd,
+	newWaiveCmd,
 	newPolicyCmd,
 	newInspectCmd,
 	newVerifyCmd,

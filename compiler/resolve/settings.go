@@ -68,6 +68,9 @@ func (r *resolver) choice(value string, path []any, allowed ...string) string {
 		WithHelp("write one of %s", strings.Join(allowed, ", "))
 	if n := diag.Nearest(value, allowed); n != "" {
 		f = f.WithHelp("did you mean %q? One of %s", n, strings.Join(allowed, ", "))
+		if o := r.config.Object; o != nil {
+			f = renamed(f, o, path, value, n)
+		}
 	}
 	r.report(f)
 	return allowed[0]

@@ -132,7 +132,7 @@ func (r *resolver) splitRoot(o *syntax.Object, id ir.ServiceID) *service {
 		f := splitFinding(o, "MSH2013", []any{"spec", "service"}, "the root service %q of the split is not known", id.Name).
 			WithEffect("nothing is split").WithHelp(howToKnow)
 		if n := diag.Nearest(id.Name, r.serviceNames(id.Namespace)); n != "" {
-			f = f.WithHelp("did you mean %q? Otherwise %s", n, howToKnow)
+			f = renamed(f.WithHelp("did you mean %q? Otherwise %s", n, howToKnow), o, []any{"spec", "service"}, id.Name, n)
 		}
 		r.report(f)
 	}
@@ -182,7 +182,7 @@ func (r *resolver) reportMissingBackend(o *syntax.Object, i int, id ir.ServiceID
 			WithHelp("create the service before you give it a weight")
 	}
 	if n := diag.Nearest(id.Name, r.serviceNames(id.Namespace)); n != "" {
-		f = f.WithHelp("did you mean %q? Otherwise %s", n, howToKnow)
+		f = renamed(f.WithHelp("did you mean %q? Otherwise %s", n, howToKnow), o, path, id.Name, n)
 	}
 	r.report(f)
 }
@@ -203,7 +203,7 @@ func (r *resolver) readSplitMatches(s *split) {
 			f := splitFinding(o, "MSH2015", append(path, "name"), "there is no HTTPRouteGroup %q in namespace %q", ref.Name, o.Namespace).
 				WithEffect("nothing is split until it exists").WithHelp("write the group in the namespace of the split, or mend the name")
 			if n := diag.Nearest(ref.Name, r.names("HTTPRouteGroup", o.Namespace)); n != "" {
-				f = f.WithHelp("did you mean %q?", n)
+				f = renamed(f.WithHelp("did you mean %q?", n), o, append(path, "name"), ref.Name, n)
 			}
 			r.report(f)
 			s.broken = true

@@ -97,40 +97,27 @@ func (r *resolver) sources(o *syntax.Object) []ir.Identity {
 
 // reportNoNamespace names the fix of row 24: where an account of that name is.
 func (r *resolver) reportNoNamespace(s subject) {
-	ns := s.obj.Namespace
-	help := "write the namespace of the client, as `namespace: " + ns + "`"
-	if in := r.accountNamespaces(s.Name); len(in) == 1 {
-		ns = in[0]
-		help = "write `namespace: " + ns + "`, where the service account " + s.Name + " is"
+	help := "write the namespace of the client, as `namespace: " + s.obj.Namespace + "`"
+	in := r.accountNamespaces(s.Name)
+	if len(in) == 1 {
+		help = "write `namespace: " + in[0] + "`, where the service account " + s.Name + " is"
 	}
 	f := s.find("MSH1008", "name", "the source %q has no namespace", s.Name).
 		WithEffect("it gets no access: an account's name alone could be anybody's").WithHelp("%s", help)
-	if edit, ok := insertField(s, "namespace: "+ns); ok {
-		f = f.WithFix("add namespace "+ns, edit)
+	if len(in) == 1 { // else it would be a guess whom to let in
+		if edit, ok := s.obj.InsertAfter(append(slices.Clone(s.obj.PathTo(s.path...)), "name"), "namespace: "+in[0]); ok {
+			f = f.WithFix("add namespace "+in[0], edit)
+		}
 	}
 	r.report(f)
 }
 
-// insertField is the edit that adds a line after the subject's name; not ok when
-// the subject is written on one line.
-func insertField(s subject, field string) (diag.Edit, bool) {
-	path := s.obj.PathTo(s.path...)
-	key := s.obj.AtKey(append(slices.Clone(path), "name")...)
-	kind := s.obj.AtKey(append(slices.Clone(path), "kind")...)
-	value := s.at("name")
-	if key.Line == kind.Line || value.EndLine == 0 || key.Col < 1 || key.File != value.File {
-		return diag.Edit{}, false
+// renamed offers to write a near name in place of one that nothing has.
+func renamed(f diag.Finding, o *syntax.Object, path []any, name, near string) diag.Finding {
+	if e, ok := o.Rename(o.PathTo(path...), name, near); ok {
+		return f.WithFix("write "+near, e)
 	}
-	end := diag.Span{File: value.File, Line: value.EndLine, Col: value.EndCol, EndLine: value.EndLine, EndCol: value.EndCol}
-	return diag.Edit{Span: end, NewText: "\n" + spaces(key.Col-1) + field}, true
-}
-
-func spaces(n int) string {
-	out := make([]byte, n)
-	for i := range out {
-		out[i] = ' '
-	}
-	return string(out)
+	return f
 }
 
 // targetFinding starts a finding about a TrafficTarget at a path in the union form.

@@ -95,7 +95,8 @@ func (l *loader) unreadable(at diag.Span, name, help string, err error) {
 	l.fail(name, err)
 }
 
-// tables reads the verdict tables beside a meshc.yaml or a kustomization.
+// tables reads the verdict tables, and the waivers, beside a meshc.yaml or a
+// kustomization.
 func (l *loader) tables(p *place, dir string) {
 	entries, err := fs.ReadDir(p.fsys, dir)
 	if err != nil {
@@ -107,7 +108,7 @@ func (l *loader) tables(p *place, dir string) {
 			continue
 		}
 		data, err := l.read(p, rel)
-		if err != nil || !bytes.Contains(data, []byte("VerdictTable")) {
+		if err != nil || !bytes.Contains(data, []byte("VerdictTable")) && !bytes.Contains(data, []byte("kind: Waivers")) {
 			continue
 		}
 		l.seen[p.key(rel)] = true

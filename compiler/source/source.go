@@ -71,7 +71,7 @@ type File struct {
 	// Namespace is the default namespace its source gives; "" if none.
 	Namespace string
 	// TablesOnly: the file lies beside a meshc.yaml or a kustomization and is read
-	// for verdict tables alone.
+	// for verdict tables and waivers alone.
 	TablesOnly bool
 }
 

@@ -33,7 +33,8 @@ type Config struct {
 	PodRanges         []string
 	Targets           []string
 	Rules             RulesConfig
-	// Waivers are those of the mesh, then those of the environment, as written.
+	// Waivers are those of the mesh, then those of the environment, as written; those
+	// of files are not among them: Session.Waivers.
 	Waivers []Waiver
 	// Environment is the name of the environment that was laid over it, if any.
 	Environment string
@@ -62,6 +63,8 @@ type RulesConfig struct {
 	Params []RuleParam
 	// Severity is error, warning, info or off, by code, in the order written.
 	Severity []RuleSeverity
+	// CommentWaivers lets comments in manifests be waivers.
+	CommentWaivers bool
 	// MaxWaiver is how far ahead the end of a waiver may lie; 0: not written.
 	MaxWaiver time.Duration
 }

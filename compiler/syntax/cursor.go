@@ -269,8 +269,10 @@ func unknownField(c *cursor, known []string, hints func(string, *cursor) string)
 		}
 	}
 	if near != "" {
-		f = f.WithHelp("did you mean %q?", near).
-			WithFix("write "+near, diag.Edit{Span: c.keySpan(), NewText: near})
+		f = f.WithHelp("did you mean %q?", near)
+		if _, there := source.Step(c.up.n, near); there == nil {
+			f = f.WithFix("write "+near, diag.Edit{Span: c.keySpan(), NewText: near})
+		}
 	} else if len(known) > 0 && len(known) <= 12 {
 		f = f.WithHelp("it has %s", list(known))
 	} else {

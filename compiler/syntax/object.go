@@ -29,6 +29,7 @@ type Object struct {
 	ServiceAccount  *ServiceAccount
 	Workload        *Workload
 	Canary          *Canary
+	Waivers         *Waivers
 
 	// Invalid: the object had decoding errors (already findings). Names in it may
 	// still resolve references of others; it grants nothing.

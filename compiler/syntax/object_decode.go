@@ -21,6 +21,9 @@ func (j *job) run() result {
 	if root != nil {
 		j.object(&r, root)
 	}
+	if j.rendered == nil && !j.tables && !j.config {
+		r.remarks = remarks(j.doc, root)
+	}
 	return r
 }
 
@@ -34,7 +37,7 @@ func (j *job) object(r *result, root *yaml.Node) {
 		return
 	}
 	apiVersion, name := head(root, "apiVersion"), head(root, "kind")
-	if j.tables && (name != "VerdictTable" || group(apiVersion) != meshGroup) {
+	if j.tables && (name != "VerdictTable" && name != "Waivers" || group(apiVersion) != meshGroup) {
 		return
 	}
 	if strings.HasSuffix(name, "List") && j.list(r, root, apiVersion, name) {
@@ -132,7 +135,8 @@ func (j *job) unread(root *yaml.Node, apiVersion, name string, kindKnown bool) (
 		if diag.Nearest(g, []string{known}) != "" && groups[known][name].decode != nil {
 			return diag.New("MSH0105", at("apiVersion"), "there is no API group %q with a %s", g, name).
 				WithEffect("the object was not read").
-				WithHelp("did you mean %q?", known+"/"+v), true
+				WithHelp("did you mean %q?", known+"/"+v).
+				WithFix("write "+known+"/"+v, diag.Edit{Span: at("apiVersion"), NewText: known + "/" + v}), true
 		}
 	}
 	return diag.Finding{}, false

@@ -22,6 +22,8 @@ type Files struct {
 	// Contracts are what policies rely on, in order of position. They say nothing
 	// of this mesh: a compilation does not read them.
 	Contracts []*Contract
+	// Waivers are those of meshc.yaml, of files and of comments.
+	Waivers []Waiver
 	// Passed counts the documents of kinds that the mesh does not read.
 	Passed int
 
@@ -75,6 +77,7 @@ type result struct {
 	objects []*Object
 	tables  []*VerdictTable
 	config  *Config
+	remarks []remark
 	passed  int
 	found   diag.List
 

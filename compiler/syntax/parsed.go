@@ -19,6 +19,7 @@ type parsed struct {
 
 	found           *diag.Section
 	tables          []*VerdictTable
+	remarks         []remark
 	passed, objects int
 }
 
@@ -76,7 +77,7 @@ func (t texts) take(doc *source.Document) *decoded {
 	all := t[string(doc.Text)]
 	i := slices.IndexFunc(all, func(d *decoded) bool { return d.job.doc.First == doc.First })
 	if i < 0 {
-		i = slices.IndexFunc(all, func(d *decoded) bool { return len(d.found) == 0 && len(d.tables)+len(d.contracts) == 0 })
+		i = slices.IndexFunc(all, func(d *decoded) bool { return len(d.found)+len(d.tables)+len(d.contracts)+len(d.remarks) == 0 })
 	}
 	if i < 0 || all[i].job.doc.File != doc.File || all[i].job.doc.Indent != doc.Indent {
 		return nil
@@ -128,6 +129,7 @@ func (p *parsed) finish() {
 	p.found = p.sections(func(*decoded) bool { return false })
 	for _, d := range p.docs {
 		p.tables = append(p.tables, d.tables...)
+		p.remarks = append(p.remarks, d.remarks...)
 		p.passed += d.passed
 		p.objects += len(d.objects)
 	}

@@ -86,6 +86,9 @@ func (s *Session) settle(touched map[Name]bool) Edit {
 	for n := range touched {
 		objects, found := duplicates(s.visible(n))
 		edit[n] = objects
+		if n.Kind == "Waivers" {
+			put(s, s.waived, n, objects)
+		}
 		if _, was := s.twice[n]; len(found) > 0 {
 			put(s, s.twice, n, &found)
 			doubled = true

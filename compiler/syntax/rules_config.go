@@ -34,6 +34,9 @@ func decodeRules(r *record, cfg *RulesConfig) {
 	if v := r.get("maxWaiver").duration(); v != nil {
 		cfg.MaxWaiver = *v
 	}
+	if v := r.get("commentWaivers").boolean(); v != nil {
+		cfg.CommentWaivers = *v
+	}
 	r.done()
 }
 

@@ -23,8 +23,10 @@ type Session struct {
 	owners map[Name]*parsed          // of names that single objects took; one that is nowhere: deleted
 	shown  map[*parsed]*diag.Section // of files with documents that do not count
 	twice  map[Name]*diag.List
-	double *diag.Section // about names that several objects have
-	whole  *diag.Section // about several files
+	double *diag.Section      // about names that several objects have
+	whole  *diag.Section      // about several files
+	marked *diag.Section      // about comments that are waivers
+	waived map[Name][]*Object // objects of kind Waivers
 
 	tentative bool
 	undo      []func()
@@ -46,7 +48,7 @@ func NewSession() *Session {
 	return &Session{
 		tree: &source.Tree{}, config: &Config{}, named: map[Name][]placed{}, home: map[*decoded]*parsed{},
 		owners: map[Name]*parsed{}, shown: map[*parsed]*diag.Section{}, twice: map[Name]*diag.List{},
-		double: &diag.Section{}, whole: &diag.Section{},
+		double: &diag.Section{}, whole: &diag.Section{}, marked: &diag.Section{}, waived: map[Name][]*Object{},
 	}
 }
 
@@ -57,7 +59,7 @@ func (s *Session) Config() *Config { return s.config }
 // Findings are all findings, in sections that stay the same while what they are
 // about does.
 func (s *Session) Findings() []*diag.Section {
-	out := []*diag.Section{s.whole, s.double}
+	out := []*diag.Section{s.whole, s.double, s.marked}
 	for _, f := range s.files {
 		if shown, ok := s.shown[f]; ok {
 			out = append(out, shown)
@@ -78,7 +80,7 @@ func (s *Session) Files() *Files {
 	if !slices.IsSortedFunc(out.Objects, compareObjects) {
 		sortObjects(out.Objects)
 	}
-	out.Tables, out.Passed = s.Tables(), s.Passed()
+	out.Tables, out.Waivers, out.Passed = s.Tables(), s.Waivers(), s.Passed()
 	for _, f := range s.files {
 		for _, d := range f.docs {
 			out.Contracts = append(out.Contracts, d.contracts...)
@@ -190,6 +192,7 @@ func (s *Session) Read(tree *source.Tree) Edit {
 	s.tree, s.lib = tree, lib
 	edit := s.place(append(next, single...))
 	s.readConfig()
+	s.judgeRemarks()
 	return edit
 }
 
@@ -207,7 +210,7 @@ func (s *Session) render(tree *source.Tree, keep bool) (*parsed, *library) {
 		}
 	}
 	jobs, lib := renderings(tree)
-	p := &parsed{}
+	p := &parsed{remarks: remarksOfBases(tree)}
 	for i := range jobs {
 		p.docs = append(p.docs, &decoded{job: jobs[i]})
 	}

@@ -82,8 +82,16 @@ func splitBackend(c *cursor, version string, strayWeight bool) SplitBackend {
 func (r *record) missingWeight() {
 	path := append(r.c.path(), "weight")
 	at := r.c.d.obj.At(append(r.c.path(), "service")...)
-	r.c.d.fault(diag.New("MSH0114", at, "the backend has no weight").
-		WithHelp("write `weight:` with a whole number; 0 sends nothing to it"), path)
+	f := diag.New("MSH0114", at, "the backend has no weight").
+		WithHelp("write `weight:` with a whole number; 0 sends nothing to it")
+	weight := "weight: 0" // what a cluster makes of it
+	if len(r.c.up.n.Content) == 1 {
+		weight = "weight: 1"
+	}
+	if e, ok := r.c.d.obj.InsertAfter(append(r.c.path(), "service"), weight); ok {
+		f = f.WithFix("write "+weight, e)
+	}
+	r.c.d.fault(f, path)
 }
 
 // wholeWeight is the weight of v1alpha2 and later: a whole number from 0.

@@ -9,8 +9,12 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 )
 
-// Waiver is an entry of `waivers` in meshc.yaml: somebody accepts the findings of
-// a code about some objects until a day. One with a fault is not kept.
+// Waivers are the waivers of a file in the tree.
+type Waivers struct{ List []Waiver }
+
+// Waiver is an entry of `waivers` in meshc.yaml or in an object of kind Waivers, or
+// a comment: somebody accepts the findings of a code about some objects until a
+// day. One with a fault is not kept.
 type Waiver struct {
 	Code   diag.Code
 	Target WaiverTarget
@@ -20,11 +24,25 @@ type Waiver struct {
 	// Expires is the last day it holds, at midnight UTC.
 	Expires time.Time
 	At      diag.Span
+	// Within is set for a comment, which has no target: the lines that it is for.
+	Within diag.Span
+	// Beside names the object and the first of these lines that holds anything.
+	Beside string
 }
 
 // WaiverTarget names objects, by globs (path.Match). An empty namespace means
 // objects that are in none.
 type WaiverTarget struct{ Kind, Namespace, Name string }
+
+func decodeWaivers(d *decoder, root *record) {
+	d.obj.Waivers = &Waivers{}
+	spec := root.need("spec").record()
+	if spec == nil {
+		return
+	}
+	d.obj.Waivers.List = waivers(spec.need("waivers"))
+	spec.done()
+}
 
 // codeForm is the form of a code, a rule's too.
 var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}[0-9]{3,4}$`)
@@ -59,7 +77,7 @@ func waiver(c *cursor) Waiver {
 	if t := target.record(); t != nil {
 		w.Target = WaiverTarget{Kind: t.need("kind").glob(), Namespace: t.get("namespace").glob(), Name: t.need("name").glob()}
 		t.done()
-		if w.Target.everything() {
+		if w.Target.Everything() {
 			f := target.fault("MSH0905", "the waiver covers objects of every kind, namespace and name")
 			*f = f.WithHelp("write out at least one of kind, namespace and name")
 		}
@@ -117,8 +135,8 @@ func (c *cursor) glob() string {
 	return s
 }
 
-// everything tells whether no part of the target is written out.
-func (t WaiverTarget) everything() bool {
+// Everything tells whether no part of the target is written out.
+func (t WaiverTarget) Everything() bool {
 	open := func(s string) bool { return strings.ContainsAny(s, `*?[`) }
 	return open(t.Kind) && open(t.Name) && (t.Namespace == "" || open(t.Namespace))
 }

@@ -5,6 +5,7 @@
 package waive
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -84,7 +85,7 @@ func mark(found diag.List, waivers []syntax.Waiver, longest time.Duration, now t
 
 // about is what is to be said of a waiver.
 func about(w syntax.Waiver, used bool, longest time.Duration, now time.Time) diag.List {
-	object := string(w.Code) + " on " + target(w.Target)
+	object := string(w.Code) + " on " + subject(&w)
 	switch {
 	case tooLong(&w, longest, now):
 		return diag.List{diag.New("MSH0903", w.At, "the waiver of %s is to hold until %s, which is more than %d days away", object, date(&w), int(longest/day)).
@@ -104,7 +105,14 @@ func about(w syntax.Waiver, used bool, longest time.Duration, now time.Time) dia
 // matches tells whether a waiver is for a finding. What nobody may waive is
 // matched by none, whatever a list of waivers says.
 func matches(w *syntax.Waiver, f *diag.Finding) bool {
-	if f.Code != w.Code || f.Object == nil || !f.Code.Waivable() {
+	if f.Code != w.Code || !f.Code.Waivable() {
+		return false
+	}
+	if w.Within.File != "" {
+		at := f.At()
+		return at.File == w.Within.File && w.Within.Line <= at.Line && at.Line <= w.Within.EndLine
+	}
+	if f.Object == nil {
 		return false
 	}
 	return glob(w.Target.Kind, f.Object.Kind) && glob(w.Target.Namespace, f.Object.Namespace) &&
@@ -154,6 +162,11 @@ func tooLong(w *syntax.Waiver, longest time.Duration, now time.Time) bool {
 
 func date(w *syntax.Waiver) string { return w.Expires.Format(time.DateOnly) }
 
-func target(t syntax.WaiverTarget) string {
+// subject is what a waiver is for.
+func subject(w *syntax.Waiver) string {
+	t := w.Target
+	if in := w.Within; in.File != "" {
+		return fmt.Sprintf("lines %d to %d", in.Line, in.EndLine)
+	}
 	return diag.Object{Kind: t.Kind, Namespace: t.Namespace, Name: t.Name}.String()
 }

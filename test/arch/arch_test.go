@@ -70,12 +70,14 @@ var (
 // of a package rules it, so longer paths stand before shorter ones.
 var ladder = []room{
 	{"compiler/diag", nil, with(pure, neither)},
+	// fix makes edits to texts; who compiles them it is told.
+	{"compiler/fix", []string{"compiler/diag"}, with(pure, neither)},
 	{"compiler/ir", []string{"compiler/diag"}, with(pure, neither)},
 	// memo knows no meaning: functions, what they read, what they made.
 	{"compiler/memo", nil, with(pure, neither)},
 	// source opens files: it is the one room of the compiler that reads the disk.
 	{"compiler/source", []string{"compiler/diag", "compiler/ir"}, with(without(pure, "os"), neither)},
-	{"compiler/syntax", []string{"compiler/diag", "compiler/ir", "compiler/source"}, with(pure, noEnvoy)},
+	{"compiler/syntax", []string{"compiler/diag", "compiler/fix", "compiler/ir", "compiler/source"}, with(pure, noEnvoy)},
 	{"compiler/resolve", []string{"compiler/diag", "compiler/ir", "compiler/memo", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	{"compiler/check", []string{"compiler/diag", "compiler/diff", "compiler/ir", "compiler/memo", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	{"compiler/envoy", []string{"compiler/diag", "compiler/ir"}, with(pure, noKube)},
@@ -91,7 +93,7 @@ var ladder = []room{
 	// graph draws a mesh; what is true of it others decide.
 	{"compiler/graph", []string{"compiler/ir"}, with(pure, neither)},
 	// waive is given the time of judgement: it decides for builds, admission and audits alike.
-	{"compiler/waive", []string{"compiler/diag", "compiler/source", "compiler/syntax"}, with(pure, neither)},
+	{"compiler/waive", []string{"compiler/diag", "compiler/fix", "compiler/source", "compiler/syntax"}, with(pure, neither)},
 	// baseline is given the text of its file: who reads it knows where it lies.
 	{"compiler/baseline", []string{"compiler/diag"}, with(pure, neither)},
 	// bundle writes folders: write, sync, rename.

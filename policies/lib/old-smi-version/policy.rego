@@ -32,6 +32,7 @@ package meshc.rules.old_smi_version
 deny contains {
 	"path": ["apiVersion"],
 	"message": sprintf("%s is old: write %s", [input.apiVersion, newer]),
+	"fix": {"title": sprintf("write %s", [newer]), "path": ["apiVersion"], "value": newer},
 } if {
 	newer := data.params.versions[input.apiVersion]
 }

@@ -11,6 +11,7 @@ test_old_versions_are_found if {
 	found("split.smi-spec.io/v1alpha2") == {{
 		"path": ["apiVersion"],
 		"message": "split.smi-spec.io/v1alpha2 is old: write split.smi-spec.io/v1alpha4",
+		"fix": {"title": "write split.smi-spec.io/v1alpha4", "path": ["apiVersion"], "value": "split.smi-spec.io/v1alpha4"},
 	}}
 }
 

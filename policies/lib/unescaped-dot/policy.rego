@@ -19,6 +19,11 @@ deny contains {
 	"path": ["spec", "matches", i, "pathRegex"],
 	"message": sprintf("the dot in %q also matches any other character", [match.pathRegex]),
 	"effect": "more paths are allowed than it seems",
+	"fix": {
+		"title": "escape the dot",
+		"path": ["spec", "matches", i, "pathRegex"],
+		"value": regex.replace(match.pathRegex, `([0-9A-Za-z])\.([0-9A-Za-z])`, `$1\.$2`),
+	},
 } if {
 	some i, match in input.object.spec.matches
 	contains(match.pathRegex, ".")

@@ -11,6 +11,7 @@ test_a_dot_between_letters_is_found if {
 		"path": ["spec", "matches", 1, "pathRegex"],
 		"message": "the dot in \"/index.html\" also matches any other character",
 		"effect": "more paths are allowed than it seems",
+		"fix": {"title": "escape the dot", "path": ["spec", "matches", 1, "pathRegex"], "value": `/index\.html`},
 	}}
 }
 

@@ -1,0 +1,58 @@
+package waive
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// Propose completes a waiver that somebody wants to write, and says what it would
+// be for; the error says why it would waive nothing. A target without a kind is
+// that of what was found. At a zero time no end is too late or too early.
+func Propose(found diag.List, w syntax.Waiver, longest time.Duration, now time.Time) (syntax.Waiver, diag.List, error) {
+	if longest <= 0 {
+		longest = Longest
+	}
+	switch {
+	case !w.Code.Waivable():
+		return w, nil, fmt.Errorf("%s cannot be waived: mend what it is about (meshc explain %[1]s)", w.Code)
+	case ended(&w, now):
+		return w, nil, fmt.Errorf("the end %s is over", date(&w))
+	case tooLong(&w, longest, now):
+		return w, nil, fmt.Errorf("the end %s is more than %d days away: the last day that a waiver may have is %s", date(&w), int(longest/day), now.Add(longest).UTC().Format(time.DateOnly))
+	}
+	var there []string
+	for _, f := range found {
+		if f.Code == w.Code && f.Object != nil {
+			there = append(there, f.Object.String())
+			if w.Target.Kind == "" && glob(w.Target.Namespace, f.Object.Namespace) && glob(w.Target.Name, f.Object.Name) {
+				w.Target.Kind = f.Object.Kind
+			}
+		}
+	}
+	if w.Target.Everything() {
+		return w, nil, fmt.Errorf("the target covers objects of every kind, namespace and name: write out at least one")
+	}
+	var matched diag.List
+	for i := range found {
+		if matches(&w, &found[i]) {
+			matched.Add(found[i])
+		}
+	}
+	if len(matched) > 0 {
+		return w, matched, nil
+	}
+	slices.Sort(there)
+	if there = slices.Compact(there); len(there) == 0 {
+		return w, nil, fmt.Errorf("%s was not found of anything: there is nothing to waive", w.Code)
+	}
+	more := ""
+	if len(there) > 20 {
+		there, more = there[:20], fmt.Sprintf(" and %d others", len(there)-20)
+	}
+	return w, nil, fmt.Errorf("%s was not found of this target; it was found of %s%s", w.Code, strings.Join(there, ", "), more)
+}
