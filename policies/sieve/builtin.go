@@ -92,8 +92,19 @@ var builtins = map[string]func(m *Machine, a []any) any{
 	"neq":   func(m *Machine, a []any) any { return !m.equal(a[0], a[1]) },
 	"gt":    order(func(c int) bool { return c > 0 }), "gte": order(func(c int) bool { return c >= 0 }),
 	"lt": order(func(c int) bool { return c < 0 }), "lte": order(func(c int) bool { return c <= 0 }),
-	"plus":  numbers(func(a, b int64) (int64, bool) { return a + b, true }),
-	"mul":   numbers(func(a, b int64) (int64, bool) { return a * b, max(a, -a) < 1<<26 && max(b, -b) < 1<<26 }),
+	"plus": numbers(func(a, b int64) (int64, bool) { return a + b, true }),
+	"mul":  numbers(func(a, b int64) (int64, bool) { return a * b, max(a, -a) < 1<<26 && max(b, -b) < 1<<26 }),
+	"sum": func(m *Machine, a []any) any {
+		total := int64(0)
+		if m.each(a[0], func(_, v any) bool {
+			n, whole := v.(int64)
+			total += n
+			return !whole || max(n, -n) > maxInt>>20
+		}) {
+			return fail(m)
+		}
+		return total
+	},
 	"count": count, "concat": join, "sprintf": format, "min": extreme(true), "max": extreme(false), "sort": sorted,
 
 	"contains": of2(strings.Contains), "startswith": of2(strings.HasPrefix), "endswith": of2(strings.HasSuffix),
@@ -126,6 +137,12 @@ var builtins = map[string]func(m *Machine, a []any) any{
 			return re.MatchString(s)
 		}
 		return fail(m)
+	},
+	"regex.is_valid": func(m *Machine, a []any) any {
+		if pattern, ok := a[0].(string); ok && m.regex(pattern) != nil {
+			return true
+		}
+		return fail(m) // or it is too long to be known here
 	},
 	"regex.replace": func(m *Machine, a []any) any {
 		s, ok := a[0].(string)

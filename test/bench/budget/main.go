@@ -38,6 +38,7 @@ type chapter struct {
 var chapters = []chapter{
 	{"build", (*bench).builds},
 	{"shapes", (*bench).shapes},
+	{"rules", (*bench).rules},
 	{"bundle", (*bench).bundles},
 	{"session", (*bench).sessions},
 	{"change", (*bench).changes},
@@ -47,6 +48,7 @@ var chapters = []chapter{
 
 // peerChapters are slow, and need the peers' binaries.
 var peerChapters = []chapter{
+	{"conftest", (*bench).conftest},
 	{"gateway", (*bench).gateways},
 	{"istio", (*bench).istio},
 }

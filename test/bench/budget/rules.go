@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/meshc/meshc/policies"
+	mesh "github.com/meshc/meshc/test/bench"
+)
+
+// peerRules holds five rules that look across documents, as meshc, and as its
+// peers, take them.
+const peerRules = "test/bench/peers/rules"
+
+// documents are the sizes of policy meshes, by services.
+var documents = map[int]int{244: 1004, 2440: 10029}
+
+// rules judges many documents by many rules: a process from files to findings.
+func (b *bench) rules() error {
+	b.table.chapter("rules over 10,029 documents, a process from files to findings")
+	every, err := b.judged(2440, true)
+	if err != nil {
+		return err
+	}
+	runs, err := b.repeat(b.meshc, "check", every)
+	if err != nil {
+		return err
+	}
+	n := len(policies.LibraryRules()) + 5
+	b.table.add(figure{What: fmt.Sprintf("meshc check, %d rules", n), Unit: "s", Runs: column(runs, wall), Budget: 1})
+	b.processes(fmt.Sprintf("meshc check, %d rules", n), runs)
+	return nil
+}
+
+// conftest holds meshc against conftest with the same rules and documents, in turn.
+func (b *bench) conftest() error {
+	b.table.chapter("conftest test --combine and meshc check: the same five rules, a process from files to findings")
+	for _, services := range []int{244, 2440} {
+		dir, err := b.judged(services, false)
+		if err != nil {
+			return err
+		}
+		manifests := filepath.Join(dir, "mesh")
+		var theirs, ours []run
+		for range b.runs {
+			r, err := timed(filepath.Join(b.peers, "conftest"), "test", "--combine", "--no-color", "-p", filepath.Join(peerRules, "conftest"), manifests)
+			if err != nil {
+				return err
+			}
+			theirs = append(theirs, r)
+			if r, err = timed(b.meshc, "check", dir); err != nil {
+				return err
+			}
+			ours = append(ours, r)
+		}
+		name := func(what string) string { return fmt.Sprintf("%d documents: %s", documents[services], what) }
+		for _, p := range []struct {
+			who  string
+			runs []run
+		}{{"conftest", theirs}, {"meshc", ours}} {
+			b.table.add(figure{What: name(p.who), Unit: "s", Runs: column(p.runs, wall)})
+			b.processes(name(p.who), p.runs)
+		}
+		least := 0.0
+		if services == 2440 {
+			least = 5
+		}
+		b.table.add(figure{What: name("times faster"), Unit: "times", Budget: least, Least: true,
+			Value: median(column(theirs, wall)) / median(column(ours, wall))})
+		b.table.add(figure{What: name("times faster in processor time"), Unit: "times",
+			Value: median(column(theirs, cpu)) / median(column(ours, cpu))})
+	}
+	return nil
+}
+
+// repeat runs a command as often as a figure wants, and once to warm the disk.
+func (b *bench) repeat(name string, args ...string) ([]run, error) {
+	var runs []run
+	for i := range b.runs + 1 {
+		r, err := timed(name, args...)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			runs = append(runs, r)
+		}
+	}
+	return runs, nil
+}
+
+func (b *bench) processes(name string, runs []run) {
+	b.table.add(figure{What: name + ": processor time", Unit: "s", Runs: column(runs, cpu)})
+	b.table.add(figure{What: name + ": peak memory", Unit: "MiB", Runs: column(runs, peak)})
+}
+
+// judged writes a policy mesh with the five rules, and with all rules of the
+// library or none of them, into a folder.
+func (b *bench) judged(services int, library bool) (string, error) {
+	dir := filepath.Join(b.work, fmt.Sprintf("policy-%d-%t", services, library))
+	if err := mesh.WriteTo(filepath.Join(dir, "mesh"), mesh.PolicyMesh(services, 64)); err != nil {
+		return "", err
+	}
+	if err := os.CopyFS(filepath.Join(dir, "rules"), os.DirFS(filepath.Join(peerRules, "meshc"))); err != nil {
+		return "", err
+	}
+	var config strings.Builder
+	config.WriteString("apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: bench}\nspec:\n  rules:\n    dirs: [rules]\n    severity:\n")
+	for _, r := range policies.LibraryRules() {
+		level := policies.LevelOff
+		if library {
+			level = policies.LevelInfo
+		}
+		fmt.Fprintf(&config, "      %s: %s\n", r.Code, level)
+	}
+	return dir, os.WriteFile(filepath.Join(dir, "meshc.yaml"), []byte(config.String()), 0o644)
+}
