@@ -127,6 +127,12 @@ deny contains "m" if min({"b", "a"}) == "a"
 ---
 deny contains "m" if to_number("12") == 12
 ---
+deny contains "m" if sum({1, 2}) == 3
+---
+deny contains "m" if regex.is_valid("a+")
+---
+deny contains "m" if not regex.is_valid("a(")
+---
 deny contains "m" if 1.5 > 1
 ---
 deny contains "m" if [1, 2][_] == 2
