@@ -14,13 +14,13 @@ import (
 // peers, take them.
 const peerRules = "test/bench/peers/rules"
 
-// documents are the sizes of policy meshes, by services.
-var documents = map[int]int{244: 1004, 2440: 10029}
+// documents are the sizes of reference meshes, by services.
+var documents = map[int]int{197: 1007, 1962: 10027}
 
 // rules judges many documents by many rules: a process from files to findings.
 func (b *bench) rules() error {
-	b.table.chapter("rules over 10,029 documents, a process from files to findings")
-	every, err := b.judged(2440, true)
+	b.table.chapter("rules over 10,027 documents, a process from files to findings")
+	every, err := b.judged(1962, true)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (b *bench) rules() error {
 // conftest holds meshc against conftest with the same rules and documents, in turn.
 func (b *bench) conftest() error {
 	b.table.chapter("conftest test --combine and meshc check: the same five rules, a process from files to findings")
-	for _, services := range []int{244, 2440} {
+	for _, services := range []int{197, 1962} {
 		dir, err := b.judged(services, false)
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (b *bench) conftest() error {
 			b.processes(name(p.who), p.runs)
 		}
 		least := 0.0
-		if services == 2440 {
+		if services == 1962 {
 			least = 5
 		}
 		b.table.add(figure{What: name("times faster"), Unit: "times", Budget: least, Least: true,
@@ -95,11 +95,11 @@ func (b *bench) processes(name string, runs []run) {
 	b.table.add(figure{What: name + ": peak memory", Unit: "MiB", Runs: column(runs, peak)})
 }
 
-// judged writes a policy mesh with the five rules, and with all rules of the
+// judged writes a reference mesh with the five rules, and with all rules of the
 // library or none of them, into a folder.
 func (b *bench) judged(services int, library bool) (string, error) {
 	dir := filepath.Join(b.work, fmt.Sprintf("policy-%d-%t", services, library))
-	if err := mesh.WriteTo(filepath.Join(dir, "mesh"), mesh.PolicyMesh(services, 64)); err != nil {
+	if err := mesh.WriteTo(filepath.Join(dir, "mesh"), mesh.RefMesh(services, 64)); err != nil {
 		return "", err
 	}
 	if err := os.CopyFS(filepath.Join(dir, "rules"), os.DirFS(filepath.Join(peerRules, "meshc"))); err != nil {
