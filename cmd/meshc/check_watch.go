@@ -140,7 +140,7 @@ func (w *checkWatch) answer(since time.Time) error {
 func (w *checkWatch) look(now time.Time) (next watched, changed bool, err error) {
 	next = w.last
 	next.faults, next.failure = nil, ""
-	tree, found, err := source.Load(source.Options{Paths: w.paths, Environment: w.compile.env, Kept: &w.kept})
+	tree, found, err := source.Load(source.Options{Paths: w.paths, Environment: w.compile.env, Kept: &w.kept, RuleSets: keptRules})
 	var lock lockFile
 	if err == nil {
 		var faults diag.List

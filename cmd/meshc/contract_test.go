@@ -11,8 +11,8 @@ import (
 
 const contractExample = "../../examples/08-policy-repo-and-app-repo"
 
-// copied is a copy of the example's two repositories to change.
-func copied(t *testing.T) string {
+// copiedRepositories is a copy of the example's two repositories to change.
+func copiedRepositories(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(contractExample)); err != nil {
@@ -36,7 +36,7 @@ func changed(t *testing.T, name, old, new string) {
 // A contract that nothing relies on any more goes away; what else lies in the
 // folder stays.
 func TestContractsAreKeptInStep(t *testing.T) {
-	copied(t)
+	copiedRepositories(t)
 	writeFiles(t, "policy/contracts", map[string]string{
 		"old.yaml":   "apiVersion: meshc.dev/v1alpha1\nkind: Contract\nmetadata: {name: old}\nspec: {trustDomain: cluster.local, mode: strict, complete: true}\n",
 		"notes.yaml": "ours: true\n", "README.md": "# Contracts\n",
@@ -56,7 +56,7 @@ func TestContractsAreKeptInStep(t *testing.T) {
 }
 
 func TestContractsOfARevision(t *testing.T) {
-	copied(t)
+	copiedRepositories(t)
 	inGit(t, "policy", "init", "-q", "-b", "main")
 	inGit(t, "policy", "add", "-A")
 	inGit(t, "policy", "commit", "-qm", "first")
@@ -73,7 +73,7 @@ func TestContractsOfARevision(t *testing.T) {
 
 // What Helm renders has no files: findings stand at the template it names.
 func TestContractOfWhatIsRendered(t *testing.T) {
-	copied(t)
+	copiedRepositories(t)
 	data, err := os.ReadFile("app/orders.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestContractOfWhatIsRendered(t *testing.T) {
 }
 
 func TestContractsThatSayNothing(t *testing.T) {
-	copied(t)
+	copiedRepositories(t)
 	writeFiles(t, "empty", map[string]string{"x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: shop}\n"})
 	wants(t, exitFindings, "check", "empty", "--contract", "policy/contracts") // MSH0363
 	wants(t, exitUsage, "check", "app", "--part")
