@@ -3,15 +3,14 @@ package main
 
 docs := [d.contents | some d in input]
 
-named[kind][key] := o if {
-	some o in docs
-	kind := o.kind
-	key := name_of(o)
+# A comprehension is evaluated once; a partial rule would be walked for each look-up.
+named := {kind: {name_of(o): o | some o in docs; o.kind == kind} |
+	some kind in ["HTTPRouteGroup", "TrafficTarget", "TrafficSplit", "Service", "ServiceAccount"]
 }
 
 name_of(o) := sprintf("%s/%s", [o.metadata.namespace, o.metadata.name])
 
-matches[group] := {m.name | some m in o.spec.matches} if some group, o in named.HTTPRouteGroup
+matches := {group: {m.name | some m in o.spec.matches} | some group, o in named.HTTPRouteGroup}
 
 # A rule of a target names a route group, and matches in it, that exist.
 deny contains sprintf("%s: there is no route group %s", [name_of(t), key]) if {
