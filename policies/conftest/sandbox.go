@@ -24,16 +24,13 @@ var capabilities = sync.OnceValue(func() *ast.Capabilities {
 	caps.Builtins = slices.DeleteFunc(caps.Builtins, func(b *ast.Builtin) bool {
 		return slices.Contains(forbidden, b.Name) || b.Nondeterministic && b.Name != ast.NowNanos.Name
 	})
+	caps.Builtins = append(caps.Builtins, parseConfig)
 	caps.AllowNet = []string{}
 	return &caps
 })
 
 // parseConfig is conftest's own function for tests: parse_config("yaml", text).
 var parseConfig = &ast.Builtin{Name: "parse_config", Decl: types.NewFunction(types.Args(types.S, types.S), types.A)}
-
-func builtins() map[string]*ast.Builtin {
-	return map[string]*ast.Builtin{parseConfig.Name: parseConfig}
-}
 
 func functions() map[string]*topdown.Builtin {
 	return map[string]*topdown.Builtin{parseConfig.Name: {Decl: parseConfig, Func: parsed}}

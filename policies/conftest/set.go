@@ -148,7 +148,7 @@ func (s *Set) compile(parsed map[string]*ast.Module) (found diag.List) {
 			found = diag.List{fault(whole(s.modules[0].Package.Location.File), "write the policy another way", "the policy engine crashed while it compiled: %v", r)}
 		}
 	}()
-	s.compiler = ast.NewCompiler().WithCapabilities(capabilities()).WithBuiltins(builtins()).WithEnablePrintStatements(true)
+	s.compiler = ast.NewCompiler().WithCapabilities(capabilities()).WithEnablePrintStatements(true)
 	s.compiler.SetErrorLimit(0)
 	if s.compiler.Compile(parsed); s.compiler.Failed() {
 		return errorsOf(slices.Sorted(maps.Keys(parsed))[0], s.compiler.Errors)
