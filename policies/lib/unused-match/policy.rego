@@ -20,7 +20,6 @@ deny contains {
 	"path": ["spec", "matches", i, "name"],
 	"message": sprintf("no target picks the match %q", [match.name]),
 	"effect": "it grants nothing",
-	"fix": {"title": "delete the match", "path": ["spec", "matches", i], "remove": true},
 } if {
 	name := concat("/", ["HTTPRouteGroup", input.object.metadata.namespace, input.object.metadata.name])
 	users := data.mesh.references[name].from

@@ -17,7 +17,6 @@ test_what_no_target_picks_is_found if {
 		"path": ["spec", "matches", 1, "name"],
 		"message": "no target picks the match \"buy\"",
 		"effect": "it grants nothing",
-		"fix": {"title": "delete the match", "path": ["spec", "matches", 1], "remove": true},
 	}}
 }
 
