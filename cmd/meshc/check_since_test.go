@@ -69,6 +69,32 @@ func TestCheckShowsTheOtherEnd(t *testing.T) {
 	has(t, stderr, "one.yaml:", "two.yaml:")
 }
 
+// A change of what judges answers for all that it finds, on objects of others too.
+func TestCheckShowsWhatOtherRulesFind(t *testing.T) {
+	tracing(t)
+	edit(t, "meshc.yaml", "error", "warning")
+	commit(t, ".")
+	edit(t, "meshc.yaml", "warning", "error")
+	_, stderr := wants(t, exitFindings, "check", "--changed-since", "main")
+	if strings.Count(stderr, "error[MSH1503]") != 2 || strings.Contains(stderr, "not shown") {
+		t.Errorf("a severity that is raised hides what it makes an error:\n%s", stderr)
+	}
+	inGit(t, ".", "checkout", "-q", ".")
+	edit(t, "meshc.yaml", "  rules: {", "  rules: {dirs: [./rules], ")
+	writeFiles(t, ".", map[string]string{"rules/own/policy.rego": "# METADATA\n# scope: package\n# title: nothing\n# description: Nothing is found.\n# custom:\n#   meshc: {id: OWN001, severity: warning, scope: object, kinds: [TrafficTarget], help: none}\npackage own\n\ndeny contains {\"path\": [\"metadata\", \"name\"], \"message\": \"none\"} if input.object.metadata.name == \"nobody\"\n", "rules/own/good/x.yaml": "a: 1\n", "rules/own/README.md": "own\n"})
+	commit(t, ".")
+	edit(t, "rules/own/good/x.yaml", "1", "2")
+	_, stderr = wants(t, exitClean, "check", "--changed-since", "main")
+	has(t, stderr, "on what did not change")
+	out, _ := wants(t, exitClean, "diff", "main", "--fail-on-change", "any")
+	has(t, out, "no change in meaning")
+	edit(t, "rules/own/policy.rego", "nobody", "somebody")
+	_, stderr = wants(t, exitClean, "check", "--changed-since", "main")
+	if strings.Contains(stderr, "not shown") {
+		t.Errorf("a rule that says something else hides what it finds:\n%s", stderr)
+	}
+}
+
 func TestCheckSinceRefuses(t *testing.T) {
 	tracing(t)
 	wants(t, exitInput, "check", "--changed-since", "no-such-revision")

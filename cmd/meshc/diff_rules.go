@@ -74,9 +74,8 @@ func ruleFiles(j *diff.Judging, tree *source.Tree, dirs *yaml.Node, walk func(st
 			continue
 		}
 		err := walk(path.Join(tree.Dir(), d.Value), func(name string, data []byte) {
-			base := path.Base(name)
-			if strings.HasSuffix(base, "_test.rego") || strings.HasSuffix(base, ".md") {
-				return // judges nothing
+			if path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {
+				return // a test, a sample or prose judges nothing
 			}
 			sum := sha256.Sum256(data)
 			short, err := filepath.Rel(filepath.FromSlash(tree.Dir()), filepath.FromSlash(name))

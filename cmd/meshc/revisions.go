@@ -48,6 +48,9 @@ type earlier struct {
 	ruling  *compiler.Ruling
 	judging diff.Judging // of ruling
 	rulesOf string       // what ruling is called
+
+	was      diff.Judging // of base
+	rejudged bool         // by other rules, severities or parameters than base
 }
 
 // open reads the revisions that a run over paths needs.
@@ -57,7 +60,10 @@ func (r *revisions) open(opts compiler.Options, paths []string, env string) (*ea
 		if r.base != "" {
 			name = r.base
 		}
-		tree, lock, err := revisionOf(name, paths, env, "--base and --changed-since need", nil)
+		tree, lock, err := revisionOf(name, paths, env, "--base and --changed-since need", func(from *diffSide, tree *source.Tree) (err error) {
+			e.was, err = judgingOf(tree, from.has(env, true), from.walk)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -111,12 +117,16 @@ const (
 
 // told are the differences between what judges a tree and what the tree says.
 func (e *earlier) told(tree *source.Tree, paths []string, env string) (diag.List, error) {
-	if e.ruling == nil {
+	if e.ruling == nil && e.base == nil {
 		return nil, nil
 	}
 	own, err := judgingOf(tree, env, (&diffSide{paths: paths}).walk)
 	if err != nil {
 		return nil, input(err)
+	}
+	if e.ruling == nil {
+		e.rejudged = !e.was.SameRules(own)
+		return nil, nil
 	}
 	var out diag.List
 	for _, c := range diff.Rules(e.judging, own) {
@@ -141,9 +151,10 @@ func (e *earlier) told(tree *source.Tree, paths []string, env string) (diag.List
 }
 
 // narrow leaves out the findings that the change since --changed-since does not
-// concern, and tells how many. What could not be judged is never left out.
+// concern, and tells how many. What could not be judged is never left out, and
+// where other rules judge, all that they find is of the change.
 func (c *compilation) narrow() (left int) {
-	if c.judging == nil || c.judging.since == "" || c.Concern == nil {
+	if c.judging == nil || c.judging.since == "" || c.Concern == nil || c.before.rejudged {
 		return 0
 	}
 	if !c.Lock.sameText(c.before.lock) {

@@ -30,6 +30,13 @@ type Written struct {
 	Cause Cause
 }
 
+// SameRules tells whether the same rules judge, as severely and by the same
+// parameters; waivers are not compared.
+func (j Judging) SameRules(o Judging) bool {
+	same := func(a, b Written) bool { return a.Value == b.Value }
+	return maps.EqualFunc(j.Severities, o.Severities, same) && maps.EqualFunc(j.Params, o.Params, same) && maps.EqualFunc(j.Files, o.Files, same)
+}
+
 // Rules are the differences in what judges. What is not certain to judge as
 // strictly as before counts as widening: a change must not excuse itself.
 func Rules(old, new Judging) Changes {
