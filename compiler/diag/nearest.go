@@ -1,5 +1,10 @@
 package diag
 
+import (
+	"slices"
+	"strings"
+)
+
 // Nearest is the candidate that is a typing slip away from a name, for
 // "did you mean"; "" if there is none, or two are equally near.
 func Nearest(name string, candidates []string) string {
@@ -20,6 +25,22 @@ func Nearest(name string, candidates []string) string {
 		return ""
 	}
 	return found
+}
+
+// Certain tells that a near name may be written for the one that nothing has
+// without asking: no digit differs, since v1 and v2 are near and mean two things,
+// and it does not stand beside it already.
+func Certain(name, near string, beside ...string) bool {
+	return near != "" && digits(name) == digits(near) && !slices.Contains(beside, near)
+}
+
+func digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // distance counts the letters to insert, delete, replace or swap with their

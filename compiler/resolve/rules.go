@@ -70,8 +70,14 @@ func (r *resolver) missingRoute(o *syntax.Object, i int, written syntax.Rule) {
 		WithHelp("write the %s in the namespace of the target, or mend the name", written.Kind)
 	if n := diag.Nearest(written.Name, r.names(written.Kind, o.Namespace)); n != "" {
 		near, _ := r.find(written.Kind, o.Namespace, n)
-		f = f.WithHelp("did you mean %q?", n).WithRelated(namePosition(near), "a similar name").
-			WithFix("name "+n, diag.Edit{Span: o.AtUnion("spec", "rules", i, "name"), NewText: n})
+		f = f.WithHelp("did you mean %q?", n).WithRelated(namePosition(near), "a similar name")
+		var beside []string
+		for _, other := range o.TrafficTarget.Rules {
+			beside = append(beside, other.Name)
+		}
+		if diag.Certain(written.Name, n, beside...) {
+			f = f.WithFix("name "+n, diag.Edit{Span: o.AtUnion("spec", "rules", i, "name"), NewText: n})
+		}
 	} else {
 		for _, other := range r.called.Get(called{written.Kind, written.Name}) {
 			f = f.WithRelated(namePosition(other), "one of this name is in namespace "+other.Namespace)
@@ -116,8 +122,10 @@ func (r *resolver) missingMatch(o *syntax.Object, i, j int, g *routeGroup, name 
 		WithEffect("the rule does not grant it until it exists")
 	if n := diag.Nearest(name, g.order); n != "" {
 		at := g.obj.AtUnion("spec", "matches", slices.Index(g.order, n), "name")
-		f = f.WithHelp("did you mean %q?", n).WithRelated(at, "a similar name is defined here").
-			WithFix("match "+n, diag.Edit{Span: o.AtUnion(path...), NewText: n})
+		f = f.WithHelp("did you mean %q?", n).WithRelated(at, "a similar name is defined here")
+		if diag.Certain(name, n, o.TrafficTarget.Rules[i].Matches...) {
+			f = f.WithFix("match "+n, diag.Edit{Span: o.AtUnion(path...), NewText: n})
+		}
 	} else {
 		f = f.WithHelp("add the match to the group, or mend the name").WithRelated(namePosition(g.obj), "the group")
 	}

@@ -182,7 +182,10 @@ func (r *resolver) reportMissingBackend(o *syntax.Object, i int, id ir.ServiceID
 			WithHelp("create the service before you give it a weight")
 	}
 	if n := diag.Nearest(id.Name, r.serviceNames(id.Namespace)); n != "" {
-		f = renamed(f.WithHelp("did you mean %q? Otherwise %s", n, howToKnow), o, path, id.Name, n)
+		f = f.WithHelp("did you mean %q? Otherwise %s", n, howToKnow)
+		if !slices.ContainsFunc(o.TrafficSplit.Backends, func(b syntax.SplitBackend) bool { return b.Service == n }) {
+			f = renamed(f, o, path, id.Name, n)
+		}
 	}
 	r.report(f)
 }

@@ -28,6 +28,19 @@ func (s subject) find(code diag.Code, field, format string, args ...any) diag.Fi
 	return diag.New(code, s.at(field), format, args...).About(s.obj.Ref(), pathString(s.obj.PathTo(append(slices.Clone(s.path), field)...)))
 }
 
+// named offers a near name, if it can be no other and is no subject already.
+func (s subject) named(f diag.Finding, near string) diag.Finding {
+	for _, other := range s.obj.TrafficTarget.Sources {
+		if s.role == "source" && other.Kind == s.Kind && other.Namespace == s.Namespace && other.Name == near {
+			return f
+		}
+	}
+	if !diag.Certain(s.Name, near) {
+		return f
+	}
+	return f.WithFix("name "+near, diag.Edit{Span: s.at("name"), NewText: near})
+}
+
 // identities are what the subject stands for; nothing when it is a finding.
 func (r *resolver) identities(s subject) []ir.Identity {
 	switch s.Kind {
@@ -72,7 +85,7 @@ func (r *resolver) accountSubject(s subject) []ir.Identity {
 		f := s.find("MSH3001", "name", "service account %q of namespace %q is not known", s.Name, s.Namespace).
 			WithEffect("%s", s.effect()).WithHelp(howToKnow)
 		if n := diag.Nearest(s.Name, r.accountNames(s.Namespace)); n != "" {
-			f = f.WithHelp("did you mean %q? Otherwise %s", n, howToKnow).WithFix("name "+n, diag.Edit{Span: s.at("name"), NewText: n})
+			f = s.named(f.WithHelp("did you mean %q? Otherwise %s", n, howToKnow), n)
 		} else if in := r.accountNamespaces(s.Name); len(in) > 0 {
 			f = f.WithHelp("an account of this name is in namespace %s; otherwise %s", strings.Join(in, ", "), howToKnow)
 		}
@@ -103,7 +116,7 @@ func (r *resolver) bindingSubject(s subject) []ir.Identity {
 	f := s.find("MSH3002", "name", "there is no IdentityBinding %q in namespace %q", s.Name, s.Namespace).
 		WithEffect("%s", s.effect()).WithHelp("add its manifest to the sources")
 	if n := diag.Nearest(s.Name, r.names("IdentityBinding", s.Namespace)); n != "" {
-		f = f.WithHelp("did you mean %q?", n).WithFix("name "+n, diag.Edit{Span: s.at("name"), NewText: n})
+		f = s.named(f.WithHelp("did you mean %q?", n), n)
 	}
 	r.report(f)
 	return nil

@@ -114,6 +114,9 @@ func (r *resolver) reportNoNamespace(s subject) {
 
 // renamed offers to write a near name in place of one that nothing has.
 func renamed(f diag.Finding, o *syntax.Object, path []any, name, near string) diag.Finding {
+	if !diag.Certain(name, near) {
+		return f
+	}
 	if e, ok := o.Rename(o.PathTo(path...), name, near); ok {
 		return f.WithFix("write "+near, e)
 	}

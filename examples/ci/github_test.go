@@ -125,6 +125,9 @@ func perform(t *testing.T, s *site, inputs map[string]string, steps ...string) (
 			}
 			out, code := s.run(own, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.Run)
 			printed += out
+			if said, _ := os.ReadFile(output); name == "Check" && !strings.Contains(string(said), "sarif=true\n") {
+				t.Errorf("the findings are not uploaded: the step says %q", said)
+			}
 			if code != 0 {
 				return printed, name
 			}

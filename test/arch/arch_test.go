@@ -239,3 +239,17 @@ func repository(t *testing.T) string {
 		dir = filepath.Dir(dir)
 	}
 }
+
+// `go install` of a released version, which the CI kit uses, refuses a module whose
+// go.mod replaces or excludes others.
+func TestTheModuleCanBeInstalled(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "replace") || strings.HasPrefix(line, "exclude") {
+			t.Errorf("go.mod says %s", strings.TrimSpace(line))
+		}
+	}
+}
