@@ -103,7 +103,7 @@ func likewise(old, text string) string {
 	case strings.HasPrefix(old, `"`):
 		return strconv.Quote(text)
 	}
-	if value, ok := plainText(text); ok && value == text && !strings.ContainsAny(text, ",[]{}:#") {
+	if value, ok := plainText(text); ok && value == text && !strings.ContainsAny(text, ",[]{}?:#") {
 		return text
 	}
 	return strconv.Quote(text)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/verdict"
 )
@@ -195,6 +196,8 @@ func (q asked) named(mesh *ir.Mesh) (ir.Request, error) {
 	if r.To, r.External, err = verdict.Destination(to); err != nil {
 		if ports := portsOf(mesh, to); len(ports) > 0 {
 			err = fmt.Errorf("%q has %d ports: write one of %s", to, len(ports), strings.Join(ports, ", "))
+		} else if namespace, service, ok := strings.Cut(to, "/"); ok && namespace != "" && service != "" && !strings.ContainsAny(service, "/:") {
+			err = fmt.Errorf("%q is no service that is known%s, and no port is given: write NAMESPACE/SERVICE:PORT", to, nearService(mesh, to))
 		}
 		return r, fmt.Errorf("TO %w", err)
 	}
@@ -221,6 +224,18 @@ func portsOf(mesh *ir.Mesh, to string) []string {
 		out = append(out, ir.PortID{Service: svc.ID, Port: p.Number}.String())
 	}
 	return out
+}
+
+// nearService asks whether the service that is most like a name was meant.
+func nearService(mesh *ir.Mesh, name string) string {
+	var known []string
+	for _, s := range mesh.Services {
+		known = append(known, s.ID.String())
+	}
+	if near := diag.Nearest(name, known); near != "" {
+		return fmt.Sprintf(" (did you mean %s?)", near)
+	}
+	return ""
 }
 
 func serviceNamed(mesh *ir.Mesh, name string) (*ir.Service, bool) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -89,10 +90,10 @@ environment and no files.`,
 			return err
 		}
 		if output != "" {
-			if len(report.reports) > 0 {
-				return usage(errors.New("-o and --report say the same: use one"))
+			if slices.ContainsFunc(report.reports, func(spec string) bool { return !toFile(spec) }) {
+				return usage(errors.New("-o and --report without a file say the same: use one"))
 			}
-			report.reports = []string{output}
+			report.reports = append([]string{output}, report.reports...)
 		}
 		if err := held.check(cmd); err != nil {
 			return usage(err)

@@ -57,7 +57,7 @@ func (w *checkWatch) watchable() error {
 		return usage(errors.New("--watch follows files, and standard input is none"))
 	}
 	for _, spec := range w.report.reports {
-		if format, _, toFile := strings.Cut(spec, "="); !toFile && format != "text" && format != "compact" {
+		if format, _, _ := strings.Cut(spec, "="); !toFile(spec) && format != "text" && format != "compact" {
 			return usage(fmt.Errorf("--watch prints text or compact; %s is for a file, which is written anew after every edit: --report %s=FILE", format, format))
 		}
 	}

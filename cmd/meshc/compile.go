@@ -90,7 +90,18 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 	result, more := compiler.Compile(tree, lock.Known, opts)
 	findings.Add(append(told, more...)...)
 	c.Result, c.Findings, c.options, c.before = result, findings, opts, before
+	if env != "" && slices.ContainsFunc(findings, func(one diag.Finding) bool { return one.Code == "MSH0119" }) {
+		return nil, badFlag(report.emit(s, findings, c.text))
+	}
 	return c, nil
+}
+
+// badFlag ends a run whose findings, written with err, say what is wrong with a flag.
+func badFlag(err error) error {
+	if err != nil && exitCode(err) != exitFindings {
+		return err
+	}
+	return failed(exitUsage)
 }
 
 // text is the content of a file that a finding may point into.

@@ -218,7 +218,7 @@ func (f *compatFlags) test(dirs []string, only *regexp.Regexp) ([]suite.Result, 
 		if err != nil {
 			return nil, err
 		}
-		r := suite.Result{Dir: path.Clean(filepath.ToSlash(dir)), Code: policies.CodeForeign}
+		r := suite.Result{Dir: path.Clean(filepath.ToSlash(dir))}
 		if r.Findings = found; len(found) == 0 {
 			r.Tests = set.Tests(only.MatchString)
 		}

@@ -56,7 +56,7 @@ func TestTestsOfConftestPoliciesRun(t *testing.T) {
 	policy := t.TempDir()
 	writeFiles(t, policy, map[string]string{"p.rego": foreignPolicy})
 	out, _ := wants(t, exitClean, "policy", "test", policy, "--compat", "conftest", "-v")
-	has(t, out, "pass main.test_config_maps_need_owners", "0 failed")
+	has(t, out, "ok    "+filepath.ToSlash(policy)+" (1 test", "pass main.test_config_maps_need_owners", "0 failed")
 	edit(t, filepath.Join(policy, "p.rego"), "count(deny) == 1", "count(deny) == 2")
 	out, _ = wants(t, exitFindings, "policy", "test", policy, "--compat", "conftest")
 	has(t, out, "p.rego:15:1", "it is not true")

@@ -116,7 +116,10 @@ func printSuite(s streams, results []suite.Result, verbose bool) error {
 		case !r.Passed():
 			state = "FAIL"
 		}
-		fmt.Fprintf(s.Out, "%s  %s  %s (%s, %s)\n", state, r.Code, r.Dir, plural(len(r.Tests), "test"), plural(len(r.Samples), "sample"))
+		if r.Code != "" { // policies of other tools have none
+			state += "  " + string(r.Code)
+		}
+		fmt.Fprintf(s.Out, "%s  %s (%s, %s)\n", state, r.Dir, plural(len(r.Tests), "test"), plural(len(r.Samples), "sample"))
 		printSuiteResult(s, r, verbose)
 	}
 	fmt.Fprintf(s.Out, "%s, %s of %s; %d failed\n", plural(count.tests, "test"), plural(count.samples, "sample"), plural(len(results), "rule"), count.wrong+count.broken)

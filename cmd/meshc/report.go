@@ -59,6 +59,9 @@ type judgedReport struct {
 
 // of is the report of findings that the flags ask for.
 func (f *reportFlags) of(findings diag.List, sources diag.Sources) (r judgedReport, err error) {
+	if !slices.Contains([]string{"", "auto", "always", "never"}, f.color) {
+		return r, usage(fmt.Errorf("--color %q is none of auto, always, never", f.color))
+	}
 	failOn, err := diag.ParseSeverity(f.failOn)
 	if err != nil {
 		return r, usage(fmt.Errorf("--fail-on: %w", err))
@@ -99,6 +102,12 @@ func (f *reportFlags) write(s streams, spec string, judged judgedReport) error {
 	if format == "text" {
 		w = s.Err
 	}
+	if toFile && file == "" {
+		return usage(fmt.Errorf("--report %s names no file", spec))
+	}
+	if file == "-" { // as others write standard output
+		toFile, w = false, s.Out
+	}
 	if !toFile {
 		report.Color = f.colored(w)
 		return render(w, report)
@@ -113,6 +122,12 @@ func (f *reportFlags) write(s streams, spec string, judged judgedReport) error {
 		return input(err)
 	}
 	return out.Close()
+}
+
+// toFile tells whether a --report is written to a file.
+func toFile(spec string) bool {
+	_, file, ok := strings.Cut(spec, "=")
+	return ok && file != "-"
 }
 
 // stepSummary names the file that a GitHub workflow shows below its annotations.

@@ -101,10 +101,11 @@ func (f *testFlags) run(ctx context.Context, s streams, paths []string) error {
 		}
 	}
 	c.Findings.Add(verdict.Check(c.Tables, c.Mesh.Settings.TrustDomain)...)
-	if err := f.report.emit(s, f.report.worth(c.Findings), texts); err != nil {
+	err = f.report.emit(s, f.report.worth(c.Findings), texts)
+	switch {
+	case err != nil && (c.Plan != nil || exitCode(err) != exitFindings):
 		return err
-	}
-	if c.Plan == nil {
+	case c.Plan == nil:
 		return engine(errors.New("the sources have errors: nothing was tested"))
 	}
 	cases, err := f.cases(ctx, s, c)

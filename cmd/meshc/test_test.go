@@ -53,6 +53,15 @@ func TestTestFailsWithTheCaseAndItsPlace(t *testing.T) {
 	wants(t, exitClean, "test", "--table", writeTable(t, strings.ReplaceAll(thiefTable, "%EXPECT%", "deny")), bookstore)
 }
 
+// Where the sources have errors nothing is tested, which is no failed case.
+func TestTestOfSourcesWithErrors(t *testing.T) {
+	dir := copied(t, bookstore)
+	writeFiles(t, dir, map[string]string{"manifests/more.yaml": "kind: [\n"})
+	_, stderr := wants(t, exitEngine, "test", dir)
+	has(t, stderr, "nothing was tested", "error[MSH")
+	wants(t, exitUsage, "test", "--fail-on", "never", dir)
+}
+
 // Nothing tested must not look like everything passed.
 func TestTestWithoutCases(t *testing.T) {
 	wants(t, exitEngine, "test", bookstore+"/manifests")

@@ -96,6 +96,9 @@ func (f *waiveFlags) run(s streams, report *reportFlags, w syntax.Waiver, paths 
 	if err != nil {
 		return usage(err)
 	}
+	if i := slices.IndexFunc(c.Waivers, func(one syntax.Waiver) bool { return one.Covers(w) }); i >= 0 {
+		return usage(fmt.Errorf("a waiver for this until %s stands at %s already", c.Waivers[i].Expires.Format(time.DateOnly), c.Waivers[i].At))
+	}
 	file, text, err := f.home(c)
 	if err != nil {
 		return err

@@ -26,6 +26,11 @@ func TestAFindingIsWaivedUntilADay(t *testing.T) {
 	}
 	wants(t, exitClean, "check", dir, "--now", "2027-01-31")
 	wants(t, exitFindings, "check", dir, "--now", "2027-02-01")
+	_, stderr := wants(t, exitUsage, args("--until", "2027-01-31", dir)...)
+	has(t, stderr, "until 2027-01-31 stands at ", "meshc.yaml:")
+	if got := string(read(t, config)); got != want {
+		t.Errorf("a second waiver was written:\n%s", got)
+	}
 }
 
 // A waiver that would waive nothing is refused, with what there is.
@@ -59,7 +64,7 @@ func TestWaiversGoToAFileOfTheirOwn(t *testing.T) {
 	wants(t, exitInput, append(args, "--file", filepath.Join(t.TempDir(), "waivers.yaml"))...)
 	wants(t, exitClean, append(args, "--file", file)...)
 	wants(t, exitClean, "check", dir, "--now", "2027-01-31")
-	wants(t, exitClean, args...)
+	wants(t, exitClean, append(args, "--until", "2027-02-15")...) // longer than the one there
 	if text := string(read(t, file)); strings.Count(text, "- code: MSH1503") != 2 {
 		t.Errorf("the waivers are\n%s", text)
 	}

@@ -84,6 +84,13 @@ func check(m *ir.Mesh, q Question) diag.List {
 		}
 		return diag.List{f.WithHelp("leave METHOD and PATH out: a grant of its bytes is all there is")}
 	}
+	if r.HTTP != nil {
+		// Of a path of slashes alone a proxy makes "//", which no application serves.
+		if path, ok := ir.NormalisePath(r.HTTP.Path); ok && strings.Contains(ir.WithoutQuery(path), "//") {
+			return diag.List{diag.New("MSH4652", q.What, "the path %q has no segment between its slashes: a grant of it would let no call of / in", r.HTTP.Path).
+				WithHelp("ask for %s /", r.HTTP.Method)}
+		}
+	}
 	v := ir.Decide(m, r)
 	switch {
 	case v.Outcome == ir.Allow:

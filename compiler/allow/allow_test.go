@@ -188,6 +188,17 @@ func TestTheTableGetsARow(t *testing.T) {
 	}
 }
 
+// A path that YAML would read as something else inside braces is quoted.
+func TestTheRowOfAnOddPathIsRead(t *testing.T) {
+	mesh := "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: town}\n"
+	for _, path := range []string{"/a?x=1", "/a:", "/a,b", "/?"} {
+		tree := allowed(t, source.FromMap(map[string][]byte{"apps.yaml": []byte(apps), "meshc.yaml": []byte(mesh)}), allow.Question{Request: ask("GET", path)})
+		if files, found := syntax.Parse(tree); found.HasErrors() || len(files.Tables) != 1 || files.Tables[0].Cases[0].HTTP.Path != path {
+			t.Errorf("%s: the table reads %+v, %v", path, files.Tables, found)
+		}
+	}
+}
+
 // What does not exist, what cannot be granted, and what lies in no file.
 func TestRefusals(t *testing.T) {
 	tree := source.FromMap(map[string][]byte{"apps.yaml": []byte(apps)})
@@ -201,6 +212,7 @@ func TestRefusals(t *testing.T) {
 		"bytes on an HTTP port": {"MSH4652", "METHOD and PATH", func(r *ir.Request) { r.HTTP = nil }},
 		"CONNECT":               {"MSH4652", "CONNECT", func(r *ir.Request) { r.HTTP.Method = "CONNECT" }},
 		"a hidden slash":        {"MSH4652", "hides a slash", func(r *ir.Request) { r.HTTP.Path = "/a%2fb" }},
+		"slashes alone":         {"MSH4652", "ask for GET /", func(r *ir.Request) { r.HTTP.Path = "//?a" }},
 		"no certificate":        {"MSH4652", "plaintext", func(r *ir.Request) { r.From = "" }},
 	} {
 		r := ask("GET", "/")

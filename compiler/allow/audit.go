@@ -61,6 +61,9 @@ func ReadAudit(in io.Reader, name string, compat ir.Compat) ([]Proposal, diag.Li
 			a.line(n, text)
 		}
 		if errors.Is(err, io.EOF) {
+			if a.other > 0 && a.entries == 0 {
+				a.odd(a.other, "no line is an entry of a proxy's access log")
+			}
 			return a.proposals(), a.found, nil
 		}
 		if err != nil {
@@ -82,6 +85,8 @@ type audit struct {
 	compat ir.Compat
 	seen   map[asked]map[string]*counted
 	found  diag.List
+	// entries counts lines of a proxy's log; other is the first line that is none, from 1.
+	entries, other int
 }
 
 // mostOdd is how many odd lines are told.
@@ -95,6 +100,12 @@ func (a *audit) odd(line int, format string, args ...any) {
 
 func (a *audit) line(n int, text []byte) {
 	at := bytes.Index(text, []byte(`{"`)) // what a container runtime puts before it is passed over
+	switch {
+	case at >= 0 && bytes.Contains(text, []byte(`"side"`)):
+		a.entries++
+	case a.other == 0 && len(bytes.TrimSpace(text)) > 0:
+		a.other = n
+	}
 	if at < 0 || !bytes.Contains(text, []byte(`"shadow_result"`)) && json.Valid(bytes.TrimSpace(text[at:])) {
 		return
 	}

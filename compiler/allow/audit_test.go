@@ -53,6 +53,18 @@ func TestReadAudit(t *testing.T) {
 	}
 }
 
+// A file that is no access log is told of as such; one of quiet proxies is not.
+func TestALogOfSomethingElseIsTold(t *testing.T) {
+	for text, want := range map[string]int{
+		"\nstarted\n{\"level\":\"info\"}\n": 2, "": 0, "started\n" + `{"meshc":"http","side":"outbound"}` + "\n": 0, logOf("allowed", "/fine"): 0,
+	} {
+		got, found, err := allow.ReadAudit(strings.NewReader(text), "log", ir.CompatSMI)
+		if err != nil || len(got) != 0 || len(found) != min(want, 1) || want > 0 && (found[0].At().Line != want || !strings.Contains(found[0].Message, "no line is an entry")) {
+			t.Errorf("%q: %+v, %+v, %v", text, got, found, err)
+		}
+	}
+}
+
 // What a log proposes lets in what the log tells of, also where audit mode did.
 func TestAProposalIsWritten(t *testing.T) {
 	config := "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: shop}\nspec: {mode: audit}\n"

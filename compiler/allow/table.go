@@ -61,7 +61,7 @@ func asks(t *syntax.VerdictTable, to string) int {
 // flow writes a text inside braces.
 func flow(s string) string {
 	out := scalar(s)
-	if out == s && slices.ContainsFunc([]byte(s), func(c byte) bool { return slices.Contains([]byte(",[]{}#&*!|>%@`'\""), c) }) {
+	if out == s && slices.ContainsFunc([]byte(s), func(c byte) bool { return slices.Contains([]byte(",[]{}?:#&*!|>%@`'\""), c) }) {
 		return fmt.Sprintf("%q", s)
 	}
 	return out

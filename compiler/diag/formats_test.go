@@ -71,6 +71,17 @@ func TestACommentFits(t *testing.T) {
 	}
 }
 
+// A message quotes the beginning of a long text, never half a character.
+func TestLongQuotesAreCut(t *testing.T) {
+	for in, want := range map[string]string{
+		"/a": "/a", strings.Repeat("é", 120): strings.Repeat("é", 120), strings.Repeat("é", 200_000): strings.Repeat("é", 120) + "...",
+	} {
+		if got := Clip(in); got != want {
+			t.Errorf("%d bytes became %q", len(in), got)
+		}
+	}
+}
+
 // What somebody accepted is shown as accepted and fails nothing.
 func TestAcceptedFindingsDoNotCount(t *testing.T) {
 	waived, known := sample(), sample()
@@ -81,12 +92,18 @@ func TestAcceptedFindingsDoNotCount(t *testing.T) {
 		t.Error("accepted findings fail the build")
 	}
 	r := Report{Findings: l, FailOn: Error}
-	for format, want := range map[string]string{
-		"text": "waived: until 2026-12-31 by team-a: migration", "compact": "(in the baseline)",
-		"sarif": `"suppressions"`, "junit": `failures="0" skipped="2"`, "markdown": "waived until 2026-12-31",
+	for format, wants := range map[string][]string{
+		"text":     {"waived: until 2026-12-31 by team-a: migration"},
+		"compact":  {waived.Message + " (waived until 2026-12-31 by team-a: migration)\n", " (in the baseline)\n"},
+		"sarif":    {`"suppressions"`, `"justification": "waived until 2026-12-31 by team-a: migration"`},
+		"junit":    {`failures="0" skipped="2"`, " (waived until 2026-12-31"},
+		"markdown": {" (waived until 2026-12-31"},
 	} {
-		if out := render(t, format, r); !strings.Contains(out, want) {
-			t.Errorf("%s does not say %s:\n%s", format, want, out)
+		out := render(t, format, r)
+		for _, want := range wants {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s does not say %s:\n%s", format, want, out)
+			}
 		}
 	}
 	if out := render(t, "github", r); out != "" {

@@ -89,7 +89,7 @@ func (r Report) junit(f Finding) junitCase {
 	}
 	switch {
 	case !f.Counts():
-		c.Skip = &skip{oneLine(f.Message) + accepted(f)}
+		c.Skip = &skip{oneLine(f.Message) + behind(f)}
 	case f.Severity >= r.FailOn:
 		c.Failure = &failure{Type: string(f.Code), Message: oneLine(f.Message), Text: plainly(f)}
 	default:

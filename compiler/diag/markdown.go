@@ -53,7 +53,7 @@ func cut(b *strings.Builder, l List, limit int, write func(Finding) string) int 
 }
 
 func row(f Finding) string {
-	return fmt.Sprintf("| %s %s | %s | %s%s |\n", f.Severity, f.Code, code(f.At().String()), prose(f.Message), prose(accepted(f)))
+	return fmt.Sprintf("| %s %s | %s | %s |\n", f.Severity, f.Code, code(f.At().String()), prose(f.Message+behind(f)))
 }
 
 func details(f Finding) string {

@@ -68,7 +68,7 @@ func inSARIF(f Finding) sarifResult {
 		r.RelatedLocations = append(r.RelatedLocations, one)
 	}
 	if f.Waiver != nil {
-		r.Suppressions = append(r.Suppressions, sarifSuppression{"external", strings.TrimSpace(accepted(f))})
+		r.Suppressions = append(r.Suppressions, sarifSuppression{"external", accepted(f)})
 	} else if f.Known {
 		r.Suppressions = append(r.Suppressions, sarifSuppression{"external", "in the baseline"})
 	}

@@ -96,12 +96,12 @@ func (r *resolver) path(o *smi.Object, i int, regex string) (string, bool) {
 		return "", false
 	}
 	if p.literal != "" && p.literal[0] != '/' && p.literal[0] != '*' { // OPTIONS asks for the path `*`
-		f := matchFinding(o, "MSH1018", at, "pathRegex %q cannot match: paths begin with a slash", regex).
-			WithEffect("the match lets nothing through").WithHelp("write %q", "/"+strings.TrimPrefix(regex, "^"))
+		f := matchFinding(o, "MSH1018", at, "pathRegex %q cannot match: paths begin with a slash", diag.Clip(regex)).
+			WithEffect("the match lets nothing through").WithHelp("write %q", diag.Clip("/"+strings.TrimPrefix(regex, "^")))
 		r.report(f)
 	}
 	if p.query {
-		r.report(matchFinding(o, "MSH1018", at, "pathRegex %q cannot match: it asks for a query, and paths are matched without theirs", regex).
+		r.report(matchFinding(o, "MSH1018", at, "pathRegex %q cannot match: it asks for a query, and paths are matched without theirs", diag.Clip(regex)).
 			WithEffect("the match lets nothing through").WithHelp("end the expression before the question mark; queries cannot be matched"))
 	}
 	switch {
@@ -110,7 +110,7 @@ func (r *resolver) path(o *smi.Object, i int, regex string) (string, bool) {
 	case r.compat == ir.CompatOSM, p.open:
 		return regex, true
 	}
-	r.report(matchFinding(o, "MSH1017", at, "pathRegex %q also allows longer paths", regex).
+	r.report(matchFinding(o, "MSH1017", at, "pathRegex %q also allows longer paths", diag.Clip(regex)).
 		WithEffect("what begins like it is allowed too: SMI anchors a path at its start only").
 		WithHelp("end it with `$` to allow this path alone, or with `.*` to say that longer ones are meant"))
 	return "(?:" + regex + ").*", true
@@ -164,7 +164,7 @@ func (r *resolver) pattern(o *smi.Object, path []any, regex string) (*pattern, b
 	}
 	switch {
 	case p.err != "":
-		r.report(matchFinding(o, "MSH1015", path, "%q is not a RE2 expression: %s", regex, p.err).
+		r.report(matchFinding(o, "MSH1015", path, "%q is not a RE2 expression: %s", diag.Clip(regex), diag.Clip(p.err)).
 			WithEffect("the match lets nothing through").
 			WithHelp("RE2 has no look-ahead and no back-references; a literal dot is written `\\.`"))
 	case p.size > maxProgram:

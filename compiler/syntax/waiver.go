@@ -30,6 +30,12 @@ type Waiver struct {
 	Beside string
 }
 
+// Covers tells whether a waiver says for the same target what another does, for at
+// least as long.
+func (w Waiver) Covers(other Waiver) bool {
+	return w.Code == other.Code && w.Target == other.Target && w.Path == other.Path && w.Within == other.Within && !w.Expires.Before(other.Expires)
+}
+
 // WaiverTarget names objects, by globs (path.Match). An empty namespace means
 // objects that are in none.
 type WaiverTarget struct{ Kind, Namespace, Name string }

@@ -212,6 +212,14 @@ func TestWhatCannotBeJudgedIsNoPass(t *testing.T) {
 	}
 }
 
+// A namespace that no policy has is told of where a policy could have it.
+func TestAMissingNamespaceHasAPlace(t *testing.T) {
+	_, found := conftest.Load(conftest.Options{Policies: []*source.File{file("p.rego", v0)}, Namespaces: []string{"nope"}})
+	if len(found) != 1 || found[0].At().String() != "p.rego:1:1" {
+		t.Errorf("found %+v", found)
+	}
+}
+
 func TestTestsOfPoliciesRun(t *testing.T) {
 	set, found := conftest.Load(conftest.Options{Policies: []*source.File{
 		file("p.rego", v0),

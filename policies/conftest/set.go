@@ -190,7 +190,11 @@ func (s *Set) find(opts Options) diag.List {
 		return strings.Compare(a.pkg.String()+"/"+a.name, b.pkg.String()+"/"+b.name)
 	})
 	if len(s.rules) == 0 && !opts.TestsOnly {
-		return diag.List{fault(diag.Span{}, "name their packages with --namespace, or all with --all-namespaces",
+		var first diag.Span
+		if len(opts.Policies) > 0 {
+			first = whole(opts.Policies[0].Path)
+		}
+		return diag.List{fault(first, "name their packages with --namespace, or all with --all-namespaces",
 			"no policy has a deny, violation or warn in the namespace %s", strings.Join(opts.Namespaces, ", "))}
 	}
 	return nil
