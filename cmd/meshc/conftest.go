@@ -14,7 +14,6 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
-	"github.com/meshc/meshc/policies"
 	"github.com/meshc/meshc/policies/conftest"
 	"github.com/meshc/meshc/policies/suite"
 )
