@@ -109,7 +109,7 @@ func TestAChangeDoesNotExcuseItself(t *testing.T) {
 	edit(t, "meshc.yaml", "error", "\"off\"")
 	wants(t, exitClean, "check")
 	_, stderr := wants(t, exitFindings, "check", "--rules-from", "main")
-	has(t, stderr, "error[MSH1503]", "MSH0930", "the severity of MSH1503 is off, was error", "meshc.yaml:5:")
+	has(t, stderr, "error[MSH1503]", "MSH0930", "the severity of MSH1503 is off, was error", "meshc.yaml:5:22")
 	wants(t, exitFindings, "build", "--rules-from", "main", "-o", out)
 	wants(t, exitFindings, "check", "--rules-from", "git:HEAD")
 	wants(t, exitClean, "check", "--rules-from", "path:.")

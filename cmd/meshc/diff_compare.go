@@ -136,7 +136,7 @@ func (f *diffFlags) rules(s streams, env string, base, head *diffSide, before, a
 		if base.bundle != nil || base.Absent || head.Absent {
 			return nil, nil
 		}
-		return diff.Rules(before.judging, after.judging), nil
+		return diff.Rules(before.judging, after.judging, usualLevels), nil
 	}
 	from, err := f.side(context.Background(), f.rulesFrom)
 	if err != nil {
@@ -154,7 +154,7 @@ func (f *diffFlags) rules(s streams, env string, base, head *diffSide, before, a
 	if err != nil {
 		return nil, input(fmt.Errorf("%s: %w", from.Name, err))
 	}
-	return diff.Rules(judging, after.judging), nil
+	return diff.Rules(judging, after.judging, usualLevels), nil
 }
 
 // short is the name of a side for people.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/meshc/meshc/compiler/diff"
@@ -17,7 +18,10 @@ const commentLimit = 65_536
 func diffMarkdown(w io.Writer, r *difference, _ bool) error {
 	c := comment{left: commentLimit - 400} // the last words always fit
 	verdict := "no change in meaning"
+	narrows := slices.ContainsFunc(r.Changes, func(c told) bool { return c.Effect == diff.Narrowed || c.Effect == diff.Both })
 	switch {
+	case r.Widens && narrows:
+		verdict = "access is **widened** and narrowed"
 	case r.Widens:
 		verdict = "access is **widened**"
 	case r.Narrows:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -19,9 +18,6 @@ import (
 	"github.com/meshc/meshc/compiler/source"
 )
 
-// waiverMark begins a waiver that stands in a manifest, as a comment.
-const waiverMark = "meshc:waive"
-
 // judgingOf is what judges a tree, as meshc.yaml and the files say it. What is
 // malformed there is left to the compiler, which decodes strictly.
 func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name string, data []byte)) error) (diff.Judging, error) {
@@ -31,8 +27,7 @@ func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name 
 	}
 	for _, name := range tree.Names() {
 		if data, ok := tree.Text(name); ok {
-			waiversIn(&j, name, data)
-			waiverObjects(&j, tree, name, data)
+			waiversIn(&j, tree, name, data)
 		}
 	}
 	in := settingsOf(tree, env)
@@ -92,61 +87,8 @@ func ruleFiles(j *diff.Judging, tree *source.Tree, dirs *yaml.Node, walk func(st
 	return nil
 }
 
-// waiverObjects finds the waivers in objects of kind Waivers.
-func waiverObjects(j *diff.Judging, tree *source.Tree, name string, data []byte) {
-	if !bytes.Contains(data, []byte("Waivers")) {
-		return
-	}
-	text, _ := source.Clean(name, data)
-	docs, _ := source.Split(name, text, tree.Limits.Documents)
-	for _, doc := range docs {
-		root, _ := doc.Parse()
-		if kind := field(root, "kind"); kind == nil || kind.Value != "Waivers" {
-			continue
-		}
-		if list := field(field(root, "spec"), "waivers"); list != nil {
-			for _, one := range list.Content {
-				j.Waivers[line(one)] = diff.Written{Cause: diff.Cause{Name: "waiver", File: name, Line: doc.Span(one).Line}}
-			}
-		}
-	}
-}
-
-// waiversIn finds the waivers that stand in a manifest. Each is told with the
-// object and the setting it stands by: moved elsewhere it is another one.
-func waiversIn(j *diff.Judging, name string, data []byte) {
-	if !bytes.Contains(data, []byte(waiverMark)) {
-		return
-	}
-	lines := strings.Split(string(data), "\n")
-	kind, called := "", ""
-	for i, text := range lines {
-		switch {
-		case strings.HasPrefix(text, "---"):
-			kind, called = "", ""
-		case strings.HasPrefix(text, "kind:"):
-			kind = strings.TrimSpace(strings.TrimPrefix(text, "kind:"))
-		case called == "" && strings.HasPrefix(text, "  name:"):
-			called = strings.TrimSpace(strings.TrimPrefix(text, "  name:"))
-		}
-		before, comment, ok := strings.Cut(text, "#")
-		waiver, marked := strings.CutPrefix(strings.TrimSpace(comment), waiverMark)
-		if !ok || !marked {
-			continue
-		}
-		for next := i + 1; strings.TrimSpace(before) == "" && next < len(lines); next++ {
-			before, _, _ = strings.Cut(lines[next], "#")
-		}
-		key := fmt.Sprintf("%s at %q of %s %s in %s", strings.TrimSpace(waiver), strings.TrimSpace(before), kind, called, path.Base(name))
-		for _, again := j.Waivers[key]; again; _, again = j.Waivers[key] {
-			key += ", once more"
-		}
-		j.Waivers[key] = diff.Written{Cause: diff.Cause{Name: "waiver", File: name, Line: i + 1}}
-	}
-}
-
 func written(tree *source.Tree, at *yaml.Node, value string) diff.Written {
-	return diff.Written{Value: value, Cause: diff.Cause{Name: source.ConfigName, File: tree.Config.Path, Line: at.Line}}
+	return diff.Written{Value: value, Cause: diff.Cause{Name: source.ConfigName, File: tree.Config.Path, Line: at.Line, Col: at.Column}}
 }
 
 // field is the value of a key; nil where there is none.

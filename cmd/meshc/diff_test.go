@@ -116,7 +116,7 @@ func TestDiffCountsWhatJudgesLessAsWidening(t *testing.T) {
 		"severity lowered":  {"  rules: {severity: {MSH1505: error}}\n", "  rules: {severity: {MSH1505: warning}}\n", "the severity of MSH1505 is warning, was error"},
 		"severity of ours":  {"", "  rules: {severity: {MSH1017: \"off\"}}\n", "the severity of MSH1017 is off, was info"},
 		"rule turned off":   {"", "  rules: {severity: {MSH1505: \"off\"}}\n", "the severity of MSH1505 is off"},
-		"raised no more":    {"  rules: {severity: {MSH1505: error}}\n", "", "the severity of MSH1505 is its rule's own, was error"},
+		"raised no more":    {"  rules: {severity: {MSH1503: error}}\n", "", "the severity of MSH1503 is warning, was error"},
 		"waiver added":      {"", "  waivers: [{code: MSH1017, target: {kind: HTTPRouteGroup, name: x}, reason: r, owner: o, expires: 2020-01-01}]\n", "a waiver is added: {code: MSH1017"},
 		"parameter changed": {"  rules: {params: {MSH1504: {pairs: [{from: a, to: b}]}}}\n", "  rules: {params: {MSH1504: {pairs: []}}}\n", "rule parameter MSH1504.pairs is [], was [{from: a, to: b}]"},
 		"rules not read":    {"  rules: {dirs: [./rules]}\n", "", "rule file rules/thief.rego is gone"},
@@ -154,7 +154,7 @@ func TestDiffTakesRulesFromElsewhere(t *testing.T) {
 	commitEmpty(t, dir)
 	wants(t, exitClean, "diff", "HEAD~1", "HEAD", "--exit-code")
 	out, _ := wants(t, exitFindings, "diff", "HEAD~1", "HEAD", "--rules-from", "reviewed", "--fail-on-change", "widen")
-	has(t, out, "? rule file rules/thief.rego says something else", "+ a waiver is added: MSH1017 until=2999-01-01 at \"- name: books-bought\" of HTTPRouteGroup bookstore-service-routes in policy-bookstore.yaml", "manifests/policy-bookstore.yaml:9")
+	has(t, out, "? rule file rules/thief.rego says something else", "+ a waiver is added: MSH1017 until=2999-01-01 at \"- name: books-bought\" of HTTPRouteGroup/bookstore/bookstore-service-routes in policy-bookstore.yaml", "manifests/policy-bookstore.yaml:9")
 }
 
 func commitEmpty(t *testing.T, dir string) {
@@ -206,6 +206,32 @@ func TestDiffSeesAWaiverMove(t *testing.T) {
 	edit(t, "manifests/policy-bookstore.yaml", "  - name: update-books-bought\n", "  #"+waiver[2:]+"\n  - name: update-books-bought\n")
 	out, _ := wants(t, exitFindings, "diff", "HEAD", "--fail-on-change", "widen")
 	has(t, out, "+ a waiver is added: MSH1017", `at "- name: update-books-bought" of HTTPRouteGroup`, "- a waiver is gone: MSH1017")
+
+	const group = "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: NAME, namespace: bookstore}\nspec:\n  matches:\n  - {name: read, pathRegex: /read, methods: [GET]}NOTE\n"
+	first, second := strings.Replace(group, "NAME", "first", 1), strings.Replace(group, "NAME", "second", 1)
+	write := func(one, two string) {
+		text := strings.Replace(first, "NOTE", one, 1) + "---\n" + strings.Replace(second, "NOTE", two, 1)
+		writeFiles(t, dir, map[string]string{"manifests/groups.yaml": text})
+	}
+	write(waiver, "")
+	commit(t, dir)
+	write("", waiver)
+	out, _ = wants(t, exitFindings, "diff", "HEAD", "--fail-on-change", "widen")
+	has(t, out, "of HTTPRouteGroup/bookstore/second in groups.yaml", "of HTTPRouteGroup/bookstore/first in groups.yaml", "1 widen, 1 narrow, 0 do neither")
+}
+
+// A change that does both counts as both.
+func TestDiffCountsWhatDoesBoth(t *testing.T) {
+	dir := bookstoreRepository(t)
+	edit(t, "manifests/policy-bookstore.yaml", "pathRegex: /books-bought", "pathRegex: /books-sold")
+	out, _ := wants(t, exitClean, "diff", "main")
+	has(t, out, "1 widen, 1 narrow, 0 do neither, 1 of them both")
+	out, _ = wants(t, exitClean, "diff", "main", "-o", "markdown")
+	has(t, out, "access is **widened** and narrowed")
+	inGit(t, dir, "checkout", "-q", ".")
+	// What a rule of the library has of its own is no change.
+	edit(t, "meshc.yaml", "  - ./manifests\n", "  - ./manifests\n  rules: {severity: {MSH1503: warning}}\n")
+	wants(t, exitClean, "diff", "main", "--exit-code")
 }
 
 func TestDiffOfNothing(t *testing.T) {

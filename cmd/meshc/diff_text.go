@@ -214,18 +214,25 @@ func (r *difference) summary() string {
 		}
 		return "no change in meaning" + between + ": " + what
 	}
-	var widen, narrow, neither int
+	var widen, narrow, neither, both int
 	for _, c := range r.Changes {
-		switch {
-		case c.Effect.Widens():
+		switch c.Effect {
+		case diff.Both:
 			widen++
-		case c.Effect.Narrows():
+			narrow++
+			both++
+		case diff.Widened, diff.Unknown: // what is not known may widen
+			widen++
+		case diff.Narrowed:
 			narrow++
 		default:
 			neither++
 		}
 	}
 	out := fmt.Sprintf("%s%s: %d widen, %d narrow, %d do neither", plural(len(r.Changes), "change"), between, widen, narrow, neither)
+	if both > 0 {
+		out += fmt.Sprintf(", %d of them both", both)
+	}
 	switch {
 	case r.Base.Absent:
 		out += fmt.Sprintf(" (it is not in %s at all: everything is new)", r.Base.short())

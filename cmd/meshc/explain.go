@@ -49,6 +49,30 @@ func entryOf(code diag.Code) (diag.Entry, bool) {
 	return diag.Lookup(code)
 }
 
+// usualLevels are what a code weighs at each stage where meshc.yaml says nothing;
+// nil for one that is neither built in nor of the library.
+func usualLevels(code string) []string {
+	for _, r := range policies.LibraryRules() {
+		if string(r.Code) != code {
+			continue
+		}
+		var out []string
+		for _, stage := range policies.Stages() {
+			if level := string(r.Levels[stage]); !r.Disabled {
+				out = append(out, level)
+			} else {
+				out = append(out, string(policies.LevelOff))
+			}
+		}
+		return out
+	}
+	e, ok := diag.Lookup(diag.Code(code))
+	if !ok {
+		return nil
+	}
+	return []string{e.Build.String(), e.Admission.String(), e.Live.String()}
+}
+
 // explanation is the text of one code.
 func explanation(e diag.Entry) string {
 	var b strings.Builder

@@ -129,14 +129,14 @@ func (e *earlier) told(tree *source.Tree, paths []string, env string) (diag.List
 		return nil, nil
 	}
 	var out diag.List
-	for _, c := range diff.Rules(e.judging, own) {
+	for _, c := range diff.Rules(e.judging, own, usualLevels) {
 		at := diag.Span{File: source.ConfigName, Line: 1, Col: 1}
 		if tree.Config != nil {
 			at.File = tree.Config.Path
 		}
 		for _, cause := range c.Causes {
 			if !cause.Before && cause.Line > 0 {
-				at.File, at.Line = cause.File, cause.Line
+				at.File, at.Line, at.Col = cause.File, cause.Line, max(1, cause.Col)
 			}
 		}
 		code := codeMoreStrict

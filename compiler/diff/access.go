@@ -55,7 +55,7 @@ func (c *comparison) way(w way) (Change, bool) {
 	gained := c.weigher.beyond(after.http, before.http)
 	lost := c.weigher.beyond(before.http, after.http)
 	change.Gained = requestsOf(gained, after.raw && !before.raw, after)
-	change.Lost = requestsOf(lost, before.raw && !after.raw, before)
+	change.Lost = requestsOf(c.weigher.partial(lost, after.http), before.raw && !after.raw, before)
 	if len(change.Gained)+len(change.Lost) == 0 {
 		return change, false
 	}

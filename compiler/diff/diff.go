@@ -81,6 +81,7 @@ type Cause struct {
 	Name string `json:"name"` // "TrafficTarget/NS/NAME#ruleN" and the like
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
+	Col  int    `json:"-"` // from 1; 0: not known
 	// Before: it is of the old side; else of the new one.
 	Before bool `json:"before,omitempty"`
 }

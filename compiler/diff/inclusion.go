@@ -23,6 +23,7 @@ type weigher struct {
 	paths    map[string]finding
 	classes  map[string][]excess
 	budget   int
+	words    int // of the budget, what may be spent on wording
 }
 
 type finding struct {
@@ -31,7 +32,7 @@ type finding struct {
 }
 
 func newWeigher() *weigher {
-	return &weigher{machines: map[string]*machine{}, paths: map[string]finding{}, classes: map[string][]excess{}, budget: mostTotal}
+	return &weigher{machines: map[string]*machine{}, paths: map[string]finding{}, classes: map[string][]excess{}, budget: mostTotal, words: mostTotal}
 }
 
 func (w *weigher) machine(expr string, search bool) *machine {
@@ -52,6 +53,7 @@ func (w *weigher) machine(expr string, search bool) *machine {
 type excess struct {
 	class                   // with the methods that are too many
 	example *ir.HTTPRequest // one of them; nil when it is not known whether there is any
+	partial bool            // the other union holds some requests of the class
 }
 
 // beyond finds what classes hold that others do not, class by class.

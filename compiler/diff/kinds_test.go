@@ -43,7 +43,7 @@ func TestChangesAreTold(t *testing.T) {
 		{"a method more", func(m *ir.Mesh) { m.Grants[0].HTTP[0].Methods = []string{"GET", "POST"} },
 			[]string{"widened buy/er can now POST /books.* on shop/web:80"}},
 		{"a longer path", func(m *ir.Mesh) { m.Grants[0].HTTP[0].Path = "(?:/books/).*" },
-			[]string{"narrowed buy/er can no longer GET /books.* on shop/web:80"}},
+			[]string{"narrowed buy/er can no longer GET all of /books.* on shop/web:80"}},
 		{"other paths", func(m *ir.Mesh) { m.Grants[0].HTTP[0].Path = "(?:/cds).*" },
 			[]string{"both buy/er can now GET /cds.* on shop/web:80; buy/er can no longer GET /books.* on shop/web:80"}},
 		{"a source more on TCP", func(m *ir.Mesh) { m.Grants[1].Sources = []ir.Identity{account("buy/er"), account("shop/web")} },
@@ -132,6 +132,16 @@ func TestOtherSharesAreNoWidening(t *testing.T) {
 
 func TestRulesThatJudgeLess(t *testing.T) {
 	one := func(name, value string) map[string]Written { return map[string]Written{name: {Value: value}} }
+	usual := func(code string) []string {
+		return map[string][]string{"MSH1503": {"warning", "warning", "warning"}, "MSH1504": {"info", "error", "error"}}[code]
+	}
+	said := Judging{Severities: one("MSH1503", "warning")}
+	if got := Rules(Judging{}, said, usual); len(got) != 0 {
+		t.Errorf("a severity that the rule has of its own is a change: %+v", got)
+	}
+	if got := Rules(said, Judging{}, usual); len(got) != 0 {
+		t.Errorf("a severity that the rule has of its own is a change when it is gone: %+v", got)
+	}
 	for _, c := range []struct {
 		name     string
 		old, new Judging
@@ -139,7 +149,11 @@ func TestRulesThatJudgeLess(t *testing.T) {
 	}{
 		{"a severity that is lowered", Judging{Severities: one("A1", "error")}, Judging{Severities: one("A1", "info")}, Widened},
 		{"a severity that is raised", Judging{Severities: one("A1", "info")}, Judging{Severities: one("A1", "error")}, Narrowed},
-		{"one of meshc's own to its usual", Judging{}, Judging{Severities: one("MSH1017", "info")}, Changed},
+		{"a rule known here that is lowered", Judging{}, Judging{Severities: one("MSH1503", "info")}, Widened},
+		{"a rule known here that is raised", Judging{}, Judging{Severities: one("MSH1503", "error")}, Narrowed},
+		{"a rule known here that was lowered", Judging{Severities: one("MSH1503", "off")}, Judging{}, Narrowed},
+		{"a rule known here that was raised", Judging{Severities: one("MSH1503", "error")}, Judging{}, Widened},
+		{"one that weighs more in a build alone", Judging{}, Judging{Severities: one("MSH1504", "warning")}, Both},
 		{"one that was off and follows its rule", Judging{Severities: one("A1", "off")}, Judging{}, Changed},
 		{"a rule file that is gone", Judging{Files: one("a.rego", "1")}, Judging{}, Widened},
 		{"a rule file that differs", Judging{Files: one("a.rego", "1")}, Judging{Files: one("a.rego", "2")}, Unknown},
@@ -148,7 +162,7 @@ func TestRulesThatJudgeLess(t *testing.T) {
 		{"a waiver that is gone", Judging{Waivers: one("MSH1017", "")}, Judging{}, Narrowed},
 		{"a parameter", Judging{Params: one("p", "1")}, Judging{Params: one("p", "2")}, Unknown},
 	} {
-		if got := Rules(c.old, c.new); len(got) != 1 || got[0].Effect != c.want || got[0].Kind != Rule {
+		if got := Rules(c.old, c.new, usual); len(got) != 1 || got[0].Effect != c.want || got[0].Kind != Rule {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}

@@ -1,13 +1,10 @@
 package diff
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/meshc/meshc/compiler/diag"
 )
 
 // Judging is what judges a mesh besides the compiler itself, as written: rules,
@@ -39,10 +36,12 @@ func (j Judging) SameRules(o Judging) bool {
 
 // Rules are the differences in what judges. What is not certain to judge as
 // strictly as before counts as widening: a change must not excuse itself.
-func Rules(old, new Judging) Changes {
+func Rules(old, new Judging, usual Usual) Changes {
 	var out Changes
 	each(old.Severities, new.Severities, func(code string, before, after *Written) {
-		out = append(out, severity(code, before, after))
+		if c := severity(code, before, after, usual(code)); c != nil {
+			out = append(out, *c)
+		}
 	})
 	each(old.Params, new.Params, func(name string, before, after *Written) {
 		out = append(out, ruleChange(Unknown, fmt.Sprintf("rule parameter %s is %s, was %s", name, valueOf(after), valueOf(before)), before, after))
@@ -113,34 +112,43 @@ func ruleChange(e Effect, text string, before, after *Written) Change {
 
 var severities = []string{"off", "info", "warning", "error"}
 
-// severity compares how much a finding weighs. What a code weighs where nothing
-// is written is known of meshc's own; a rule of one's own may weigh anything, so
-// that it is lowered is assumed unless it becomes an error.
-func severity(code string, before, after *Written) Change {
-	usual := ""
-	if entry, ok := diag.Lookup(diag.Code(code)); ok {
-		usual = entry.Build.String()
-	}
-	rank := func(s *Written, unknown string) int {
+// Usual are the severities that a code has where nothing is written, one for each
+// stage: build, admission, live. Nil: it is of a rule that is not known here.
+type Usual func(code string) []string
+
+// severity compares how much a finding weighs at each stage; nil where it weighs as
+// much as before. A rule that is not known may weigh anything where nothing is
+// written, so that it is lowered is assumed unless it becomes an error.
+func severity(code string, before, after *Written, usual []string) *Change {
+	weights := func(s *Written, unknown string) []string {
 		switch {
 		case s != nil:
-			return slices.Index(severities, s.Value)
-		case usual != "":
-			return slices.Index(severities, usual)
+			return []string{s.Value, s.Value, s.Value}
+		case usual != nil:
+			return usual
 		}
-		return slices.Index(severities, unknown)
+		return []string{unknown, unknown, unknown}
 	}
-	a, b := rank(before, "error"), rank(after, "off")
-	e := effect(b < a, b > a, true)
-	if before == nil && usual == "" && severities[max(b, 0)] == "error" {
-		e = Changed
+	a, b := weights(before, "error"), weights(after, "off")
+	if usual != nil && slices.Equal(a, b) {
+		return nil
 	}
-	was, is := valueOf(before), valueOf(after)
-	if before == nil {
-		was = cmp.Or(usual, "its rule's own")
+	lowered, raised := false, false
+	for i := range a {
+		was, is := slices.Index(severities, a[i]), slices.Index(severities, b[i])
+		lowered, raised = lowered || is < was, raised || is > was
 	}
-	if after == nil {
-		is = cmp.Or(usual, "its rule's own")
+	e := effect(lowered, raised, true)
+	own := "its rule's own"
+	if usual != nil {
+		own = strings.Join(slices.Compact(slices.Clone(usual)), ", then ")
 	}
-	return ruleChange(e, strings.TrimSpace(fmt.Sprintf("the severity of %s is %s, was %s", code, is, was)), before, after)
+	text := func(s *Written) string {
+		if s == nil {
+			return own
+		}
+		return s.Value
+	}
+	out := ruleChange(e, fmt.Sprintf("the severity of %s is %s, was %s", code, text(after), text(before)), before, after)
+	return &out
 }

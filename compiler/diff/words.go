@@ -18,10 +18,12 @@ type Requests struct {
 	Match   string `json:"match,omitempty"`
 	// Certain: there are such requests. Else it was too large to decide.
 	Certain bool `json:"certain"`
+	// Partial: some requests of this form still pass; of those that are lost alone.
+	Partial bool `json:"partial,omitempty"`
 }
 
 func newRequests(e excess) Requests {
-	r := Requests{Methods: e.methods, Grant: e.grant, Match: e.match, Certain: e.example != nil}
+	r := Requests{Methods: e.methods, Grant: e.grant, Match: e.match, Certain: e.example != nil, Partial: e.partial}
 	for _, p := range e.paths {
 		r.Paths = append(r.Paths, written(p))
 	}
@@ -62,13 +64,18 @@ func (r Requests) String() string {
 		return "send anything to"
 	}
 	methods := strings.Join(r.Methods, ", ")
-	if r.Methods == nil {
-		methods = "send any method"
+	any, all := "any ", ""
+	if r.Partial {
+		any, all = "every ", "all of "
 	}
-	paths := strings.Join(r.Paths, " and ")
+	if r.Methods == nil {
+		methods = "send " + any + "method"
+		all = "" // every method on a path says it
+	}
+	paths := all + strings.Join(r.Paths, " and ")
 	if len(r.Paths) == 0 {
-		if paths = "any path"; r.Methods == nil && len(r.Headers) == 0 {
-			return "send any request"
+		if paths = any + "path"; r.Methods == nil && len(r.Headers) == 0 {
+			return "send " + any + "request"
 		}
 	}
 	out := methods + " " + paths
