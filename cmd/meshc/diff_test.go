@@ -225,7 +225,7 @@ func TestDiffCountsWhatDoesBoth(t *testing.T) {
 	dir := bookstoreRepository(t)
 	edit(t, "manifests/policy-bookstore.yaml", "pathRegex: /books-bought", "pathRegex: /books-sold")
 	out, _ := wants(t, exitClean, "diff", "main")
-	has(t, out, "1 widen, 1 narrow, 0 do neither, 1 of them both")
+	has(t, out, "2 changes", "2 widen, 2 narrow, 0 do neither, 2 of them both", "can no longer GET all of /books-bought.*")
 	out, _ = wants(t, exitClean, "diff", "main", "-o", "markdown")
 	has(t, out, "access is **widened** and narrowed")
 	inGit(t, dir, "checkout", "-q", ".")
