@@ -31,7 +31,8 @@ kustomization, is not changed, which is said.
 
 --changed-since REVISION shows, and counts, only findings on objects that differ from
 that revision and on what is at the other end of a reference to or from them; how many
-others there are is told. A setting of the whole mesh concerns everything. --base gives
+others there are is told. A setting of the whole mesh concerns everything, and so does
+a rule, a severity or a parameter that differs, unless --rules-from judges. --base gives
 the state before to rules that compare, and leaves nothing out.
 
 With --rules-from REVISION the rules, parameters, severities and waivers of that
