@@ -59,3 +59,18 @@ func TestLibrary(t *testing.T) {
 		})
 	}
 }
+
+// A code is for ever and means one thing: one that a rule shares with a finding of
+// meshc's own would be explained, waived and weighed as the wrong one.
+func TestNoRuleHasTheCodeOfAnotherFinding(t *testing.T) {
+	seen := map[diag.Code]string{}
+	for _, r := range policies.LibraryRules() {
+		if own, taken := diag.Lookup(r.Code); taken {
+			t.Errorf("%s is the rule %q and %q", r.Code, r.Title, own.Title)
+		}
+		if other := seen[r.Code]; other != "" {
+			t.Errorf("%s is the rules %q and %q", r.Code, r.Title, other)
+		}
+		seen[r.Code] = r.Title
+	}
+}

@@ -131,7 +131,7 @@ var builtin = []struct {
 	{"a client that may call some backends only", "MSH2017", "MSH2503"},
 	{"a service whose pods have different grants", "MSH3009", "MSH3503"},
 	{"a service that nothing backs", "MSH4004", "MSH2501"},
-	{"a port whose protocol is a guess", "MSH4001", "MSH4502"},
+	{"a port whose protocol is a guess", "MSH4001", "MSH4522"},
 }
 
 // Index is the table of contents of the rules' pages, in Markdown. page is the

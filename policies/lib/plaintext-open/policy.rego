@@ -4,7 +4,7 @@
 # description: |
 #   Who has no certificate of the mesh has no identity, so no grant can tell friend
 #   from foe: whatever reaches the address is served, unencrypted. It is meant for the
-#   days in which a mesh is introduced. Single ports are told by MSH4501.
+#   days in which a mesh is introduced. Single ports are told by MSH4521.
 # custom:
 #   meshc:
 #     id: MSH1524

@@ -8,7 +8,7 @@
 #   as a whole are told by MSH1524.
 # custom:
 #   meshc:
-#     id: MSH4501
+#     id: MSH4521
 #     severity: warning
 #     scope: object
 #     kinds: [Service]

@@ -8,7 +8,7 @@
 #   in meshc.yaml names it.
 # custom:
 #   meshc:
-#     id: MSH4502
+#     id: MSH4522
 #     severity: info
 #     enabled: false
 #     scope: object

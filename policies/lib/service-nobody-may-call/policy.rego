@@ -8,7 +8,7 @@
 #   meshc.yaml names it.
 # custom:
 #   meshc:
-#     id: MSH4503
+#     id: MSH4523
 #     severity: info
 #     enabled: false
 #     scope: object
