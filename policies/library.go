@@ -11,7 +11,7 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 )
 
-//go:embed lib/*/policy.rego
+//go:embed lib/*/policy.rego lib/*/bad lib/*/good
 var libraryFiles embed.FS
 
 // LibraryPath is where the library lies in the repository; the names of its

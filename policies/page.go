@@ -69,28 +69,68 @@ var wantComment = regexp.MustCompile(`\s*# want: [A-Z0-9, ]+`)
 
 // samples shows of the samples bad and good the files in which they differ.
 func samples(b *bytes.Buffer, dir fs.FS) error {
-	bad, err := filesOf(dir, "bad")
-	if err != nil {
-		return err
-	}
-	good, err := filesOf(dir, "good")
+	bad, good, err := differing(dir)
 	if err != nil {
 		return err
 	}
 	for _, s := range []struct {
-		head      string
-		own, peer map[string]string
-	}{{"Bad", bad, good}, {"Good", good, bad}} {
-		for _, name := range names(s.own) {
-			text := s.own[name]
-			if wantComment.ReplaceAllString(text, "") == wantComment.ReplaceAllString(s.peer[name], "") && !wantComment.MatchString(text) {
-				continue
-			}
-			text = wantComment.ReplaceAllString(text, "   # here")
-			fmt.Fprintf(b, "\n%s, in %s:\n\n```yaml\n%s\n```\n", s.head, name, strings.TrimRight(text, "\n"))
+		head  string
+		files []sampleFile
+	}{{"Bad", bad}, {"Good", good}} {
+		for _, f := range s.files {
+			fmt.Fprintf(b, "\n%s, in %s:\n\n```yaml\n%s\n```\n", s.head, f.name, f.text)
 		}
 	}
 	return nil
+}
+
+type sampleFile struct{ name, text string }
+
+// differing are the files in which the samples bad and good differ.
+func differing(dir fs.FS) (inBad, inGood []sampleFile, err error) {
+	bad, err := filesOf(dir, "bad")
+	if err != nil {
+		return nil, nil, err
+	}
+	good, err := filesOf(dir, "good")
+	if err != nil {
+		return nil, nil, err
+	}
+	of := func(own, peer map[string]string) (out []sampleFile) {
+		for _, name := range names(own) {
+			text := own[name]
+			if wantComment.ReplaceAllString(text, "") == wantComment.ReplaceAllString(peer[name], "") && !wantComment.MatchString(text) {
+				continue
+			}
+			out = append(out, sampleFile{name, strings.TrimRight(wantComment.ReplaceAllString(text, "   # here"), "\n")})
+		}
+		return out
+	}
+	return of(bad, good), of(good, bad), nil
+}
+
+// Explained is what `meshc explain` says of the rule, with its samples: dir is its
+// folder; nil: they are those of the library.
+func (r *Rule) Explained(dir fs.FS) (diag.Entry, error) {
+	e := r.Entry()
+	if dir == nil {
+		var err error
+		if dir, err = fs.Sub(libraryFiles, strings.TrimPrefix(path.Dir(r.File), "policies/")); err != nil {
+			return e, err
+		}
+	}
+	bad, good, err := differing(dir)
+	e.Bad, e.Good = joined(bad), joined(good)
+	return e, err
+}
+
+// joined are files as documents of one, each below its name.
+func joined(files []sampleFile) string {
+	var out []string
+	for _, f := range files {
+		out = append(out, "# "+f.name+"\n"+f.text)
+	}
+	return strings.Join(out, "\n---\n")
 }
 
 // filesOf are the manifests of a sample; none when there is no such sample.

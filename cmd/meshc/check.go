@@ -17,7 +17,8 @@ func newCheckCmd(s streams) *cobra.Command {
 		Long: `Find what is wrong in manifests: every finding that build would have, with its
 place, what it means for the mesh and what to do. Nothing is written.
 
-PATH is as in build. -o FORMAT is the same as --report FORMAT.
+PATH is as in build. -o FORMAT is the same as --report FORMAT,
+and may stand beside a --report FORMAT=FILE.
 
 --write-baseline FILE writes what may be accepted for now: rules' findings, and the
 compiler's warnings and hints from MSH1000 on. With --baseline FILE these are shown
