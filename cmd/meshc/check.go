@@ -8,9 +8,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// checkCommand is a run of check: its flags, by what they are about.
+type checkCommand struct {
+	output   string
+	watching bool
+	report   *reportFlags
+	compile  *compileFlags
+	held     contractFlags
+	fixes    fixFlags
+	locked   lockedFlags
+	compat   compatFlags
+}
+
 func newCheckCmd(s streams) *cobra.Command {
-	var output string
-	var held contractFlags
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Find what is wrong in manifests, without building",
@@ -67,70 +77,79 @@ environment and no files.`,
   helm template shop ./chart | meshc check --contract git:../policy@main:contracts -
   meshc check ./manifests --compat conftest --policy ./policy`,
 	}
-	report := addReportFlags(cmd)
-	compile := addCompileFlags(cmd)
-	compile.judging = addJudgingFlags(cmd)
-	compile.judging.addSince(cmd)
-	var fixes fixFlags
-	fixes.add(cmd)
-	var locked lockedFlags
-	locked.add(cmd)
-	var compat compatFlags
-	compat.add(cmd)
-	compat.addJudging(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "", "report `FORMAT`: the same as --report")
-	watching := cmd.Flags().Bool("watch", false, "go on, and tell after every edit what it changed, until Ctrl-C")
-	held.add(cmd)
+	f := &checkCommand{report: addReportFlags(cmd), compile: addCompileFlags(cmd)}
+	f.compile.judging = addJudgingFlags(cmd)
+	f.compile.judging.addSince(cmd)
+	f.fixes.add(cmd)
+	f.locked.add(cmd)
+	f.compat.add(cmd)
+	f.compat.addJudging(cmd)
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "report `FORMAT`: the same as --report")
+	cmd.Flags().BoolVar(&f.watching, "watch", false, "go on, and tell after every edit what it changed, until Ctrl-C")
+	f.held.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := compat.check(cmd); err != nil {
+		if err := f.check(cmd); err != nil {
 			return err
 		}
-		if compat.compat != "" && *watching {
-			return usage(errors.New("--watch does not go with --compat"))
+		if f.held.ref != "" {
+			return f.held.run(s, f.report, args, f.compile.env)
 		}
-		if err := fixes.check(*watching || cmd.Flags().Changed("changed-since")); err != nil {
+		if err := f.compile.judging.prepare(s, f.compile, f.report, args, []string{f.compile.env}); err != nil {
 			return err
 		}
-		if output != "" {
-			if slices.ContainsFunc(report.reports, func(spec string) bool { return !toFile(spec) }) {
-				return usage(errors.New("-o and --report without a file say the same: use one"))
-			}
-			report.reports = append([]string{output}, report.reports...)
-		}
-		if err := held.check(cmd); err != nil {
-			return usage(err)
-		}
-		if held.ref != "" {
-			return held.run(s, report, args, compile.env)
-		}
-		if err := compile.judging.prepare(s, compile, report, args, []string{compile.env}); err != nil {
-			return err
-		}
-		if *watching {
+		if f.watching {
 			ctx, stop := untilStopped(cmd)
 			defer stop()
-			return (&checkWatch{s: s, report: report, compile: compile, locked: &locked, paths: args}).run(ctx)
+			return (&checkWatch{s: s, report: f.report, compile: f.compile, locked: &f.locked, paths: args}).run(ctx)
 		}
-		c, err := compile.compile(s, report, args)
-		if err != nil {
-			return err
-		}
-		if err := fixes.apply(s, c); err != nil {
-			return err
-		}
-		c.Findings.Add(locked.check(c)...)
-		if err := compat.judge(c); err != nil {
-			return err
-		}
-		left := c.narrow()
-		if err := c.report(s, report); err != nil || left > 0 {
-			fmt.Fprint(s.Err, notShown(left))
-			return err
-		}
-		if len(c.Findings) == 0 && output == "" && len(report.reports) == 0 {
-			fmt.Fprintf(s.Err, "no findings in %s\n", plural(len(c.Tree.Names()), "file"))
-		}
-		return nil
+		return f.once(s, args)
 	}
 	return cmd
+}
+
+// check refuses flags that do not go together.
+func (f *checkCommand) check(cmd *cobra.Command) error {
+	if err := f.compat.check(cmd); err != nil {
+		return err
+	}
+	if f.compat.compat != "" && f.watching {
+		return usage(errors.New("--watch does not go with --compat"))
+	}
+	if err := f.fixes.check(f.watching || cmd.Flags().Changed("changed-since")); err != nil {
+		return err
+	}
+	if f.output != "" {
+		if slices.ContainsFunc(f.report.reports, func(spec string) bool { return !toFile(spec) }) {
+			return usage(errors.New("-o and --report without a file say the same: use one"))
+		}
+		f.report.reports = append([]string{f.output}, f.report.reports...)
+	}
+	if err := f.held.check(cmd); err != nil {
+		return usage(err)
+	}
+	return nil
+}
+
+// once judges the manifests as they are now.
+func (f *checkCommand) once(s streams, paths []string) error {
+	c, err := f.compile.compile(s, f.report, paths)
+	if err != nil {
+		return err
+	}
+	if err := f.fixes.apply(s, c); err != nil {
+		return err
+	}
+	c.Findings.Add(f.locked.check(c)...)
+	if err := f.compat.judge(c); err != nil {
+		return err
+	}
+	left := c.narrow()
+	if err := c.report(s, f.report); err != nil || left > 0 {
+		fmt.Fprint(s.Err, notShown(left))
+		return err
+	}
+	if len(c.Findings) == 0 && f.output == "" && len(f.report.reports) == 0 {
+		fmt.Fprintf(s.Err, "no findings in %s\n", plural(len(c.Tree.Names()), "file"))
+	}
+	return nil
 }

@@ -12,7 +12,12 @@ const ruleExt = ".rego"
 
 // ruleDirs reads spec.rules.dirs, with those of the environment laid over it.
 func (l *loader) ruleDirs(name string, data []byte) []entry {
-	list := l.setting(name, data, "rules", "dirs")
+	return l.paths(name, data, "rules", "dirs")
+}
+
+// paths reads a list of paths below spec, each with its place.
+func (l *loader) paths(name string, data []byte, at ...string) []entry {
+	list := l.setting(name, data, at...)
 	if list == nil {
 		return nil
 	}

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/meshc/meshc/compiler/diag"
 )
 
@@ -55,17 +53,7 @@ func (l *loader) ruleSet(p *place, dir, config string, data []byte, e entry) {
 
 // trust reads spec.rules.trust, with that of the environment laid over it.
 func (l *loader) trust(name string, data []byte) []entry {
-	list := l.setting(name, data, "rules", "trust")
-	if list == nil {
-		return nil
-	}
-	var out []entry
-	for _, n := range list.Content {
-		if n.Kind == yaml.ScalarNode && n.Value != "" {
-			out = append(out, entry{path: n.Value, at: nodeSpan(name, n)})
-		}
-	}
-	return out
+	return l.paths(name, data, "rules", "trust")
 }
 
 func (l *loader) key(p *place, dir string, e entry) (*File, error) {

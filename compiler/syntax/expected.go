@@ -82,16 +82,7 @@ func watch(as Kind, k kind, path []any, leaf *yaml.Node) *lesson {
 		count: mostFaults, // whose place nobody will look for
 		learn: l,
 	}
-	top := (&cursor{d: d, n: at}).record()
-	top.get("apiVersion")
-	top.get("kind")
-	d.metadata(top, k)
-	if k.core != nil {
-		top.c.check(shapeOf(k.core))
-		top.open = true
-	}
-	k.decode(d, top)
-	top.done()
+	d.whole(at, k)
 	return l
 }
 

@@ -169,12 +169,8 @@ func (j *job) unknownKind(g, v, name string, at func(string) diag.Span) diag.Fin
 	return f.WithHelp("it has %s", list(kinds))
 }
 
-// decode reads one object of a known kind.
-// Findings from the index first on are about it.
-func (j *job) decode(r *result, root *yaml.Node, k kind, faulty bool, first int) {
-	o := &Object{APIVersion: head(root, "apiVersion"), Kind: head(root, "kind"), Invalid: faulty}
-	o.positions = positions{doc: j.doc, root: root, rendered: j.rendered}
-	d := &decoder{job: j, obj: o, found: &r.found}
+// whole decodes an object of a known kind from its root.
+func (d *decoder) whole(root *yaml.Node, k kind) {
 	top := (&cursor{d: d, n: root}).record()
 	top.get("apiVersion")
 	top.get("kind")
@@ -185,6 +181,15 @@ func (j *job) decode(r *result, root *yaml.Node, k kind, faulty bool, first int)
 	}
 	k.decode(d, top)
 	top.done()
+}
+
+// decode reads one object of a known kind.
+// Findings from the index first on are about it.
+func (j *job) decode(r *result, root *yaml.Node, k kind, faulty bool, first int) {
+	o := &Object{APIVersion: head(root, "apiVersion"), Kind: head(root, "kind"), Invalid: faulty}
+	o.positions = positions{doc: j.doc, root: root, rendered: j.rendered}
+	d := &decoder{job: j, obj: o, found: &r.found}
+	d.whole(root, k)
 	for i := first; i < len(r.found); i++ {
 		ref := o.Ref() // the name was not known to all of them
 		r.found[i].Object = &ref
