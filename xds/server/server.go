@@ -104,6 +104,7 @@ func New(opts Options) (*Server, error) {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.MaxConcurrentStreams(16),
 		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.WaitForHandlers(true), // a handler may be writing a leaf to the state folder
 	)
 	discovery.RegisterAggregatedDiscoveryServiceServer(s.grpc, &ads{server: s})
 	go s.recheck()
