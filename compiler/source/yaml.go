@@ -15,6 +15,9 @@ import (
 // Parse reads the document; nil for an empty one. A fault of syntax is one finding, at the line where
 // the parser first stumbles.
 func (d *Document) Parse() (*yaml.Node, diag.List) {
+	if n, ok := simpleNode(d.Text); ok {
+		return n, nil
+	}
 	n, err := parseNode(d.Text)
 	if err == nil {
 		return n, nil
