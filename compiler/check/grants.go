@@ -46,7 +46,7 @@ func headerGrants(j *judge, p place) diag.List {
 	for _, u := range j.uses.Get(p) {
 		_, match, _ := strings.Cut(u.match.Name, "#")
 		i := slices.IndexFunc(o.HTTPRouteGroup.Matches, func(w syntax.HTTPMatch) bool { return w.Name == match })
-		if len(u.match.Headers) == 0 || i < 0 {
+		if len(u.match.Headers) == 0 || i < 0 || !u.match.Holds() {
 			continue
 		}
 		f := headerGrant(o, i, u.match)

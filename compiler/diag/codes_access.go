@@ -82,4 +82,7 @@ var accessCodes = []Entry{
 	same(Error, "MSH1023", "two matches have one name",
 		"Rules pick matches by name. With two of one name in a group nobody can tell which a rule means, so neither grants anything.",
 		"matches:\n- {name: read, pathRegex: /books}\n- {name: read, pathRegex: /shelves}", "matches:\n- {name: read-books, pathRegex: /books}\n- {name: read-shelves, pathRegex: /shelves}"),
+	same(Warning, "MSH1024", "a header match can never hold",
+		"Some headers are the proxies' own. They write `x-envoy-*`, `x-forwarded-client-cert`, and `x-request-id` and `x-forwarded-proto` where the client left them out; `connection`, `keep-alive`, `te`, `transfer-encoding` and `expect` are for one hop and do not arrive. What a policy would see there is not what the client said, so a match on one lets nothing through, whatever the client sends. A WebSocket is told by `upgrade`, gRPC by `content-type`.",
+		"matches:\n- name: secure\n  pathRegex: /pay/.*\n  headers: [{x-forwarded-proto: ^https$}]", "matches:\n- name: pay\n  pathRegex: /pay/.*       # all calls in the mesh are mTLS"),
 }

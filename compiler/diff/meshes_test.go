@@ -22,7 +22,7 @@ func pick[T any](d dice, from []T) T { return from[d.IntN(len(from))] }
 var (
 	somePaths   = []string{"", "^(?:/a).*$", "/a/b", "(?:/[0-9]+).*", "(?:/admin).*", `/a\.b`, "/a.b", "(?:/(?:a|admin)).*", "/a(?:/b)?"}
 	someMethods = []string{"GET", "POST", "PUT"}
-	someHeaders = []ir.HeaderMatch{{Name: "x-user", Regex: "^admin$"}, {Name: "x-user", Regex: "adm"}, {Name: "x-user", Regex: "admin", Full: true}, {Name: ":authority", Regex: "s1"}, {Name: "y", Regex: ""}, {Name: "x-envoy-y", Regex: "1"}}
+	someHeaders = []ir.HeaderMatch{{Name: "x-user", Regex: "^admin$"}, {Name: "x-user", Regex: "adm"}, {Name: "x-user", Regex: "admin", Full: true}, {Name: ":authority", Regex: "s1"}, {Name: "y", Regex: ""}, {Name: "x-envoy-y", Regex: "1"}, {Name: "x-request-id", Regex: "1"}}
 	someLines   = []ir.Header{{Name: "X-User", Value: "admin"}, {Name: "x-user", Value: "badmin"}, {Name: "x-user", Value: "user"}, {Name: "Host", Value: "s1.a"}, {Name: "y", Value: ""}, {Name: "X-Envoy-Y", Value: "1"}}
 	asked       = []string{"/", "/a", "/a/b", "/a/../admin", "/a.b", "/axb", "/17?x=/a", "/admin/x"}
 	someModes   = []ir.Mode{ir.Strict, ir.Strict, ir.Strict, ir.Permissive, ir.Audit}

@@ -28,9 +28,7 @@ func classOf(m ir.Match) (c class, ok bool) {
 	if m.Path != "" {
 		c.paths = []string{m.Path}
 	}
-	return c, !slices.ContainsFunc(m.Headers, func(h ir.HeaderMatch) bool {
-		return h.Name == ir.ClientCertHeader || strings.HasPrefix(h.Name, "x-envoy-") // dropped before a policy sees them
-	})
+	return c, m.Holds()
 }
 
 // and is the requests that are of both classes; ok is false when no method is.

@@ -77,8 +77,8 @@ func routeMatch(m ir.Match) *routev3.RouteMatch {
 // permission allows the requests of a match at the server. url_path is the
 // normalised path without its query.
 func permission(m ir.Match) *rbacv3.Permission {
-	if slices.ContainsFunc(m.Headers, func(h ir.HeaderMatch) bool { return h.Name == ir.ClientCertHeader }) {
-		return noPermission // a policy would see what the proxy itself has just written there
+	if !m.Holds() {
+		return noPermission // a policy would see what a proxy has just written there
 	}
 	var all []*rbacv3.Permission
 	if m.Path != "" {

@@ -98,6 +98,9 @@ func outboundRoutes(name string, branches []branch) *routev3.RouteConfiguration 
 		}
 		action := &routev3.Route_Route{Route: toShares(b.shares)}
 		for _, m := range matches {
+			if !m.Holds() {
+				continue
+			}
 			routes = append(routes, &routev3.Route{Name: b.name, Match: routeMatch(m), Action: action})
 		}
 	}

@@ -215,7 +215,7 @@ func (d *decision) normalise() (status int, reason string) {
 	}
 	next := HTTPRequest{Method: d.seen.Method, Path: path}
 	for _, h := range d.seen.Headers {
-		if name := strings.ToLower(h.Name); !strings.HasPrefix(name, "x-envoy-") && name != ClientCertHeader {
+		if !ProxyHeader(strings.ToLower(h.Name)) {
 			next.Headers = append(next.Headers, h)
 		}
 	}

@@ -202,6 +202,9 @@ func (d *decision) headerMatches(h HeaderMatch) string {
 
 func headerReason(h HeaderMatch, lines []string) string {
 	name := h.Name
+	if ProxyHeader(name) {
+		return fmt.Sprintf("no match on header %s holds: proxies write it, or take it away", name)
+	}
 	if name == ":authority" {
 		name = "host"
 	}

@@ -22,10 +22,6 @@ type HTTPRequest struct {
 // Header is one line.
 type Header struct{ Name, Value string }
 
-// ClientCertHeader is the header in which proxies tell a workload who calls. What
-// a client says in it is dropped, and no policy sees it.
-const ClientCertHeader = "x-forwarded-client-cert"
-
 // Outcome is the answer in one word.
 type Outcome string
 

@@ -262,6 +262,14 @@ func TestRow21BadHeaderExpressionStandsAtItsValue(t *testing.T) {
 	story{policy: target(useGroup) + group("  - name: m\n    pathRegex: /a$\n    headers:\n      x-team: \"a(\"  # want MSH1015=\"a(\"\n")}.resolve(t)
 }
 
+// Where proxies write a header, or take it away, a policy would not see what the
+// client said: whoever asks for one is told that nobody is let in.
+func TestRow21HeadersOfProxiesNeverHold(t *testing.T) {
+	for _, name := range []string{"X-Request-Id", "x-forwarded-proto", "x-forwarded-client-cert", "x-envoy-internal", "Connection", "te"} {
+		story{policy: target(useGroup) + group("  - name: m\n    pathRegex: /a$\n    headers:\n    - "+name+": \"^.+$\"  # want MSH1024=\"^.+$\"\n")}.resolve(t)
+	}
+}
+
 func TestRow23DestinationInAnotherNamespace(t *testing.T) {
 	m := story{policy: `apiVersion: access.smi-spec.io/v1alpha3
 kind: TrafficTarget

@@ -126,6 +126,10 @@ func (r *resolver) header(o *smi.Object, i, j int, h smi.Header) (ir.HeaderMatch
 	if name == "host" {
 		name = ":authority"
 	}
+	if ir.ProxyHeader(name) {
+		r.report(matchFinding(o, "MSH1024", headerPath(o, i, j, h.Name), "no request holds a match on the header %s: proxies write it, or take it away", name).
+			WithEffect("the match lets nothing through").WithHelp("match a header that only clients write, or what a certificate says, by `sources`"))
+	}
 	if h.Regex == "" {
 		return ir.HeaderMatch{Name: name, Regex: ".*"}, true // present, whatever it says
 	}

@@ -102,6 +102,10 @@ func TestUnknownConstructsAreRefused(t *testing.T) {
 			_, err := headerMatcher(&routev3.HeaderMatcher{Name: "x", InvertMatch: true, HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: exactly("1")}})
 			return err
 		},
+		"what proxies write": func() error {
+			_, err := headerMatcher(&routev3.HeaderMatcher{Name: "X-Request-Id", HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}})
+			return err
+		},
 		"range_match": func() error {
 			_, err := headerMatcher(&routev3.HeaderMatcher{Name: "x", HeaderMatchSpecifier: &routev3.HeaderMatcher_RangeMatch{}})
 			return err

@@ -27,8 +27,8 @@ var (
 	paths      = []string{"", "^(?:/a).*$", "^(?:/a/b$).*$", "^(?:/[0-9]+).*$", "^(?:/admin).*$", `^(?:/a\.b).*$`}
 	asked      = []string{"/", "/a", "/a/b", "/a/../admin", "//admin", "/a.b", "/a-b", "/17?x=/a", "/%61", "/a%2fb", "/admin/..;/a", "/x/%2e%2e;/a", "/a#b"}
 	methods    = []string{"GET", "POST", "PUT", "HEAD"}
-	headers    = []ir.HeaderMatch{{Name: "x-user", Regex: "^admin$"}, {Name: "x-user", Regex: "adm"}, {Name: "x-user", Regex: "admin", Full: true}, {Name: ":authority", Regex: "s1"}, {Name: "y", Regex: ""}, {Name: "x-envoy-y", Regex: "1"}, {Name: ir.ClientCertHeader, Regex: "a"}}
-	lines      = []ir.Header{{Name: "X-User", Value: "admin"}, {Name: "x-user", Value: "user,admin"}, {Name: "x-user", Value: "user"}, {Name: "Host", Value: "s1.a"}, {Name: "y", Value: ""}, {Name: "X-Envoy-Y", Value: "1"}, {Name: "X-Forwarded-Client-Cert", Value: "a"}}
+	headers    = []ir.HeaderMatch{{Name: "x-user", Regex: "^admin$"}, {Name: "x-user", Regex: "adm"}, {Name: "x-user", Regex: "admin", Full: true}, {Name: ":authority", Regex: "s1"}, {Name: "y", Regex: ""}, {Name: "x-envoy-y", Regex: "1"}, {Name: ir.ClientCertHeader, Regex: "a"}, {Name: "x-request-id", Regex: ""}, {Name: "connection", Regex: "close"}}
+	lines      = []ir.Header{{Name: "X-User", Value: "admin"}, {Name: "x-user", Value: "user,admin"}, {Name: "x-user", Value: "user"}, {Name: "Host", Value: "s1.a"}, {Name: "y", Value: ""}, {Name: "X-Envoy-Y", Value: "1"}, {Name: "X-Forwarded-Client-Cert", Value: "a"}, {Name: "X-Request-Id", Value: "1"}, {Name: "Connection", Value: "close"}}
 )
 
 func (d dice) mesh() *ir.Mesh {

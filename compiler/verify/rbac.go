@@ -3,15 +3,12 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
-
-	"github.com/meshc/meshc/compiler/ir"
 )
 
 // rbac is what an RBAC filter enforces and observes; nil rules enforce nothing.
@@ -159,9 +156,6 @@ func permission(m *rbacv3.Permission) (ask, error) {
 		a, err := permission(r.NotRule)
 		return opposite(a), err
 	case *rbacv3.Permission_Header:
-		if strings.EqualFold(r.Header.GetName(), ir.ClientCertHeader) {
-			return nil, errors.New("a policy on what the proxy itself writes is not understood")
-		}
 		return headerMatcher(r.Header)
 	case *rbacv3.Permission_UrlPath:
 		return pathMatcher(r.UrlPath)

@@ -84,6 +84,9 @@ func headerMatcher(m *routev3.HeaderMatcher) (ask, error) {
 	if strings.HasPrefix(name, ":") && !slices.Contains([]string{":authority", ":method"}, name) {
 		return nil, fmt.Errorf("a matcher of %s is not understood", m.Name)
 	}
+	if ir.ProxyHeader(name) {
+		return nil, fmt.Errorf("a matcher of %s is not understood: the proxy itself writes it or takes it away", m.Name)
+	}
 	switch s := m.HeaderMatchSpecifier.(type) {
 	case *routev3.HeaderMatcher_StringMatch:
 		is, err := stringMatcher(s.StringMatch)

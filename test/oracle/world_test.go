@@ -87,6 +87,7 @@ var (
 		{Name: "host", Value: `^s[0-9]\.`}, {Name: "host", Value: "example"}, {Name: "flag", Value: ".*"}, {Name: "x-envoy-y", Value: "1"},
 		{Name: "x-forwarded-for", Value: "10"}, {Name: "x-forwarded-client-cert", Value: "spiffe"}, {Name: "cookie", Value: "admin"},
 		{Name: "content-type", Value: "json"}, {Name: "user-agent", Value: "curl"},
+		{Name: "x-request-id", Value: "."}, {Name: "x-forwarded-proto", Value: "http"}, {Name: "connection", Value: ""}, {Name: "te", Value: "trailers"}, {Name: "transfer-encoding", Value: "chunked"},
 	}
 )
 
