@@ -3,7 +3,6 @@ package compiler
 import (
 	"github.com/meshc/meshc/compiler/concern"
 	"github.com/meshc/meshc/compiler/ir"
-	"github.com/meshc/meshc/compiler/resolve"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/policies"
@@ -65,13 +64,4 @@ func (s *Session) waivers() []syntax.Waiver {
 		}
 	}
 	return out
-}
-
-// judged is what rules see: the mesh, and the state before it where that is known.
-func (s *Session) judged(meaning resolve.Result) *policies.World {
-	world := policies.NewWorld(s.syntax.Files(), meaning.Mesh, meaning.Inventory, s.opts.Now)
-	if s.opts.Base != nil {
-		world.Since(s.opts.Base.state.World)
-	}
-	return world
 }

@@ -115,8 +115,7 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	if !s.opts.NoRules {
 		ruling := s.ruling()
 		judge, found := policies.For(ruling.Tree, ruling.Config)
-		found.Add(s.judge(judge, s.judged(meaning))...)
-		sections = append(sections, &diag.Section{Batches: []*diag.List{&found}})
+		sections = append(sections, &diag.Section{Batches: []*diag.List{&found}}, s.judge(judge, edit, meaning))
 	}
 	added, removed := diag.Difference(s.sections, sections)
 	s.findings, s.sections = s.findings.Patched(added, removed), sections
@@ -131,12 +130,23 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	return result
 }
 
-// judge applies the rules. Who compiles once need not remember what they read.
-func (s *Session) judge(judge *policies.Judge, world *policies.World) diag.List {
-	if s.once {
-		return judge.Mesh(world, s.opts.Stage)
+// judge applies the rules to what an edit left. Who compiles once need not remember
+// what they read.
+func (s *Session) judge(judge *policies.Judge, edit syntax.Edit, meaning resolve.Result) *diag.Section {
+	var before *policies.World
+	if s.opts.Base != nil {
+		before = s.opts.Base.state.World
 	}
-	return s.rules.Mesh(judge, world, s.opts.Stage)
+	if s.once {
+		world := policies.NewWorld(s.syntax.Files(), meaning.Mesh, meaning.Inventory, s.opts.Now)
+		world.Since(before)
+		found := judge.Mesh(world, s.opts.Stage)
+		return &diag.Section{Batches: []*diag.List{&found}}
+	}
+	return s.rules.Mesh(judge, policies.State{
+		Files: s.syntax.Files, Edit: edit, Config: s.syntax.Config(),
+		Mesh: meaning.Mesh, Inventory: meaning.Inventory, Now: s.opts.Now, Before: before,
+	}, s.opts.Stage)
 }
 
 // lower makes the plan of a mesh, and proves it. What is found is our own defect.

@@ -1,6 +1,8 @@
 package policies
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -12,38 +14,23 @@ import (
 // that a rule which looks up one service does not pay for all of them.
 type document struct {
 	number int             // of the world's documents
-	keys   func() []string // sorted
+	names  func() []string // of all entries, in any order
 	has    func(key string) bool
 	entry  func(key string) any
-	of     any // func() map[string]V: what the entries are made of
-	follow func(before *document) change
 
-	entries *sync.Map // key to *lazy
+	entries sync.Map // key to *lazy
 	once    sync.Once
+	keys    []string // sorted; nil: not asked for yet
+	onAST   sync.Once
 	term    ast.Value
 }
 
-// mapped is a document with an entry for each of a map of the index. same tells
-// whether an entry is what it was in an earlier world.
-func mapped[V any](entry func(string) any, of func() map[string]V, same func(before, now V, key string) bool) *document {
-	d := &document{
-		entry: entry, of: of, entries: &sync.Map{},
-		keys: sync.OnceValue(func() []string { return names(of()) }),
-		has:  func(key string) bool { _, ok := of()[key]; return ok },
+// mapped is a document with an entry for each of a map of the index.
+func mapped[V any](entry func(string) any, of func() map[string]V) *document {
+	return &document{
+		entry: entry, names: func() []string { return slices.Collect(maps.Keys(of())) },
+		has: func(key string) bool { _, ok := of()[key]; return ok },
 	}
-	d.follow = func(before *document) change {
-		old, ok := before.of.(func() map[string]V)
-		if !ok {
-			return change{all: true}
-		}
-		c := changes(old(), of(), same)
-		d.entries = before.entries
-		for key := range c.keys {
-			d.entries.Delete(key)
-		}
-		return c
-	}
-	return d
 }
 
 // at is an entry, nil if there is none.
@@ -67,12 +54,20 @@ func (d *document) Get(key string) any {
 }
 
 // Keys are the names of all entries, sorted.
-func (d *document) Keys() []string { return d.keys() }
+func (d *document) Keys() []string {
+	d.once.Do(func() {
+		if d.keys == nil {
+			d.keys = d.names()
+			slices.Sort(d.keys)
+		}
+	})
+	return d.keys
+}
 
 // AST is the document as a whole.
 func (d *document) AST() ast.Value {
-	d.once.Do(func() {
-		keys := d.keys()
+	d.onAST.Do(func() {
+		keys := d.Keys()
 		pairs := make([][2]*ast.Term, len(keys))
 		for i, k := range keys {
 			pairs[i] = [2]*ast.Term{ast.StringTerm(k), ast.NewTerm(d.at(k).ast())}
@@ -80,6 +75,26 @@ func (d *document) AST() ast.Value {
 		d.term = ast.NewObject(pairs...)
 	})
 	return d.term
+}
+
+// forget makes the entries of some keys anew when they are asked for next, there or
+// gone. Nobody may read meanwhile.
+func (d *document) forget(changed map[string]struct{}) {
+	for key := range changed {
+		d.entries.Delete(key)
+		if d.keys == nil {
+			continue
+		}
+		switch i, had := slices.BinarySearch(d.keys, key); {
+		case had && !d.has(key):
+			d.keys = slices.Delete(d.keys, i, i+1)
+		case !had && d.has(key):
+			d.keys = slices.Insert(d.keys, i, key)
+		}
+	}
+	if len(changed) > 0 {
+		d.onAST, d.term = sync.Once{}, nil
+	}
 }
 
 // folder is a map of documents: data.mesh, and data.mesh.objects.

@@ -14,13 +14,22 @@ func (j *Judge) units(w *World) []unit {
 	for _, o := range w.Objects() {
 		units = append(units, j.object(w, o)...)
 	}
-	if q := j.program.queries[string(ScopeNamespace)]; q != nil {
-		for _, name := range names(w.objects().namespaces) {
-			units = append(units, unit{queries: q, name: "namespace/" + name, wide: true, input: input{fixed: doc("namespace", name)}})
-		}
-	}
+	units = append(units, j.namespaces(w)...)
 	if q := j.program.queries[string(ScopeMesh)]; q != nil {
 		units = append(units, unit{queries: q, name: "mesh", wide: true, input: input{fixed: doc("scope", string(ScopeMesh))}})
+	}
+	return units
+}
+
+// namespaces are the inputs of rules of that scope, by name.
+func (j *Judge) namespaces(w *World) []unit {
+	q := j.program.queries[string(ScopeNamespace)]
+	if q == nil {
+		return nil
+	}
+	var units []unit
+	for _, name := range names(w.objects().spaces) {
+		units = append(units, unit{queries: q, name: "namespace/" + name, wide: true, input: input{fixed: doc("namespace", name)}})
 	}
 	return units
 }
@@ -49,11 +58,18 @@ func (j *Judge) report(w *World, units []unit, outcomes []outcome, stopped strin
 	if stage == "" {
 		stage = Build
 	}
-	r := &reporter{world: w, stage: stage, limits: j.limits, stopped: stopped, count: map[diag.Code]int{}, failed: map[diag.Code]bool{}}
+	r := &reporter{world: w, stage: stage, limits: j.limits, stopped: stopped}
+	t := newTally(j.limits)
+	var found diag.List
 	for i, u := range units {
 		for _, a := range outcomes[i].answers {
-			r.answer(u, a)
+			if n := r.count(a); t.left(a.rule) > 0 || n == 0 {
+				found.Add(t.take(a.rule, r.elements(u, a))...)
+			} else {
+				t.count[a.rule.Code] += n
+			}
 		}
 	}
-	return r.done(j.rules)
+	found.Add(t.tooMany(j.rules)...)
+	return found.Sorted()
 }

@@ -16,32 +16,46 @@ import (
 
 // reporter makes findings of answers.
 type reporter struct {
-	world   *World
-	stage   Stage
-	limits  Limits
-	stopped string // why the run was stopped, if it was
-	found   diag.List
-	count   map[diag.Code]int
-	failed  map[diag.Code]bool // rules whose failure was reported
+	world    *World
+	stage    Stage
+	limits   Limits
+	stopped  string   // why the run was stopped, if it was
+	mentions []string // the objects that were asked for by name
 }
 
-func (r *reporter) answer(u unit, a answer) {
+// element is one thing that a rule found: a finding, or why it is none.
+type element struct {
+	diag.Finding
+	fault   bool // of the rule
+	counted bool
+}
+
+// count is how many findings an answer has.
+func (r *reporter) count(a answer) int {
+	if a.err != nil || a.rule.Levels[r.stage] == LevelOff {
+		return 0
+	}
+	return a.found.Len()
+}
+
+// elements are what an answer comes to, in order.
+func (r *reporter) elements(u unit, a answer) []element {
 	if a.err != nil {
-		r.failure(u, a)
-		return
+		return []element{{Finding: r.failure(u, a), fault: true}}
 	}
-	if a.rule.Levels[r.stage] == LevelOff {
-		return
+	if r.count(a) == 0 {
+		return nil
 	}
+	var out []element
 	for _, t := range a.found.Slice() {
-		if r.count[a.rule.Code]++; r.count[a.rule.Code] <= r.limits.Findings {
-			r.finding(u, a.rule, t.Value)
-		}
+		f, fault := r.finding(u, a.rule, t.Value)
+		out = append(out, element{f, fault, true})
 	}
+	return out
 }
 
 // finding is one element of deny: a message, or an object with path and message.
-func (r *reporter) finding(u unit, rule *Rule, v ast.Value) {
+func (r *reporter) finding(u unit, rule *Rule, v ast.Value) (f diag.Finding, fault bool) {
 	if s, ok := v.(ast.String); ok {
 		v = astDoc("message", string(s))
 	}
@@ -51,23 +65,20 @@ func (r *reporter) finding(u unit, rule *Rule, v ast.Value) {
 		message = textOf(o, "message")
 	}
 	if message == "" {
-		r.malformed(rule, v, "it has no `message`")
-		return
+		return malformed(rule, v, "it has no `message`"), true
 	}
 	about := u.object
 	if ref := o.Get(ast.InternedTerm("object")); ref != nil {
 		if about, ok = r.object(ref.Value); !ok {
-			r.malformed(rule, v, "its `object` is none of the mesh")
-			return
+			return malformed(rule, v, "its `object` is none of the mesh"), true
 		}
 	}
 	path, ok := pathOf(o.Get(ast.InternedTerm("path")))
 	if !ok {
-		r.malformed(rule, v, "its `path` is no list of field names and numbers")
-		return
+		return malformed(rule, v, "its `path` is no list of field names and numbers"), true
 	}
 	at, written := r.place(about, path)
-	f := diag.Finding{
+	f = diag.Finding{
 		Code: rule.Code, Severity: rule.Levels[r.stage].severity(), Title: rule.Title, Message: clip(message),
 		Effect: clip(textOf(o, "effect")), Help: clip(textOf(o, "help")), Locations: []diag.Location{{Span: at, Label: clip(textOf(o, "label"))}},
 	}
@@ -77,7 +88,7 @@ func (r *reporter) finding(u unit, rule *Rule, v ast.Value) {
 	if about != nil {
 		f = fixed(f.About(about.Ref(), written), about, o)
 	}
-	r.found.Add(r.related(f, o))
+	return r.related(f, o), false
 }
 
 // related adds the other ends that a rule names: {object, path, label}.
@@ -116,8 +127,9 @@ func (r *reporter) place(o *syntax.Object, path []any) (diag.Span, string) {
 		if config := r.world.files.Config.Object; config != nil {
 			return config.At(), ""
 		}
-		for _, any := range r.world.files.Objects {
-			return any.At(), ""
+		r.mentions = append(r.mentions, anyObject)
+		if first := r.world.first(); first != nil {
+			return first.At(), ""
 		}
 		return diag.Span{File: "meshc.yaml", Line: 1, Col: 1}, ""
 	}
@@ -140,15 +152,12 @@ func (r *reporter) object(v ast.Value) (*syntax.Object, bool) {
 		}
 		name = ref.String()
 	}
+	r.mentions = append(r.mentions, name)
 	return r.world.named(name)
 }
 
-// failure reports a rule that could not judge: once, at its first input.
-func (r *reporter) failure(u unit, a answer) {
-	if r.failed[a.rule.Code] {
-		return
-	}
-	r.failed[a.rule.Code] = true
+// failure is about a rule that could not judge.
+func (r *reporter) failure(u unit, a answer) diag.Finding {
 	on := "the mesh"
 	if u.object != nil {
 		on = u.object.Ref().String()
@@ -161,45 +170,29 @@ func (r *reporter) failure(u unit, a answer) {
 	var crash panicked
 	switch {
 	case errors.As(a.err, &crash):
-		r.found.Add(crashed(at, "judging "+on, crash.what))
+		return crashed(at, "judging "+on, crash.what)
 	case errors.Is(a.err, errStopped):
-		r.found.Add(diag.New(CodeLimit, at, "the rule %s was stopped while it judged %s: %s", a.rule.Code, on, r.stopped).
+		return diag.New(CodeLimit, at, "the rule %s was stopped while it judged %s: %s", a.rule.Code, on, r.stopped).
 			WithEffect("nothing is known of what it would have found; that is no pass").
-			WithHelp("look for loops over loops, and for texts that grow"))
+			WithHelp("look for loops over loops, and for texts that grow")
 	case topdown.IsCancel(a.err):
-		r.found.Add(diag.New(CodeLimit, at, "the rule %s took more than %d steps to judge %s", a.rule.Code, r.limits.steps(u.wide), on).
+		return diag.New(CodeLimit, at, "the rule %s took more than %d steps to judge %s", a.rule.Code, r.limits.steps(u.wide), on).
 			WithEffect("nothing is known of what it would have found; that is no pass").
-			WithHelp("look things up by name in data.mesh instead of walking over all of them for each"))
-	default:
-		message := a.err.Error()
-		if engine != nil {
-			message = engine.Message
-		}
-		r.found.Add(diag.New(CodeFailed, at, "the rule %s failed on %s: %s", a.rule.Code, on, message).
-			WithEffect("nothing is known of what it would have found; that is no pass").
-			WithHelp("guard the call, for example with is_string(x) or regex.is_valid(x)"))
+			WithHelp("look things up by name in data.mesh instead of walking over all of them for each")
 	}
+	message := a.err.Error()
+	if engine != nil {
+		message = engine.Message
+	}
+	return diag.New(CodeFailed, at, "the rule %s failed on %s: %s", a.rule.Code, on, message).
+		WithEffect("nothing is known of what it would have found; that is no pass").
+		WithHelp("guard the call, for example with is_string(x) or regex.is_valid(x)")
 }
 
-func (r *reporter) malformed(rule *Rule, v ast.Value, why string) {
-	if r.failed[rule.Code] {
-		return
-	}
-	r.failed[rule.Code] = true
-	r.found.Add(diag.New(CodeResult, rule.At, "the rule %s gave what is no finding: %s: %s", rule.Code, why, clip(v.String())).
+func malformed(rule *Rule, v ast.Value, why string) diag.Finding {
+	return diag.New(CodeResult, rule.At, "the rule %s gave what is no finding: %s: %s", rule.Code, why, clip(v.String())).
 		WithEffect("the rule found something that cannot be shown; that is no pass").
-		WithHelp("give {\"path\": [\"spec\", ...], \"message\": \"...\"}, with \"object\" in rules of scope namespace and mesh"))
-}
-
-// done closes the report with what was left out.
-func (r *reporter) done(rules []*Rule) diag.List {
-	for _, rule := range rules {
-		if n := r.count[rule.Code]; n > r.limits.Findings {
-			r.found.Add(diag.New(CodeTooMany, rule.At, "the rule %s found %d faults; the first %d are shown", rule.Code, n, r.limits.Findings).
-				WithHelp("mend these first, or turn the rule off in meshc.yaml: rules: {severity: {%s: off}}", rule.Code))
-		}
-	}
-	return r.found.Sorted()
+		WithHelp("give {\"path\": [\"spec\", ...], \"message\": \"...\"}, with \"object\" in rules of scope namespace and mesh")
 }
 
 // crashed is a panic inside the engine.

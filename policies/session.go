@@ -1,118 +1,287 @@
 package policies
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
 	"github.com/meshc/meshc/compiler/diag"
-	"github.com/meshc/meshc/policies/sieve"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // Session judges states of a mesh that follow each other. What the rules said of
 // an input is kept with all that they read, and holds for as long as that stays
 // the same. Its findings are those of Judge.Mesh. It belongs to one goroutine.
 type Session struct {
-	judge *Judge
-	world *World
-	known map[any]outcome // by object, or by the name of a wider input
+	judge  *Judge
+	world  *World // of nobody else
+	stage  Stage
+	config *syntax.Config
+	before *World
+
+	objects  map[syntax.Name][]*judged // those that rules judge, in order of position
+	wide     map[string][]*judged      // of scopes namespace and mesh, by input; one a rule
+	speaking []*judged                 // those with answers, in order
+	shown    *diag.Section             // of all
 }
 
-// outcome is what the rules said of an input, and what they read for it.
-type outcome struct {
-	answers []answer
-	reads   []read
+// State is a state of a mesh, and how it differs from the last.
+type State struct {
+	// Files gives all objects. It is asked when there is no last state to start from.
+	Files func() *syntax.Files
+	// Edit is the names whose objects became others since the last state, with all
+	// their objects.
+	Edit      syntax.Edit
+	Config    *syntax.Config
+	Mesh      *ir.Mesh
+	Inventory *ir.Inventory
+	Now       time.Time
+	Before    *World // data.mesh.before; nil: it is not known
 }
 
-// read is an entry of a document, there or not, or all of it.
-type read struct {
-	document int
-	key      string
-	all      bool
+// judged is an input with what the rules said of it, for as long as nothing that
+// they read is another.
+type judged struct {
+	unit
+	at    place
+	read  []read
+	masks uint64  // of documents that were read
+	made  []*made // what the rules found
 }
 
-// everything is read by a rule that takes data.mesh as a whole.
-const everything = -1
+// place orders inputs as Judge.Mesh takes them.
+type place struct {
+	scope int // meshc.yaml, objects, namespaces, the mesh
+	name  syntax.Name
+	n     int // of those of a name
+}
 
-// Mesh applies every rule to a world, which the session takes for its own.
-func (s *Session) Mesh(j *Judge, w *World, stage Stage) diag.List {
-	var changes []change
-	if s.judge != j || s.world == nil || !s.world.now.Equal(w.now) || s.world.before != w.before {
-		s.known = nil
+func comparePlaces(a, b *judged) int {
+	x, y := &a.at, &b.at
+	return cmp.Or(cmp.Compare(x.scope, y.scope), strings.Compare(x.name.Kind, y.name.Kind), strings.Compare(x.name.Namespace, y.name.Namespace),
+		strings.Compare(x.name.Name, y.name.Name), cmp.Compare(x.n, y.n))
+}
+
+// Mesh applies every rule to a state. What it gives stays the same value while the
+// findings do, and so does each batch in it.
+func (s *Session) Mesh(j *Judge, next State, stage Stage) *diag.Section {
+	if stage == "" {
+		stage = Build
+	}
+	var todo []*judged
+	if s.follows(j, next, stage) {
+		todo = s.follow(next)
 	} else {
-		changes = w.follow(s.world)
+		todo = s.begin(j, next, stage)
 	}
-	units := j.units(w)
-	outcomes := make([]outcome, len(units))
-	var todo []unit
-	var places []int
-	for i, u := range units {
-		if kept, ok := s.known[u.key()]; ok && holds(kept.reads, changes) {
-			outcomes[i] = kept
-			continue
+	units := make([]unit, len(todo))
+	for i, d := range todo {
+		units[i] = d.unit
+	}
+	outcomes, stopped := j.run(s.world, units, true)
+	for i, d := range todo {
+		d.read, d.masks, d.made = outcomes[i].reads, masksOf(outcomes[i].reads), nil
+		for _, a := range outcomes[i].answers {
+			d.made = append(d.made, &made{answer: a})
 		}
-		todo, places = append(todo, u), append(places, i)
 	}
-	fresh, stopped := j.run(w, todo, true)
-	for n, i := range places {
-		outcomes[i] = fresh[n]
-	}
-	s.judge, s.world, s.known = j, w, make(map[any]outcome, len(units))
-	for i, u := range units {
-		s.known[u.key()] = outcomes[i]
-	}
+	s.hear(todo)
+	shown := s.report(stopped)
 	if stopped != "" {
-		s.known = nil
+		*s = Session{} // what was not judged is for the next run to judge
 	}
-	return j.report(w, units, outcomes, stopped, stage)
+	return shown
 }
 
-// key is what an input is known by from world to world. An object that says
-// something else is another one.
-func (u unit) key() any {
-	if u.object != nil {
-		return u.object
+// follows tells whether the state can be reached from the last one.
+func (s *Session) follows(j *Judge, next State, stage Stage) bool {
+	if s.world == nil || s.judge != j || s.stage != stage || s.config != next.Config || s.before != next.Before || !s.world.now.Equal(atLeast1970(next.Now)) {
+		return false
 	}
-	return u.name
-}
-
-func holds(reads []read, changes []change) bool {
-	for _, r := range reads {
-		if r.document == everything || changes[r.document].touches(r) {
+	if o := s.config.Object; o != nil {
+		if _, other := next.Edit[syntax.NameOf(o)]; other {
 			return false
 		}
 	}
-	return true
+	return sameSettings(s.world.mesh, next.Mesh)
 }
 
-// recorder notes what is read for an input, everything once.
-type recorder struct {
-	reads []read
-	seen  map[read]struct{}
-}
-
-func (r *recorder) note(of sieve.Map, key string, all bool) {
-	if r == nil {
-		return
-	}
-	one := read{document: everything}
-	switch of := of.(type) {
-	case *document:
-		one = read{of.number, key, all}
-	case folder:
-		if !all {
-			return // the names in it are always the same
+// begin takes every input of a state.
+func (s *Session) begin(j *Judge, next State, stage Stage) []*judged {
+	world := NewWorld(next.Files(), next.Mesh, next.Inventory, next.Now)
+	world.Since(next.Before)
+	*s = Session{judge: j, world: world, stage: stage, config: next.Config, before: next.Before, objects: map[syntax.Name][]*judged{}, wide: map[string][]*judged{}}
+	var todo []*judged
+	for _, u := range j.units(world) {
+		if u.object != nil {
+			name := syntax.NameOf(u.object)
+			d := &judged{unit: u, at: place{scope: 1, name: name, n: len(s.objects[name])}}
+			if u.object == next.Config.Object {
+				d.at.scope = 0
+			}
+			s.objects[name] = append(s.objects[name], d)
+			todo = append(todo, d)
+		} else {
+			todo = append(todo, s.widen(u)...)
 		}
 	}
-	if _, had := r.seen[one]; !had {
-		r.seen[one] = struct{}{}
-		r.reads = append(r.reads, one)
+	return todo
+}
+
+// widen takes the rules of a wider input one by one, as each reads something else.
+func (s *Session) widen(u unit) []*judged {
+	scope := 2
+	if u.name == string(ScopeMesh) {
+		scope = 3
+	}
+	var out []*judged
+	for n, q := range u.queries {
+		own := u
+		own.queries = []*query{q}
+		out = append(out, &judged{unit: own, at: place{scope: scope, name: syntax.Name{Name: u.name}, n: n}})
+	}
+	s.wide[u.name] = out
+	return out
+}
+
+// follow makes the world another, and gives the inputs that are new, or of which
+// something may be said that is new.
+func (s *Session) follow(next State) []*judged {
+	changes := s.world.move(next.Edit, next.Mesh, next.Inventory)
+	fresh := map[*judged]bool{}
+	gone := map[*judged]bool{}
+	for name, list := range next.Edit {
+		s.edit(name, list, fresh, gone)
+	}
+	if len(changes[s.world.data["namespaces"].(*document).number]) > 0 {
+		s.namespaces(fresh, gone)
+	}
+	s.speaking = slices.DeleteFunc(s.speaking, func(d *judged) bool { return gone[d] })
+	todo := make([]*judged, 0, len(fresh))
+	for d := range fresh {
+		todo = append(todo, d)
+	}
+	masks := uint64(0)
+	for i, c := range changes {
+		if len(c) > 0 {
+			masks |= maskOf(i) | maskOf(everything)
+		}
+	}
+	suspect := func(all []*judged) {
+		for _, d := range all {
+			if d.masks&masks != 0 && !fresh[d] && !holds(d.read, changes) {
+				todo = append(todo, d)
+			}
+		}
+	}
+	if masks != 0 {
+		for _, all := range s.objects {
+			suspect(all)
+		}
+		for _, all := range s.wide {
+			suspect(all)
+		}
+	}
+	s.forget(next.Edit)
+	slices.SortFunc(todo, comparePlaces)
+	return todo
+}
+
+// edit makes the objects of a name others. Of one that only moved the rules say
+// what they said.
+func (s *Session) edit(name syntax.Name, list []*syntax.Object, fresh, gone map[*judged]bool) {
+	before := s.objects[name]
+	var now []*judged
+	for _, o := range list {
+		if o.Invalid {
+			continue
+		}
+		for _, u := range s.judge.object(s.world, o) {
+			at := place{scope: 1, name: name, n: len(now)}
+			i := slices.IndexFunc(before, func(d *judged) bool { return d.at == at && (d.object == o || o.Moved(d.object)) })
+			if i < 0 {
+				d := &judged{unit: u, at: at}
+				fresh[d] = true
+				now = append(now, d)
+				continue
+			}
+			d := before[i]
+			if d.object != o {
+				d.unit = u
+				d.unmake()
+			}
+			now = append(now, d)
+		}
+	}
+	for _, d := range before {
+		gone[d] = !slices.Contains(now, d)
+	}
+	if s.objects[name] = now; len(now) == 0 {
+		delete(s.objects, name)
 	}
 }
 
-// take gives what was noted, and begins anew.
-func (r *recorder) take() []read {
-	if r == nil {
-		return nil
+// namespaces takes up those that came, and drops those that went.
+func (s *Session) namespaces(fresh, gone map[*judged]bool) {
+	here := map[string]bool{}
+	for _, u := range s.judge.namespaces(s.world) {
+		here[u.name] = true
+		if _, had := s.wide[u.name]; !had {
+			for _, d := range s.widen(u) {
+				fresh[d] = true
+			}
+		}
 	}
-	out := append([]read(nil), r.reads...)
-	r.reads = r.reads[:0]
-	clear(r.seen)
-	return out
+	for name, all := range s.wide {
+		if name != string(ScopeMesh) && !here[name] {
+			for _, d := range all {
+				gone[d] = true
+			}
+			delete(s.wide, name)
+		}
+	}
+}
+
+// forget makes findings anew that name objects which are others now, or elsewhere.
+func (s *Session) forget(edit syntax.Edit) {
+	others := make(map[string]bool, len(edit))
+	for name := range edit {
+		others[refText(name)] = true
+	}
+	for _, d := range s.speaking {
+		if slices.ContainsFunc(d.made, func(m *made) bool { return m.names(others) }) {
+			d.unmake()
+		}
+	}
+}
+
+// hear puts the inputs with something to say in order, and leaves out the others.
+func (s *Session) hear(todo []*judged) {
+	if len(todo) == 0 {
+		return
+	}
+	again := make(map[*judged]bool, len(todo))
+	var news []*judged
+	for _, d := range todo {
+		again[d] = true
+		if len(d.made) > 0 {
+			news = append(news, d)
+		}
+	}
+	kept := slices.DeleteFunc(s.speaking, func(d *judged) bool { return again[d] })
+	slices.SortFunc(news, comparePlaces)
+	s.speaking = merge(kept, news)
+}
+
+// merge puts two sorted lists together.
+func merge(a, b []*judged) []*judged {
+	out := make([]*judged, 0, len(a)+len(b))
+	for len(b) > 0 {
+		i, _ := slices.BinarySearchFunc(a, b[0], comparePlaces)
+		out = append(append(out, a[:i]...), b[0])
+		a, b = a[i:], b[1:]
+	}
+	return append(out, a...)
 }

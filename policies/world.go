@@ -27,7 +27,6 @@ type World struct {
 	data   folder      // data.mesh
 	docs   []*document // all in it, in an order that is always the same
 	values map[*syntax.Object]*lazy
-	prior  *World // while this world takes over from it
 
 	// The indexes are made when something first needs them: a change that is judged
 	// against a new state of the mesh pays for what its rules read.
@@ -39,19 +38,23 @@ type World struct {
 // NewWorld is the mesh that the files mean. now is the time of judgement, which
 // time.now_ns gives to rules; zero: the beginning of 1970.
 func NewWorld(files *syntax.Files, mesh *ir.Mesh, inventory *ir.Inventory, now time.Time) *World {
-	if now.IsZero() {
-		now = time.Unix(0, 0).UTC()
-	}
-	w := &World{files: files, mesh: mesh, inv: inventory, now: now, values: make(map[*syntax.Object]*lazy, len(files.Objects))}
+	w := &World{files: files, mesh: mesh, inv: inventory, now: atLeast1970(now), values: make(map[*syntax.Object]*lazy, len(files.Objects))}
 	for _, o := range files.Objects {
-		w.values[o] = &lazy{make: func() any { return objectValue(o) }}
+		w.values[o] = newLazy(o)
 	}
 	if o := files.Config.Object; o != nil {
-		w.values[o] = &lazy{make: func() any { return objectValue(o) }}
+		w.values[o] = newLazy(o)
 	}
 	w.index, w.objects, w.references = sync.OnceValue(w.makeIndex), sync.OnceValue(w.makeObjects), sync.OnceValue(w.makeReferences)
 	w.makeDocuments()
 	return w
+}
+
+func atLeast1970(now time.Time) time.Time {
+	if now.IsZero() {
+		return time.Unix(0, 0).UTC()
+	}
+	return now
 }
 
 // Since makes another state known as the one before, as data.mesh.before.
@@ -81,7 +84,7 @@ func (w *World) Objects() []*syntax.Object {
 func (w *World) input(o *syntax.Object) input {
 	v, ok := w.values[o]
 	if !ok {
-		v = &lazy{make: func() any { return objectValue(o) }}
+		v = newLazy(o)
 	}
 	return input{object: v, apiVersion: o.APIVersion}
 }
@@ -118,6 +121,8 @@ type lazy struct {
 	onAST sync.Once
 	term  ast.Value
 }
+
+func newLazy(o *syntax.Object) *lazy { return &lazy{make: func() any { return objectValue(o) }} }
 
 func (l *lazy) get() any {
 	l.once.Do(func() { l.value = l.make() })

@@ -18,21 +18,20 @@ func (w *World) makeDocuments() {
 	}
 	identities := func() map[string]*identityIndex { return w.index().identities }
 	w.data = folder{
-		"settings":   add(mapped(w.setting, w.settings, func(a, b any, _ string) bool { return a == b })),
-		"namespaces": add(mapped(w.namespace, func() map[string]*syntax.Object { return w.objects().namespaces }, w.sameNamespace)),
-		"identities": add(mapped(w.identity, identities, sameIdentity)),
-		"services":   add(mapped(w.service, func() map[string]*ir.Service { return w.index().services }, w.sameService)),
-		"calls":      add(mapped(w.calls, identities, w.sameCalls)),
-		"grants":     add(mapped(w.grant, func() map[string]*ir.Grant { return w.index().grants }, sameGrant)),
-		"splits":     add(mapped(w.split, func() map[string]*ir.Split { return w.index().splits }, sameSplit)),
-		"workloads":  add(mapped(w.workload, func() map[string]*ir.InventoryWorkload { return w.index().workloads }, sameWorkload)),
-		"references": add(mapped(w.reference, func() map[string]*references { return w.references() }, sameReferences)),
+		"settings":   add(mapped(w.setting, w.settings)),
+		"namespaces": add(mapped(w.namespace, func() map[string]*space { return w.objects().spaces })),
+		"identities": add(mapped(w.identity, identities)),
+		"services":   add(mapped(w.service, func() map[string]*ir.Service { return w.index().services })),
+		"calls":      add(mapped(w.calls, identities)),
+		"grants":     add(mapped(w.grant, func() map[string]*ir.Grant { return w.index().grants })),
+		"splits":     add(mapped(w.split, func() map[string]*ir.Split { return w.index().splits })),
+		"workloads":  add(mapped(w.workload, func() map[string]*ir.InventoryWorkload { return w.index().workloads })),
+		"references": add(mapped(w.reference, func() map[string]*references { return w.references() })),
 	}
 	kinds := folder{}
 	for _, kind := range Kinds() {
 		kinds[kind] = add(mapped(func(key string) any { return w.object(kind, key) },
-			func() map[string]*syntax.Object { return w.objects().kinds[kind] },
-			func(a, b *syntax.Object, _ string) bool { return a == b }))
+			func() map[string]*syntax.Object { return w.objects().kinds[kind] }))
 	}
 	w.data["objects"] = kinds
 }
@@ -58,7 +57,7 @@ func allow(open bool) string {
 func (w *World) namespace(name string) any {
 	n := w.mesh.Namespace(name)
 	labels, annotations := map[string]string(nil), map[string]string(nil)
-	if o := w.objects().namespaces[name]; o != nil {
+	if o := w.objects().spaces[name].object; o != nil {
 		labels, annotations = o.Labels, o.Annotations
 	}
 	return doc("name", name, "mode", string(n.Mode), "egress", allow(n.EgressAllowed), "plaintext", allow(n.PlaintextAllowed),

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ type index struct {
 
 type identityIndex struct {
 	id                                      ir.Identity
+	listed                                  bool // by the mesh itself
 	services, workloads, outgoing, incoming []string
 }
 
@@ -33,7 +35,7 @@ func (w *World) makeIndex() *index {
 		grants: map[string]*ir.Grant{}, splits: map[string]*ir.Split{}, workloads: map[string]*ir.InventoryWorkload{},
 	}
 	for _, id := range w.mesh.Identities {
-		x.identity(id)
+		x.identity(id).listed = true
 	}
 	for i := range w.mesh.Services {
 		s := &w.mesh.Services[i]
@@ -54,7 +56,7 @@ func (w *World) makeIndex() *index {
 	}
 	for i := range w.inv.Workloads {
 		v := &w.inv.Workloads[i]
-		name := v.Kind + "/" + v.Namespace + "/" + v.Name
+		name := workloadName(v)
 		x.workloads[name] = v
 		if v.Meshed {
 			own := x.identity(v.Identity)
@@ -63,6 +65,8 @@ func (w *World) makeIndex() *index {
 	}
 	return x
 }
+
+func workloadName(w *ir.InventoryWorkload) string { return w.Kind + "/" + w.Namespace + "/" + w.Name }
 
 func (x *index) identity(id ir.Identity) *identityIndex {
 	own := x.identities[id.Short()]
@@ -114,17 +118,34 @@ func sorted(s []string) []string {
 
 // objects leads to the objects by their names.
 type objects struct {
-	kinds      map[string]map[string]*syntax.Object // by kind, then namespace/name
-	namespaces map[string]*syntax.Object            // with their manifests, nil if there is none
+	kinds  map[string]map[string]*syntax.Object // by kind, then namespace/name
+	spaces map[string]*space
+}
+
+// space is a namespace.
+type space struct {
+	object *syntax.Object // its manifest; nil: there is none
+	seen   int            // objects and services in it, and settings of it
+}
+
+func (x *objects) space(name string) *space {
+	s := x.spaces[name]
+	if s == nil {
+		s = &space{}
+		x.spaces[name] = s
+	}
+	return s
+}
+
+// see counts something that lies in a namespace.
+func (x *objects) see(namespace string) {
+	if namespace != "" {
+		x.space(namespace).seen++
+	}
 }
 
 func (w *World) makeObjects() *objects {
-	x := &objects{kinds: map[string]map[string]*syntax.Object{}, namespaces: map[string]*syntax.Object{}}
-	see := func(namespace string) {
-		if _, known := x.namespaces[namespace]; !known && namespace != "" {
-			x.namespaces[namespace] = nil
-		}
-	}
+	x := &objects{kinds: map[string]map[string]*syntax.Object{}, spaces: map[string]*space{}}
 	for _, o := range w.Objects() {
 		of := x.kinds[o.Kind]
 		if of == nil {
@@ -135,16 +156,16 @@ func (w *World) makeObjects() *objects {
 			of[key] = o
 		}
 		if o.Kind == "Namespace" {
-			x.namespaces[o.Name] = o
+			x.space(o.Name).object = o
 		} else {
-			see(o.Namespace)
+			x.see(o.Namespace)
 		}
 	}
 	for _, n := range w.mesh.Namespaces {
-		see(n.Name)
+		x.see(n.Name)
 	}
 	for _, s := range w.mesh.Services {
-		see(s.ID.Namespace)
+		x.see(s.ID.Namespace)
 	}
 	return x
 }
@@ -164,9 +185,29 @@ func (w *World) named(name string) (*syntax.Object, bool) {
 	return o, ok
 }
 
+// first is the first object, after those of meshc.yaml; nil: there is none.
+func (w *World) first() *syntax.Object {
+	kinds := w.objects().kinds
+	for _, kind := range names(kinds) {
+		var first *syntax.Object
+		for _, o := range kinds[kind] {
+			if first == nil || cmp.Or(cmp.Compare(o.Namespace, first.Namespace), cmp.Compare(o.Name, first.Name)) < 0 {
+				first = o
+			}
+		}
+		if first != nil {
+			return first
+		}
+	}
+	return nil
+}
+
 // references holds the names of objects at both ends, Kind/NAMESPACE/NAME,
 // whether or not they exist, and of the grants that an object became.
-type references struct{ to, from, grants []string }
+type references struct {
+	to, from, grants []string
+	objects          int // of this name
+}
 
 // References are the objects that an object refers to and those that refer to it, by
 // Kind/NAMESPACE/NAME, there or not.
@@ -190,6 +231,7 @@ func (w *World) makeReferences() map[string]*references {
 	for _, o := range w.Objects() {
 		name := o.Ref().String()
 		from := ends(name)
+		from.objects++
 		refer(o, func(to string) {
 			from.to = append(from.to, to)
 			end := ends(to)

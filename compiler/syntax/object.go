@@ -56,6 +56,12 @@ func (o *Object) Ref() diag.Object {
 	return diag.Object{Group: group(o.APIVersion), Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
 }
 
+// Moved tells whether an object is one of an earlier state of its file that only
+// stands elsewhere now: whatever it says, it said.
+func (o *Object) Moved(from *Object) bool {
+	return o.positions.root != nil && o.positions.root == from.positions.root && o.Kind == from.Kind && o.Invalid == from.Invalid
+}
+
 // At is the span of the value at a path into the object as it was written in its
 // own version; elements are field names (string) and list indices (int). With a
 // path that does not exist it is the span of the longest prefix that does. For a
