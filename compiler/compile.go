@@ -36,6 +36,8 @@ type Options struct {
 	Memo *verify.Memo
 	// NoRules leaves out the rules in Rego, in the same way.
 	NoRules bool
+	// ComparingOnly applies only the rules that compare with Base, in the same way.
+	ComparingOnly bool
 	// Baseline accepts findings that were there when it was written; nil: none.
 	Baseline *baseline.Baseline
 	// Base is an earlier state, for rules that compare and for Result.Concern; nil:
@@ -115,6 +117,9 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	if !s.opts.NoRules {
 		ruling := s.ruling()
 		judge, found := policies.For(ruling.Tree, ruling.Config)
+		if s.opts.ComparingOnly {
+			judge = judge.Comparing()
+		}
 		sections = append(sections, &diag.Section{Batches: []*diag.List{&found}}, s.judge(judge, edit, meaning))
 	}
 	added, removed := diag.Difference(s.sections, sections)

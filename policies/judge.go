@@ -80,6 +80,13 @@ func (j *Judge) Rules() []*Rule { return slices.Clone(j.rules) }
 // Known are the rules that could be read, those that are off among them.
 func (j *Judge) Known() []*Rule { return slices.Clone(j.known) }
 
+// Comparing is the judge without the rules that do not compare with the state before.
+func (j *Judge) Comparing() *Judge {
+	out := *j
+	out.rules = slices.DeleteFunc(slices.Clone(j.rules), func(r *Rule) bool { return !r.Compares })
+	return &out
+}
+
 // Failed tells whether the findings say that rules could not be judged: a run
 // with one of them is no verdict (exit code 4).
 func Failed(found diag.List) bool {

@@ -46,9 +46,10 @@ others there are is told. A setting of the whole mesh concerns everything, and s
 a rule, a severity or a parameter that differs, unless --rules-from judges. --base gives
 the state before to rules that compare, and leaves nothing out.
 
-With --rules-from REVISION the rules, parameters, severities and waivers of that
-revision judge, so that a change cannot excuse itself; what the tree says otherwise is
-told.
+With --rules-from REF the rules, parameters, severities and waivers of that revision or
+folder judge, or those of a rule set, so that a change cannot excuse itself; what the
+tree says otherwise is told. A rule set is pinned, oci://HOST/NAME@sha256:..., and is
+fetched once: 'meshc policy push' prints the reference.
 
 --watch goes on until Ctrl-C: after each edit it tells which findings appeared and
 which are gone, and how long after the first notice of the edit. It prints text or

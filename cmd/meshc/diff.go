@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/diff"
 )
 
@@ -20,8 +21,9 @@ type diffFlags struct {
 	failOnChange string
 	exitCode     bool
 	rulesFrom    string
-	plainHTTP    bool
+	registry     registryFlags
 	report       *reportFlags
+	sources      []diag.Sources // of HEAD, in each environment
 }
 
 func newDiffCmd(s streams) *cobra.Command {
@@ -48,10 +50,12 @@ widened and as narrowed.
 
 Rules, severities and waivers that judge the mesh are compared too, in a section
 of their own; judging less strictly is a widening. --rules-from says what they
-are compared with, if it is not BASE.
+are compared with, if it is not BASE. Rules that compare with the state before, such
+as MSH2505 on the weights of a split, judge HEAD: those of HEAD, or of --rules-from.
 
 The exit code is 0; with --fail-on-change it is 1 when there is such a change,
-with --exit-code when there is any. Where a side does not compile, nothing can be
+with --exit-code when there is any. It is 1, too, when a rule that compares has a
+finding of --fail-on or above. Where a side does not compile, nothing can be
 told: 1 when it is HEAD, 4 when it is BASE.`,
 		Example: `  meshc diff HEAD --path examples/01-bookstore
   meshc diff main --merge-base --fail-on-change widen -o markdown > comment.md
@@ -68,8 +72,8 @@ told: 1 when it is HEAD, 4 when it is BASE.`,
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORMAT`: text, json or markdown")
 	cmd.Flags().StringVar(&f.failOnChange, "fail-on-change", "", "exit with 1 if there is a change of `KIND` widen, narrow or any")
 	cmd.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 1 if there is any change, as git diff does")
-	cmd.Flags().StringVar(&f.rulesFrom, "rules-from", "", "compare rules, severities and waivers with those of `REVISION`, a folder or a file")
-	cmd.Flags().BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP without TLS to the registry of an oci:// reference")
+	cmd.Flags().StringVar(&f.rulesFrom, "rules-from", "", "compare rules, severities and waivers with those of `REVISION`, of a folder, or of the rule set oci://HOST/NAME@DIGEST")
+	f.registry.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args) }
 	return cmd
 }
@@ -103,10 +107,10 @@ func (f *diffFlags) run(ctx context.Context, s streams, args []string) error {
 	if err := diffFormats[f.output](s.Out, r, f.report.colored(s.Out)); err != nil {
 		return err
 	}
-	if f.fails(r) {
-		return failed(exitFindings)
+	if err := f.reported(s, r); err != nil || !f.fails(r) {
+		return err
 	}
-	return nil
+	return failed(exitFindings)
 }
 
 func (f *diffFlags) fails(r *difference) bool {
@@ -154,6 +158,8 @@ type difference struct {
 	Narrows bool         `json:"narrows"`
 	Changes []told       `json:"changes"`
 	Proxies []envProxies `json:"proxies,omitempty"`
+	// Findings of rules that compare HEAD with BASE.
+	Findings []foundBy `json:"findings,omitempty"`
 	// Files that differ as text, of both sides together.
 	Files int `json:"filesChanged"`
 	// Environments that were compared; empty: the mesh without one.
@@ -182,11 +188,11 @@ func (f *diffFlags) compare(s streams, base, head *diffSide) (*difference, error
 		r.Environments = envs
 	}
 	for _, env := range envs {
-		changes, proxies, err := f.compareIn(s, env, base, head)
+		c, err := f.compareIn(s, env, base, head)
 		if err != nil {
 			return nil, err
 		}
-		r.add(env, changes, proxies)
+		r.add(env, c)
 	}
 	r.Base, r.Head, r.Files = base.sideName, head.sideName, filesChanged(base, head)
 	return r, nil
@@ -194,13 +200,13 @@ func (f *diffFlags) compare(s streams, base, head *diffSide) (*difference, error
 
 // add takes in the changes of an environment; what is equal in several is told
 // once.
-func (r *difference) add(env string, changes diff.Changes, proxies diff.Proxies) {
+func (r *difference) add(env string, of compared) {
 	var here []string
 	if len(r.Environments) > 0 {
 		here = []string{env}
 	}
-	r.Widens, r.Narrows = r.Widens || changes.Widens(), r.Narrows || changes.Narrows()
-	for _, c := range changes {
+	r.Widens, r.Narrows = r.Widens || of.changes.Widens(), r.Narrows || of.changes.Narrows()
+	for _, c := range of.changes {
 		i := slices.IndexFunc(r.Changes, func(o told) bool { return sameChange(o.Change, c) })
 		if i < 0 {
 			r.Changes = append(r.Changes, told{c, here})
@@ -208,9 +214,10 @@ func (r *difference) add(env string, changes diff.Changes, proxies diff.Proxies)
 			r.Changes[i].Environments = append(r.Changes[i].Environments, here...)
 		}
 	}
-	if !proxies.Empty() {
-		r.Proxies = append(r.Proxies, envProxies{here, proxies})
+	if !of.proxies.Empty() {
+		r.Proxies = append(r.Proxies, envProxies{here, of.proxies})
 	}
+	r.addFindings(here, of.findings)
 }
 
 // sameChange compares what people read: overlays differ in their positions.

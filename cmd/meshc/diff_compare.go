@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,44 +53,54 @@ func (d *diffSide) environments() ([]string, error) {
 
 // compareIn compares the sides in one environment. An environment that only one
 // side has is compared with the other side's mesh without one.
-func (f *diffFlags) compareIn(s streams, env string, base, head *diffSide) (diff.Changes, diff.Proxies, error) {
-	var none diff.Proxies
+func (f *diffFlags) compareIn(s streams, env string, base, head *diffSide) (compared, error) {
+	var none compared
 	after, err := head.mean(s, head.has(env, f.allEnvs))
 	if err != nil {
-		return nil, none, err
+		return none, err
 	}
 	if err := f.broken(s, head, after); err != nil {
-		return nil, none, err
+		return none, err
 	}
 	before, err := base.mean(s, base.has(env, f.allEnvs))
 	if err != nil {
-		return nil, none, err
+		return none, err
 	}
 	if err := f.broken(s, base, before); err != nil {
 		if exitCode(err) == exitFindings {
-			return nil, none, engine(fmt.Errorf("%s does not compile: what it allowed is not known", base.Name))
+			return none, engine(fmt.Errorf("%s does not compile: what it allowed is not known", base.Name))
 		}
-		return nil, none, err
+		return none, err
 	}
 	if before.objects+after.objects == 0 {
-		return nil, none, engine(errors.New("nothing was compared: neither side has a document of a kind that a mesh reads"))
+		return none, engine(errors.New("nothing was compared: neither side has a document of a kind that a mesh reads"))
 	}
 	if base.Absent {
 		before.mesh = nothing(after.mesh)
 	} else if head.Absent {
 		after.mesh = nothing(before.mesh)
 	}
-	changes := diff.Meshes(before.mesh, after.mesh)
-	locate(changes, before.settings, after.settings)
-	rules, err := f.rules(s, env, base, head, before, after)
-	if err != nil {
-		return nil, none, err
+	out := compared{changes: diff.Meshes(before.mesh, after.mesh)}
+	locate(out.changes, before.settings, after.settings)
+	var from *judges
+	if f.rulesFrom != "" && head.bundle == nil {
+		if from, err = rulesFrom(f.rulesFrom, f.paths, env, f.registry); err != nil {
+			return none, err
+		}
 	}
-	changes = append(changes, rules...)
+	out.changes = append(out.changes, f.rules(from, base, head, before, after)...)
 	if before.plan != nil && after.plan != nil {
-		none = diff.Plans(before.plan, after.plan)
+		out.proxies = diff.Plans(before.plan, after.plan)
 	}
-	return changes, none, nil
+	out.findings, err = f.judged(s, from, before, after)
+	return out, err
+}
+
+// compared is what a comparison in one environment tells.
+type compared struct {
+	changes  diff.Changes
+	proxies  diff.Proxies
+	findings diag.List // of rules that compare
 }
 
 // nothing is a mesh in which nobody may do anything, beside one that is there.
@@ -127,34 +136,16 @@ func (f *diffFlags) broken(s streams, d *diffSide, m *meaning) error {
 	return f.report.emit(s, errs, m.sources)
 }
 
-// rules compares what judges. A bundle tells nothing of it.
-func (f *diffFlags) rules(s streams, env string, base, head *diffSide, before, after *meaning) (diff.Changes, error) {
-	if head.bundle != nil {
-		return nil, nil
+// rules compares what judges; from is what --rules-from names. A bundle tells nothing
+// of it.
+func (f *diffFlags) rules(from *judges, base, head *diffSide, before, after *meaning) diff.Changes {
+	switch {
+	case from != nil:
+		return diff.Rules(from.judging(after.judging), after.judging, usualLevels)
+	case base.bundle != nil || head.bundle != nil || base.Absent || head.Absent:
+		return nil
 	}
-	if f.rulesFrom == "" {
-		if base.bundle != nil || base.Absent || head.Absent {
-			return nil, nil
-		}
-		return diff.Rules(before.judging, after.judging, usualLevels), nil
-	}
-	from, err := f.side(context.Background(), f.rulesFrom)
-	if err != nil {
-		return nil, err
-	}
-	defer from.close()
-	if from.bundle != nil {
-		return nil, usage(errors.New("--rules-from names a bundle, which holds no rules"))
-	}
-	tree, _, _, err := from.load(s, from.has(env, f.allEnvs))
-	if err != nil {
-		return nil, input(fmt.Errorf("%s: %w", from.Name, err))
-	}
-	judging, err := judgingOf(tree, env, from.walk)
-	if err != nil {
-		return nil, input(fmt.Errorf("%s: %w", from.Name, err))
-	}
-	return diff.Rules(judging, after.judging, usualLevels), nil
+	return diff.Rules(before.judging, after.judging, usualLevels)
 }
 
 // short is the name of a side for people.

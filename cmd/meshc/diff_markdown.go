@@ -43,6 +43,14 @@ func diffMarkdown(w io.Writer, r *difference, _ bool) error {
 	for _, s := range sections {
 		c.section(r, s.title, s.open, s.of)
 	}
+	if len(r.Findings) > 0 {
+		c.write(fmt.Sprintf("\n#### Found by rules that compare (%d)\n\n", len(r.Findings)))
+		c.items(func(add func(string)) {
+			for _, f := range r.Findings {
+				add("- " + escape(f.text()+r.where(f.Environments)) + fmt.Sprintf(" <sub>%s:%d</sub>\n", escape(f.File), f.Line))
+			}
+		})
+	}
 	for _, p := range r.Proxies {
 		c.write("\n<details><summary>Proxies" + escape(r.where(p.Environments)) + "</summary>\n\n")
 		c.items(func(add func(string)) {

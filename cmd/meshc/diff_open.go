@@ -26,7 +26,7 @@ func (f *diffFlags) side(ctx context.Context, name string) (*diffSide, error) {
 		return bundleSide(name, b), nil
 	}
 	if oci.IsReference(name) {
-		return f.registry(ctx, name)
+		return f.inRegistry(ctx, name)
 	}
 	if rest, ok := strings.CutPrefix(name, "git:"); ok {
 		return f.revision(rest)
@@ -52,9 +52,9 @@ func (f *diffFlags) side(ctx context.Context, name string) (*diffSide, error) {
 	return &diffSide{sideName: sideName{Name: where}, paths: []string{where}}, nil
 }
 
-// registry opens a bundle in a registry.
-func (f *diffFlags) registry(ctx context.Context, name string) (*diffSide, error) {
-	from, err := oci.Parse(name, f.plainHTTP)
+// inRegistry opens a bundle in a registry.
+func (f *diffFlags) inRegistry(ctx context.Context, name string) (*diffSide, error) {
+	from, err := oci.Parse(name, f.registry.plainHTTP)
 	if err != nil {
 		return nil, usage(err)
 	}

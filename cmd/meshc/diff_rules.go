@@ -16,6 +16,7 @@ import (
 
 	"github.com/meshc/meshc/compiler/diff"
 	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/policies"
 )
 
 // judgingOf is what judges a tree, as meshc.yaml and the files say it. What is
@@ -23,7 +24,7 @@ import (
 func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name string, data []byte)) error) (diff.Judging, error) {
 	j := diff.Judging{
 		Severities: map[string]diff.Written{}, Params: map[string]diff.Written{},
-		Files: map[string]diff.Written{}, Waivers: map[string]diff.Written{},
+		Files: map[string]diff.Written{}, Waivers: map[string]diff.Written{}, Trust: map[string]diff.Written{}, Own: ownWeights(tree),
 	}
 	for _, name := range tree.Names() {
 		if data, ok := tree.Text(name); ok {
@@ -31,7 +32,7 @@ func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name 
 		}
 	}
 	in := settingsOf(tree, env)
-	var dirs *yaml.Node
+	var dirs, trust *yaml.Node
 	for _, scope := range []*yaml.Node{in.spec, in.env} {
 		rules := field(scope, "rules")
 		pairs(field(rules, "severity"), func(key, value *yaml.Node) { j.Severities[key.Value] = written(tree, key, value.Value) })
@@ -47,13 +48,46 @@ func judgingOf(tree *source.Tree, env string, walk func(dir string, f func(name 
 		if d := field(rules, "dirs"); d != nil {
 			dirs = d
 		}
+		if t := field(rules, "trust"); t != nil {
+			trust = t
+		}
 		if w := field(scope, "waivers"); w != nil {
 			for _, one := range w.Content {
 				j.Waivers[line(one)] = written(tree, one, "")
 			}
 		}
 	}
-	return j, ruleFiles(&j, tree, dirs, walk)
+	return j, errors.Join(trustFiles(&j, tree, trust, walk), ruleFiles(&j, tree, dirs, walk))
+}
+
+// ownWeights are the severities that the tree's own rules say of themselves. One
+// that cannot be read says nothing; a check finds it.
+func ownWeights(tree *source.Tree) map[string]diff.Weight {
+	if len(tree.Rules) == 0 {
+		return nil
+	}
+	out := map[string]diff.Weight{}
+	judge, _ := policies.Load(policies.Options{Files: tree.Rules, NoLibrary: true, Disabled: true})
+	for _, r := range judge.Known() {
+		out[string(r.Code)] = diff.Weight{Levels: levelsOf(r), Cause: diff.Cause{Name: "rule " + string(r.Code), File: r.File, Line: r.At.Line, Col: r.At.Col}}
+	}
+	return out
+}
+
+// trustFiles takes in the keys that rules.trust names.
+func trustFiles(j *diff.Judging, tree *source.Tree, trust *yaml.Node, walk func(string, func(string, []byte)) error) error {
+	if trust == nil {
+		return nil
+	}
+	for _, key := range trust.Content {
+		content := sha256.New()
+		err := walk(path.Join(tree.Dir(), key.Value), func(_ string, data []byte) { content.Write(data) })
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		j.Trust[key.Value] = written(tree, key, hex.EncodeToString(content.Sum(nil)))
+	}
+	return nil
 }
 
 // ruleFiles takes in the files below rules.dirs; a rule set that is fetched
@@ -64,8 +98,8 @@ func ruleFiles(j *diff.Judging, tree *source.Tree, dirs *yaml.Node, walk func(st
 	}
 	for _, d := range dirs.Content {
 		if strings.Contains(d.Value, "://") {
-			name, pin, _ := strings.Cut(d.Value, "@")
-			j.Files[name] = written(tree, d, pin)
+			_, pin, _ := strings.Cut(d.Value, "@")
+			j.Files[placeOf(d.Value)] = written(tree, d, pin)
 			continue
 		}
 		err := walk(path.Join(tree.Dir(), d.Value), func(name string, data []byte) {

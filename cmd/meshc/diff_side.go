@@ -52,6 +52,8 @@ func (f *diffFlags) present() (*diffSide, error) {
 
 // meaning is a side in one environment.
 type meaning struct {
+	tree     *source.Tree // nil of a bundle, and where nothing is
+	lock     lockFile
 	mesh     *ir.Mesh
 	plan     *ir.Plan
 	judging  diff.Judging
@@ -103,7 +105,7 @@ func (d *diffSide) mean(s streams, env string) (*meaning, error) {
 	result, more := compiler.Compile(tree, lock.Known, compiler.Options{Now: now, NoVerify: true, NoRules: true})
 	findings.Add(more...)
 	d.keep(tree, lock)
-	m := &meaning{objects: result.Objects, mesh: result.Mesh, plan: result.Plan, findings: findings, settings: settingsOf(tree, env), sources: func(name string) ([]byte, bool) {
+	m := &meaning{tree: tree, lock: lock, objects: result.Objects, mesh: result.Mesh, plan: result.Plan, findings: findings, settings: settingsOf(tree, env), sources: func(name string) ([]byte, bool) {
 		if name == lock.Path {
 			return lock.Data, true
 		}

@@ -78,6 +78,19 @@ func diffText(w io.Writer, r *difference, color bool) error {
 		}
 		fmt.Fprintln(&b)
 	}
+	for i, f := range r.Findings {
+		if i == 0 {
+			fmt.Fprintln(&b, "found by rules that compare")
+		}
+		fmt.Fprintf(&b, "  %s%s\n", f.text(), r.where(f.Environments))
+		if f.Effect != "" {
+			fmt.Fprintf(&b, "      %s\n", f.Effect)
+		}
+		fmt.Fprintf(&b, "      at %s:%d\n", f.File, f.Line)
+		if i == len(r.Findings)-1 {
+			fmt.Fprintln(&b)
+		}
+	}
 	for _, p := range r.Proxies {
 		fmt.Fprintf(&b, "proxies%s: %s\n", r.where(p.Environments), strings.Join(proxyText(p.Proxies), "; "))
 	}

@@ -87,21 +87,22 @@ func usualLevels(code string) []string {
 		if string(r.Code) != code {
 			continue
 		}
-		var out []string
-		for _, stage := range policies.Stages() {
-			if level := string(r.Levels[stage]); !r.Disabled {
-				out = append(out, level)
-			} else {
-				out = append(out, string(policies.LevelOff))
-			}
-		}
-		return out
+		return levelsOf(r)
 	}
 	e, ok := diag.Lookup(diag.Code(code))
 	if !ok {
 		return nil
 	}
 	return []string{e.Build.String(), e.Admission.String(), e.Live.String()}
+}
+
+// levelsOf are what a rule weighs at each stage where meshc.yaml says nothing.
+func levelsOf(r *policies.Rule) []string {
+	var out []string
+	for _, stage := range policies.Stages() {
+		out = append(out, string(r.Level(stage)))
+	}
+	return out
 }
 
 // explanation is the text of one code.

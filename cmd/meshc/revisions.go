@@ -14,7 +14,6 @@ import (
 	"github.com/meshc/meshc/compiler/diff"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
-	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // revisions are the earlier states that a tree is compared with, and judged by.
@@ -22,11 +21,13 @@ type revisions struct {
 	base      string // --base
 	since     string // --changed-since; of check only
 	rulesFrom string // --rules-from
+	registry  registryFlags
 }
 
 func (r *revisions) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.base, "base", "", "give rules the state at `REVISION`, or in a folder, to compare with")
-	cmd.Flags().StringVar(&r.rulesFrom, "rules-from", "", "judge by the rules, severities and waivers of `REVISION`, or of a folder, instead of the tree's own")
+	cmd.Flags().StringVar(&r.rulesFrom, "rules-from", "", "judge by the rules, severities and waivers of `REVISION`, of a folder, or of the rule set oci://HOST/NAME@DIGEST, instead of the tree's own")
+	r.registry.add(cmd)
 }
 
 // addSince gives a verb --changed-since.
@@ -46,8 +47,8 @@ type earlier struct {
 	base    *compiler.Base
 	lock    lockFile // of base
 	ruling  *compiler.Ruling
-	judging diff.Judging // of ruling
-	rulesOf string       // what ruling is called
+	judging func(own diff.Judging) diff.Judging // of ruling, beside the tree's own
+	rulesOf string                              // what ruling is called
 
 	was      diff.Judging // of base
 	rejudged bool         // by other rules, severities or parameters than base
@@ -72,16 +73,11 @@ func (r *revisions) open(opts compiler.Options, paths []string, env string) (*ea
 	if r.rulesFrom == "" {
 		return e, nil
 	}
-	tree, _, err := revisionOf(r.rulesFrom, paths, env, "--rules-from needs", func(from *diffSide, tree *source.Tree) (err error) {
-		e.rulesOf = from.short()
-		e.judging, err = judgingOf(tree, from.has(env, true), from.walk)
-		return err
-	})
+	from, err := rulesFrom(r.rulesFrom, paths, env, r.registry)
 	if err != nil {
 		return nil, err
 	}
-	files, _ := syntax.Parse(tree)
-	e.ruling = &compiler.Ruling{Tree: tree, Config: configOf(tree), Waivers: files.Waivers}
+	e.rulesOf, e.judging, e.ruling = from.name, from.judging, from.ruling()
 	return e, nil
 }
 
@@ -129,7 +125,7 @@ func (e *earlier) told(tree *source.Tree, paths []string, env string) (diag.List
 		return nil, nil
 	}
 	var out diag.List
-	for _, c := range diff.Rules(e.judging, own, usualLevels) {
+	for _, c := range diff.Rules(e.judging(own), own, usualLevels) {
 		at := diag.Span{File: source.ConfigName, Line: 1, Col: 1}
 		if tree.Config != nil {
 			at.File = tree.Config.Path
