@@ -134,6 +134,28 @@ func lock(stateDir string, opts Options) (*Authority, func(), error) {
 	return a, unlock, nil
 }
 
+// SetLifetimes sets how long leaves and intermediates live that are made from now
+// on; 0 is the default. It refuses what Open refuses, and then changes nothing.
+func (a *Authority) SetLifetimes(leaf, intermediate time.Duration) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	opts := a.opts
+	opts.Leaf, opts.Intermediate = leaf, intermediate
+	opts = opts.withDefaults()
+	if err := opts.check(); err != nil {
+		return err
+	}
+	a.opts.Leaf, a.opts.Intermediate = opts.Leaf, opts.Intermediate // the rest is read without the lock
+	return nil
+}
+
+// longest is how long a leaf lives at most.
+func (a *Authority) longest() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.opts.Leaf
+}
+
 // TrustDomain is the domain whose ids it certifies.
 func (a *Authority) TrustDomain() string { return a.opts.TrustDomain }
 
@@ -203,8 +225,8 @@ func (a *Authority) may(id ir.Identity) error {
 
 // leaf signs a template that says what the certificate is for.
 func (a *Authority) leaf(t *x509.Certificate, ttl time.Duration, pick func() *line) (Leaf, error) {
-	if ttl == 0 || ttl > a.opts.Leaf {
-		ttl = a.opts.Leaf
+	if longest := a.longest(); ttl == 0 || ttl > longest {
+		ttl = longest
 	}
 	if ttl < 0 {
 		return Leaf{}, fmt.Errorf("certificate: a life of %s is over before it begins", ttl)

@@ -94,8 +94,8 @@ that would allow what is closed now, it takes --allow-widen as well.`,
 	flags.StringVar(&f.admin, "admin", "127.0.0.1:15129", "`ADDRESS` for /healthz, /readyz, /metrics and /status, plain HTTP; empty: none")
 	flags.StringVar(&f.renew, "renew-listen", "", "`ADDRESS` for `meshc token renew`, HTTPS (default none)")
 	flags.StringSliceVar(&f.hosts, "host", nil, "`NAMES` and addresses that the server's certificate is for (default this machine's)")
-	flags.DurationVar(&f.leaf, "leaf", 24*time.Hour, "life of the proxies' certificates")
-	flags.DurationVar(&f.intermediate, "intermediate", 2160*time.Hour, "life of the intermediate authority")
+	flags.DurationVar(&f.leaf, "leaf", 0, "`LIFE` of the proxies' certificates (default certificates.leaf of the mesh, else 24h)")
+	flags.DurationVar(&f.intermediate, "intermediate", 0, "`LIFE` of the intermediate authority (default certificates.intermediate of the mesh, else 2160h)")
 	flags.StringVar(&f.follow.Trust, "trust", "", "take bundles only that are signed by one of the public keys in this file or folder of `KEYS`")
 	flags.StringVar(&f.follow.Rollback, "rollback", "", "take the bundle with this policy or bundle `DIGEST` although it is older than what is served")
 	flags.BoolVar(&f.follow.AllowWiden, "allow-widen", false, "let --rollback allow again what is closed now")
@@ -155,8 +155,9 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 		}
 		return input(err)
 	}
-	domain := follower.Bundle().Mesh.Settings.TrustDomain
-	authority, err := ca.Open(f.follow.State, ca.Options{TrustDomain: domain, Leaf: f.leaf, Intermediate: f.intermediate, Now: now})
+	set := follower.Bundle().Mesh.Settings
+	leaf, intermediate := f.lifetimes(set)
+	authority, err := ca.Open(f.follow.State, ca.Options{TrustDomain: set.TrustDomain, Leaf: leaf, Intermediate: intermediate, Now: now})
 	if err != nil {
 		return input(err)
 	}
@@ -171,7 +172,7 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	}
 	defer srv.Close()
 	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return f.serve(ctx, srv, follower, certificate, tokens.Handler(), log)
+	return f.serve(ctx, issuing{srv, f, authority, log}, follower, certificate, tokens.Handler(), log)
 }
 
 // source sets where bundles come from, and what going back to an older one opens.
@@ -206,7 +207,7 @@ func (f *serveFlags) source() error {
 }
 
 // serve listens on all addresses, then runs until ctx ends or one of them fails.
-func (f *serveFlags) serve(ctx context.Context, srv *server.Server, follower *follow.Follower,
+func (f *serveFlags) serve(ctx context.Context, srv issuing, follower *follow.Follower,
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), renewal http.Handler, log *slog.Logger,
 ) error {
 	follower.Supply(srv) // before anybody can connect

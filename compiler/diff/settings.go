@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -34,11 +35,20 @@ func (c *comparison) settings() {
 		{"denial.header", onOff(a.DenialHeader), onOff(b.DenialHeader)},
 		{"tcpDrain", a.TCPDrain.String(), b.TCPDrain.String()},
 		{"maxStreamDuration", a.MaxStreamDuration.String(), b.MaxStreamDuration.String()},
+		{"certificates.leaf", lifetime(a.Certificates.Leaf), lifetime(b.Certificates.Leaf)},
+		{"certificates.intermediate", lifetime(a.Certificates.Intermediate), lifetime(b.Certificates.Intermediate)},
 	} {
 		if s.before != s.after {
 			c.add(Change{Kind: Setting, Effect: Changed, Text: fmt.Sprintf("%s changes from %s to %s", s.what, s.before, s.after)})
 		}
 	}
+}
+
+func lifetime(d time.Duration) string {
+	if d == 0 {
+		return "the control plane's own"
+	}
+	return d.String()
 }
 
 func onOff(b bool) string {

@@ -80,6 +80,13 @@ type Settings struct {
 	MaxStreamDuration time.Duration  `json:"maxStreamDuration"` // nanoseconds; 0: none
 	ServiceRanges     []netip.Prefix `json:"serviceRanges,omitempty"`
 	PodRanges         []netip.Prefix `json:"podRanges,omitempty"`
+	Certificates      Lifetimes      `json:"certificates,omitzero"`
+}
+
+// Lifetimes are those of certificates in nanoseconds; 0: the control plane's own.
+type Lifetimes struct {
+	Leaf         time.Duration `json:"leaf,omitempty"`
+	Intermediate time.Duration `json:"intermediate,omitempty"`
 }
 
 // Namespace holds the settings that are in force in one namespace. Namespaces

@@ -35,10 +35,10 @@ func (r *resolver) readSettings() {
 		MaxStreamDuration: r.duration(c.MaxStreamDuration, 0, 0, "maxStreamDuration"),
 		ServiceRanges:     r.ranges(c.ServiceRanges, "services"),
 		PodRanges:         r.ranges(c.PodRanges, "pods"),
+		Certificates:      r.lifetimes(),
 	}
 	r.compat = r.settings.Compat
 	r.checkNames()
-	r.checkCertificates()
 	r.checkSources()
 }
 
@@ -136,17 +136,32 @@ func (r *resolver) checkNames() {
 	}
 }
 
-// checkCertificates judges lifetimes that must fit each other.
-func (r *resolver) checkCertificates() {
+// lifetimes are those that are written and fit each other. The authority replaces
+// an intermediate before half of its life, and its root lives for ten years.
+func (r *resolver) lifetimes() ir.Lifetimes {
+	const rootLife = 10 * 365 * 24 * time.Hour
 	c := r.config
 	leaf := r.duration(c.LeafLifetime, 24*time.Hour, time.Minute, "certificates", "leaf")
 	intermediate := r.duration(c.Intermediate, 2160*time.Hour, time.Minute, "certificates", "intermediate")
 	r.duration(c.AuthGrace, leaf/2, 0, "authGrace")
-	if intermediate <= leaf {
-		r.report(diag.New("MSH0302", r.inConfig("spec", "certificates"), "intermediate certificates of %s do not outlive leaves of %s", intermediate, leaf).
+	switch at := r.inConfig("spec", "certificates"); {
+	case leaf > intermediate/2:
+		r.report(diag.New("MSH0302", at, "leaves of %s outlive the half of intermediate certificates of %s", leaf, intermediate).
 			WithEffect("workloads would hold certificates that nobody can check any more").
-			WithHelp("give `intermediate` several times the life of `leaf`; the defaults are 2160h and 24h"))
+			WithHelp("give `intermediate` several times the life of `leaf`, twice at least; the defaults are 2160h and 24h"))
+	case intermediate > rootLife:
+		r.report(diag.New("MSH0302", at, "intermediate certificates of %s outlive the root, which lives for %s", intermediate, rootLife).
+			WithHelp("write %s or less; the default is 2160h", rootLife))
+	default:
+		written := func(d *time.Duration, v time.Duration) time.Duration {
+			if d == nil {
+				return 0
+			}
+			return v
+		}
+		return ir.Lifetimes{Leaf: written(c.LeafLifetime, leaf), Intermediate: written(c.Intermediate, intermediate)}
 	}
+	return ir.Lifetimes{}
 }
 
 func (r *resolver) checkSources() {

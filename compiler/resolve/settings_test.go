@@ -28,12 +28,16 @@ func TestSettingsAsWritten(t *testing.T) {
   tcpDrain: 3s
   maxStreamDuration: 1h
   denial: {body: false, header: false}
+  certificates: {leaf: 1h}
   ranges: {services: [10.96.0.0/12, "fd00::/112"], pods: [10.244.0.1/16]}
   namespaces: {shop: {mode: strict, egress: deny, plaintext: deny}, client: {mode: audit}}
 `}.resolve(t)
 	s := m.Settings
 	if s.Mode != ir.Audit || !s.EgressAllowed || !s.PlaintextAllowed || s.TCPDrain != 3*time.Second || s.MaxStreamDuration != time.Hour || s.DenialBody || s.DenialHeader {
 		t.Errorf("%+v", s)
+	}
+	if s.Certificates != (ir.Lifetimes{Leaf: time.Hour}) {
+		t.Errorf("the control plane is not told how long certificates live: %+v", s.Certificates)
 	}
 	if len(s.ServiceRanges) != 2 || s.PodRanges[0].String() != "10.244.0.0/16" {
 		t.Errorf("ranges %v %v", s.ServiceRanges, s.PodRanges)
@@ -52,7 +56,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
   compat: istio
   tcpDrain: -1s
   ranges: {services: [10.96.0.0-10.111.255.255]}
-  certificates: {leaf: 24h, intermediate: 1h}
+  certificates: {leaf: 24h, intermediate: 36h}
   namespaces: {shop: {mode: open}, shpo: {mode: strict}}
 `}.run(t)
 	lines := map[string]bool{}
