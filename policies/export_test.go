@@ -23,7 +23,7 @@ func (j *Judge) Sieved(w *World) Sieved {
 	for _, u := range j.units(w) {
 		e.machine.Next(u.input.value())
 		for _, q := range u.queries {
-			may := e.machine.May(q.test, u.few())
+			may := e.machine.May(q.test, u.few(), nil)
 			found, err := e.ask(q, ast.NewTerm(u.input.term()), e.limits.steps(u.wide))
 			name := fmt.Sprintf("%s on %s: %v, %v", q.rule.Code, u.input.term(), found, err)
 			switch nothing := err == nil && found.Len() == 0; {

@@ -52,7 +52,7 @@ func (j *Judge) Profile(w *World, rounds int) []Cost {
 					continue
 				}
 				start := time.Now()
-				if t.machine.May(q.test, u.few()) {
+				if t.machine.May(q.test, u.few(), nil) {
 					_, _ = t.ask(q, input, j.limits.steps(u.wide))
 				}
 				took[c.Rule.Code] += time.Since(start)

@@ -1,6 +1,10 @@
 package policies
 
-import "github.com/meshc/meshc/policies/sieve"
+import (
+	"slices"
+
+	"github.com/meshc/meshc/policies/sieve"
+)
 
 // outcome is what the rules said of an input, and what they read for it.
 type outcome struct {
@@ -45,6 +49,17 @@ func masksOf(reads []read) (out uint64) {
 	return out
 }
 
+// readOf is what reading something means. The names in a folder are always the same.
+func readOf(of sieve.Map, key string, all bool) (r read, ok bool) {
+	switch of := of.(type) {
+	case *document:
+		return read{of.number, key, all}, true
+	case folder:
+		return read{document: everything}, all
+	}
+	return read{document: everything}, true
+}
+
 // recorder notes what is read for an input, everything once.
 type recorder struct {
 	reads []read
@@ -55,14 +70,9 @@ func (r *recorder) note(of sieve.Map, key string, all bool) {
 	if r == nil {
 		return
 	}
-	one := read{document: everything}
-	switch of := of.(type) {
-	case *document:
-		one = read{of.number, key, all}
-	case folder:
-		if !all {
-			return // the names in it are always the same
-		}
+	one, ok := readOf(of, key, all)
+	if !ok {
+		return
 	}
 	if _, had := r.seen[one]; !had {
 		r.seen[one] = struct{}{}
@@ -79,4 +89,67 @@ func (r *recorder) take() []read {
 	r.reads = r.reads[:0]
 	clear(r.seen)
 	return out
+}
+
+// elements is of which elements of a document a rule is known to find nothing, by
+// definition of the rule and key.
+type elements struct {
+	of    []map[string]element
+	masks uint64
+}
+
+type element struct {
+	reads []read
+	masks uint64
+}
+
+// elements are those of the input's session.
+func (u unit) elements() sieve.Elements {
+	if u.known == nil {
+		return nil
+	}
+	return u.known
+}
+
+// Has tells whether nothing is found of an element.
+func (e *elements) Has(n int, key string) bool {
+	if n >= len(e.of) {
+		return false
+	}
+	_, ok := e.of[n][key]
+	return ok
+}
+
+// Nothing takes an element of which nothing was found.
+func (e *elements) Nothing(n int, key string, reads []sieve.Read) {
+	for n >= len(e.of) {
+		e.of = append(e.of, map[string]element{})
+	}
+	own := element{reads: make([]read, 0, len(reads))}
+	for _, r := range reads {
+		if one, ok := readOf(r.Of, r.Key, r.All); ok && !slices.Contains(own.reads, one) {
+			own.reads = append(own.reads, one)
+		}
+	}
+	own.masks = masksOf(own.reads)
+	e.of[n][key] = own
+	e.masks |= own.masks
+}
+
+// forget drops the elements for which something was read that is another, and tells
+// whether there are any.
+func (e *elements) forget(masks uint64, changes []change) bool {
+	if e == nil || e.masks&masks == 0 {
+		return false
+	}
+	any := false
+	for _, of := range e.of {
+		for key, own := range of {
+			if own.masks&masks != 0 && !holds(own.reads, changes) {
+				delete(of, key)
+				any = true
+			}
+		}
+	}
+	return any
 }

@@ -23,8 +23,8 @@ type reporter struct {
 	mentions []string // the objects that were asked for by name
 }
 
-// element is one thing that a rule found: a finding, or why it is none.
-type element struct {
+// said is one thing that a rule found: a finding, or why it is none.
+type said struct {
 	diag.Finding
 	fault   bool // of the rule
 	counted bool
@@ -39,17 +39,17 @@ func (r *reporter) count(a answer) int {
 }
 
 // elements are what an answer comes to, in order.
-func (r *reporter) elements(u unit, a answer) []element {
+func (r *reporter) elements(u unit, a answer) []said {
 	if a.err != nil {
-		return []element{{Finding: r.failure(u, a), fault: true}}
+		return []said{{Finding: r.failure(u, a), fault: true}}
 	}
 	if r.count(a) == 0 {
 		return nil
 	}
-	var out []element
+	var out []said
 	for _, t := range a.found.Slice() {
 		f, fault := r.finding(u, a.rule, t.Value)
-		out = append(out, element{f, fault, true})
+		out = append(out, said{f, fault, true})
 	}
 	return out
 }

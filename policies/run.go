@@ -22,6 +22,8 @@ type unit struct {
 	name    string         // of another scope: namespace/NAME, or mesh
 	input   input
 	wide    bool // the rules judge many objects at once
+	// known is of what nothing was found before, for a session; nil: nothing is.
+	known *elements
 }
 
 // few is how many steps the sieve may take with a rule.
@@ -149,7 +151,7 @@ func (e *evaluator) unit(u unit) []answer {
 	out := []answer{}
 	var input *ast.Term
 	for _, q := range u.queries {
-		if !e.machine.May(q.test, u.few()) {
+		if !e.machine.May(q.test, u.few(), u.elements()) {
 			continue
 		}
 		if input == nil {

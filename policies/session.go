@@ -139,7 +139,7 @@ func (s *Session) widen(u unit) []*judged {
 	var out []*judged
 	for n, q := range u.queries {
 		own := u
-		own.queries = []*query{q}
+		own.queries, own.known = []*query{q}, &elements{}
 		out = append(out, &judged{unit: own, at: place{scope: scope, name: syntax.Name{Name: u.name}, n: n}})
 	}
 	s.wide[u.name] = out
@@ -171,7 +171,7 @@ func (s *Session) follow(next State) []*judged {
 	}
 	suspect := func(all []*judged) {
 		for _, d := range all {
-			if d.masks&masks != 0 && !fresh[d] && !holds(d.read, changes) {
+			if other := d.known.forget(masks, changes); !fresh[d] && (other || d.masks&masks != 0 && !holds(d.read, changes)) {
 				todo = append(todo, d)
 			}
 		}

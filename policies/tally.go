@@ -21,7 +21,7 @@ func newTally(l Limits) *tally {
 // left is how many findings of a rule may still be shown.
 func (t *tally) left(rule *Rule) int { return t.limit - t.count[rule.Code] }
 
-func (t *tally) take(rule *Rule, elements []element) diag.List {
+func (t *tally) take(rule *Rule, elements []said) diag.List {
 	var out diag.List
 	for _, e := range elements {
 		if e.counted {
@@ -55,7 +55,7 @@ func (t *tally) tooMany(rules []*Rule) diag.List {
 // made is an answer and the findings that it comes to, once they are asked for.
 type made struct {
 	answer
-	elements []element
+	elements []said
 	list     *diag.List // of elements, when none is a fault; nil: not made
 	mentions []string   // objects that were found by name for it, there or not
 }
@@ -110,7 +110,7 @@ func (s *Session) report(stopped string) *diag.Section {
 func (m *made) make(r *reporter, u unit) {
 	m.elements = r.elements(u, m.answer)
 	m.mentions = r.mentions
-	if slices.ContainsFunc(m.elements, func(e element) bool { return e.fault }) || len(m.elements) == 0 {
+	if slices.ContainsFunc(m.elements, func(e said) bool { return e.fault }) || len(m.elements) == 0 {
 		return
 	}
 	list := make(diag.List, len(m.elements))

@@ -18,6 +18,8 @@ type Machine struct {
 	// each Map that was walked over as a whole.
 	Note func(of Map, key string, all bool)
 
+	logs    bool // what is read is noted in log, too
+	log     []Read
 	left    int
 	gaveUp  bool
 	ordered int // lists are being made: the order of what is walked over matters
@@ -31,6 +33,8 @@ type Machine struct {
 type given struct {
 	asked int
 	value any
+	reads []Read // for it, where that is logged
+	whole bool   // reads is all
 }
 
 // maxSteps is how many expressions a question may take here before OPA, which has
@@ -40,15 +44,21 @@ const maxSteps = 20_000
 // WideSteps is how many it may take of a rule that judges the whole mesh.
 const WideSteps = 50 * maxSteps
 
-// May tells whether a rule may find something, or fail. False is certain.
-func (m *Machine) May(t *Test, steps int) bool {
+// May tells whether a rule may find something, or fail. False is certain. known, if
+// it is not nil, spares elements that nothing was found of.
+func (m *Machine) May(t *Test, steps int, known Elements) bool {
 	if steps == 0 {
 		steps = maxSteps
 	}
 	m.left, m.gaveUp, m.ordered = steps, false, 0
 	m.stack = m.stack[:0]
 	found := false
-	for _, d := range t.defs {
+	for n, d := range t.defs {
+		if may, ok := m.overElements(n, d, known); may {
+			return true
+		} else if ok {
+			continue
+		}
 		f := m.frame(d.slots)
 		d.body.run(m, f, 0, func([]any) bool { found = true; return true })
 		if found || m.gaveUp {
@@ -67,6 +77,9 @@ func (m *Machine) Next(input any) {
 func (m *Machine) giveUp() { m.gaveUp = true }
 
 func (m *Machine) note(of Map, key string, all bool) {
+	if m.logs {
+		m.log = append(m.log, Read{of, key, all})
+	}
 	if m.Note != nil {
 		m.Note(of, key, all)
 	}

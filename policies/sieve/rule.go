@@ -1,5 +1,7 @@
 package sieve
 
+import "slices"
+
 // group is all definitions of one name.
 type group struct {
 	number   int // place of its answer in Machine.given; of functions: -1
@@ -56,14 +58,21 @@ func (t reference) eval(m *Machine, _ []any) any {
 	for len(m.given) <= t.of.number {
 		m.given = append(m.given, given{})
 	}
-	if g := m.given[t.of.number]; g.asked == m.asked && g.value != nil {
+	if g := &m.given[t.of.number]; g.asked == m.asked && g.value != nil && (g.whole || !m.logs) {
+		if m.logs {
+			m.log = append(m.log, g.reads...)
+		}
 		return g.value
 	}
-	ordered := m.ordered
+	ordered, from := m.ordered, len(m.log)
 	m.ordered = 0
 	v := t.of.eval(m, nil)
 	if m.ordered = ordered; !m.gaveUp && v != nil {
-		m.given[t.of.number] = given{m.asked, v}
+		g := given{asked: m.asked, value: v, whole: m.logs}
+		if m.logs {
+			g.reads = slices.Clone(m.log[from:])
+		}
+		m.given[t.of.number] = g
 	}
 	return v
 }
