@@ -261,7 +261,8 @@ func (w *weigher) search(all, none []string) finding {
 }
 
 // Contains decides whether every text that expression b matches in full is one
-// that a matches in full; known is false where that is too large to decide.
+// that a matches in full; known is false where that is too large to decide. Texts
+// are what a header's line may hold: no control characters but tabs.
 func Contains(a, b string) (contained, known bool) {
 	w := newWeigher()
 	walk := walk{machines: []*machine{w.machine(b, false), w.machine(a, false)}, must: 1, alphabet: latin, budget: &w.budget}
