@@ -72,6 +72,7 @@ type desk struct {
 	known   ir.Known
 	session *compiler.Session
 	cold    compiler.Options
+	rules   []*source.File
 	last    diag.List // of the last cold compilation
 	history []string
 }
@@ -109,7 +110,9 @@ func (d *desk) tree(change *compiler.Change, taken map[syntax.Name]bool) *source
 			files[change.Path] = change.Data
 		}
 	}
-	return source.FromMap(files)
+	tree := source.FromMap(files)
+	tree.Rules = d.rules
+	return tree
 }
 
 func text(docs []string, hidden func(*syntax.Object) bool) string {
