@@ -38,6 +38,7 @@ func runInside(exempt string) int {
 		ExcludeInbound:  []netinit.Ports{{From: 7001}},
 		ExcludeOutbound: []netinit.Ports{{From: 7002}, {From: 7010, To: 7012}},
 		ExcludeRanges:   []netip.Prefix{netip.MustParsePrefix("10.77.0.0/16"), netip.MustParsePrefix("fd55:e::/32")},
+		Own:             []netinit.Ports{{From: 15020, To: 15021}},
 	}
 	if exempt == "uid" {
 		options.Exempt = netinit.UID(1500)
@@ -50,6 +51,10 @@ func runInside(exempt string) int {
 		}
 	}
 	w.intercepted()
+	if err := w.included(options); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	for range 2 {
 		if err := netinit.Remove(); err != nil {
 			fmt.Println(err)
@@ -100,6 +105,8 @@ func (w *world) intercepted() {
 		w.want(name("the application calls a peer's 15003"), w.dial(app, at(f.peer, 15003)), "refused")
 		w.want(name("a meshed Prometheus scrapes a peer"), w.dial(app, at(f.peer, 15010)), "peer 15010")
 		w.want(name("Envoy calls a peer's 15003"), w.dial(envoy, at(f.peer, 15003)), "peer 15003")
+		w.want(name("a kubelet probes by way of Envoy"), w.fromPeer(at(f.pod, 15020)), "pod 15020")
+		w.want(name("the application calls a peer's probe port"), w.dial(app, at(f.peer, 15021)), "refused")
 		w.want(name("an excluded inbound port"), w.fromPeer(at(f.pod, 7001)), "pod 7001")
 		for _, port := range []uint16{7002, 7010, 7011, 7012} {
 			w.want(name(fmt.Sprint("excluded outbound port ", port)), w.dial(app, at(f.peer, port)), fmt.Sprint("peer ", port))
@@ -109,6 +116,33 @@ func (w *world) intercepted() {
 		}
 	}
 	w.want("an excluded range", w.dial(app, at(out4, 80)), "peer 80")
+}
+
+// included is a pod that asks for a part to be intercepted, and then one whose
+// only wire is excluded.
+func (w *world) included(o netinit.Options) error {
+	o.IncludeInbound = []netinit.Ports{{From: 8000, To: 8080}}
+	o.IncludeOutbound = []netinit.Ports{{From: 7002, To: 7003}} // 7002 is excluded, too
+	o.IncludeRanges = []netip.Prefix{netip.PrefixFrom(vip4, 32), netip.PrefixFrom(vip6, 128)}
+	if err := netinit.Apply(o); err != nil {
+		return err
+	}
+	for _, f := range []struct{ pod, peer, vip netip.Addr }{{pod4, peer4, vip4}, {pod6, peer6, vip6}} {
+		name := func(s string) string { return s + " (" + f.pod.String() + ")" }
+		w.want(name("an included range"), w.dial(app, at(f.vip, 80)), "pod 15001 for "+at(f.vip, 80).String())
+		w.want(name("an included outbound port"), w.dial(app, at(f.peer, 7003)), "pod 15001 for "+at(f.peer, 7003).String())
+		w.want(name("an outbound port included and excluded"), w.dial(app, at(f.peer, 7002)), "peer 7002")
+		w.want(name("neither port nor range is included"), w.dial(app, at(f.peer, 80)), "peer 80")
+		w.want(name("an included inbound port"), w.fromPeer(at(f.pod, 8080)), "pod 15003 for "+at(f.pod, 8080).String())
+		w.want(name("an inbound port that is not included"), w.fromPeer(at(f.pod, 7004)), "pod 7004")
+	}
+	o.IncludeInbound, o.IncludeOutbound, o.IncludeRanges = nil, nil, nil
+	o.ExcludeInterfaces = []string{"pod0"}
+	if err := netinit.Apply(o); err != nil {
+		return err
+	}
+	w.direct("by an excluded interface")
+	return nil
 }
 
 func (w *world) want(what, got, want string) {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
@@ -61,15 +63,26 @@ func (p Ports) String() string {
 	return fmt.Sprintf("%d-%d", p.From, p.To)
 }
 
-// Options are what is intercepted: everything but what they exclude.
+// Options are what is intercepted: everything, or what they include, but never
+// what they exclude.
 type Options struct {
 	Exempt Exemption // required
-	// ExcludeInbound are ports of the workload that are reached directly.
-	ExcludeInbound []Ports
-	// ExcludeOutbound and ExcludeRanges are ports and addresses that the
-	// workload calls directly.
-	ExcludeOutbound []Ports
-	ExcludeRanges   []netip.Prefix
+	// IncludeInbound are the only ports of the workload that are intercepted,
+	// ExcludeInbound those that are reached directly. None: all, and none.
+	IncludeInbound, ExcludeInbound []Ports
+	// IncludeOutbound and IncludeRanges are what is intercepted of the workload's
+	// calls: those to one of the ports, and those to an address in one of the
+	// ranges. Neither: all of them. ExcludeOutbound and ExcludeRanges it calls
+	// directly in any case.
+	IncludeOutbound, ExcludeOutbound []Ports
+	IncludeRanges, ExcludeRanges     []netip.Prefix
+	// ExcludeInterfaces are links, such as a second network's, whose traffic is
+	// left alone both ways.
+	ExcludeInterfaces []string
+	// Own are ports that Envoy itself serves beside 15003 and 15010, for probes: who
+	// calls the workload there reaches Envoy, and the workload can call nobody there,
+	// as 15001 would hand such a call to its own Envoy.
+	Own []Ports
 }
 
 // Check says what is wrong with the options, before anything is changed.
@@ -80,12 +93,17 @@ func (o Options) Check() error {
 	case o.Exempt.value == 0:
 		return fmt.Errorf("%s 0 is exempt: nearly everything has it, so nearly nothing would be intercepted", o.Exempt.by)
 	}
-	for _, p := range append(append([]Ports{}, o.ExcludeInbound...), o.ExcludeOutbound...) {
+	for _, p := range slices.Concat(o.IncludeInbound, o.ExcludeInbound, o.IncludeOutbound, o.ExcludeOutbound, o.Own) {
 		if p.From == 0 || p.last() < p.From {
 			return fmt.Errorf("%s is not a range of ports", p)
 		}
 	}
-	for _, r := range o.ExcludeRanges {
+	for _, name := range o.ExcludeInterfaces {
+		if name == "" || len(name) >= unix.IFNAMSIZ || strings.ContainsAny(name, "/ \t\n") {
+			return fmt.Errorf("%q is not the name of an interface", name)
+		}
+	}
+	for _, r := range slices.Concat(o.IncludeRanges, o.ExcludeRanges) {
 		switch {
 		case !r.IsValid() || r.Addr().Is4In6():
 			return fmt.Errorf("%s is not a range of addresses", r)

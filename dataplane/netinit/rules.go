@@ -47,13 +47,17 @@ func output(o Options) []rule {
 		join(ports(Ports{From: InboundPort}), reject()),
 		join(ports(Ports{From: MetricsPort}), leave()),
 	}
-	for _, p := range o.ExcludeOutbound {
-		rules = append(rules, join(ports(p), leave()))
+	for _, name := range o.ExcludeInterfaces {
+		rules = append(rules, join(link(expr.MetaKeyOIFNAME, name), leave()))
 	}
-	for _, r := range o.ExcludeRanges {
-		rules = append(rules, join(tcp(), address(destinationOf, r), leave()))
+	rules = append(rules, eachPort(o.Own, reject())...)
+	rules = append(rules, eachPort(o.ExcludeOutbound, leave())...)
+	rules = append(rules, eachRange(o.ExcludeRanges, leave())...)
+	if len(o.IncludeOutbound)+len(o.IncludeRanges) == 0 {
+		return append(rules, join(tcp(), redirect(OutboundPort)))
 	}
-	return append(rules, join(tcp(), redirect(OutboundPort)))
+	rules = append(rules, eachPort(o.IncludeOutbound, redirect(OutboundPort))...)
+	return append(rules, eachRange(o.IncludeRanges, redirect(OutboundPort))...)
 }
 
 // prerouting is what comes from outside.
@@ -62,10 +66,31 @@ func prerouting(o Options) []rule {
 		join(ports(Ports{From: InboundPort}), leave()),
 		join(ports(Ports{From: MetricsPort}), leave()),
 	}
-	for _, p := range o.ExcludeInbound {
-		rules = append(rules, join(ports(p), leave()))
+	for _, name := range o.ExcludeInterfaces {
+		rules = append(rules, join(link(expr.MetaKeyIIFNAME, name), leave()))
 	}
-	return append(rules, join(tcp(), redirect(InboundPort)))
+	rules = append(rules, eachPort(o.Own, leave())...)
+	rules = append(rules, eachPort(o.ExcludeInbound, leave())...)
+	if len(o.IncludeInbound) == 0 {
+		return append(rules, join(tcp(), redirect(InboundPort)))
+	}
+	return append(rules, eachPort(o.IncludeInbound, redirect(InboundPort))...)
+}
+
+func eachPort(list []Ports, verdict rule) []rule {
+	var out []rule
+	for _, p := range list {
+		out = append(out, join(ports(p), verdict))
+	}
+	return out
+}
+
+func eachRange(list []netip.Prefix, verdict rule) []rule {
+	var out []rule
+	for _, r := range list {
+		out = append(out, join(tcp(), address(destinationOf, r), verdict))
+	}
+	return out
 }
 
 func join(parts ...rule) rule {
@@ -82,10 +107,13 @@ func meta(key expr.MetaKey, value []byte) rule {
 }
 
 // onLoopback matches what leaves by lo: everything sent to an own address.
-func onLoopback() rule {
-	name := make([]byte, unix.IFNAMSIZ)
-	copy(name, "lo")
-	return meta(expr.MetaKeyOIFNAME, name)
+func onLoopback() rule { return link(expr.MetaKeyOIFNAME, "lo") }
+
+// link matches the interface that a packet came or leaves by.
+func link(key expr.MetaKey, name string) rule {
+	padded := make([]byte, unix.IFNAMSIZ)
+	copy(padded, name)
+	return meta(key, padded)
 }
 
 func (e Exemption) match() rule {

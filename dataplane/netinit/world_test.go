@@ -61,11 +61,11 @@ func newWorld(exempt string) (*world, error) {
 		if err := netlink.AddrAdd(loLink(), &netlink.Addr{IPNet: ipNet(out4, 32)}); err != nil {
 			return err
 		}
-		return listen("peer", 80, 15001, 15003, 15010, 7002, 7003, 7009, 7010, 7011, 7012, 7013)
+		return listen("peer", 80, 15001, 15003, 15010, 15020, 15021, 7002, 7003, 7009, 7010, 7011, 7012, 7013)
 	}); err != nil {
 		return nil, err
 	}
-	return w, listen("pod", 8080, 7001, 15001, 15003, 15010)
+	return w, listen("pod", 8080, 7001, 7004, 15020, 15001, 15003, 15010)
 }
 
 func (w *world) inPeer(f func() error) error {
