@@ -37,6 +37,7 @@ import (
 const (
 	AdminPort   = 15000
 	MetricsPort = 15010
+	ProbePort   = 15020
 	XDSPort     = 15128
 
 	ControlPlaneCluster = "meshc-xds"
@@ -63,6 +64,10 @@ type Options struct {
 	ControlPlane string // HOST:PORT of its ADS
 	ServerName   string // the name its certificate must have; HOST if empty
 	CA           []byte // PEM: what its certificate must be signed by
+	// CAFile is a file with the CA instead, which may be replaced by rename at any
+	// time; CASecretFile is where Envoy finds what Authority returns. Write both first.
+	CAFile       string
+	CASecretFile string
 
 	// The credential: a file with a join token or a projected service-account
 	// token, or files with a client certificate chain and its key. They may be
@@ -77,6 +82,16 @@ type Options struct {
 	MetricsPort uint16         // 15010
 	IPv4Only    bool           // for kernels without IPv6
 	Mark        uint32         // SO_MARK of every upstream connection; 0: none
+
+	// Hold keeps Envoy from being ready until its control plane has told it of
+	// listeners and clusters, however long that takes; else it gives up after 15 s.
+	Hold bool
+	// Ready serves GET /ready on ProbePort, and Probes what a kubelet asks of the
+	// containers beside it, which it cannot reach itself under strict mTLS.
+	Ready     bool
+	ProbePort uint16 // 15020
+	PodIP     string // the address that Probes are sent to; required with any
+	Probes    []Probe
 }
 
 func (o Options) withDefaults() Options {
@@ -85,6 +100,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MetricsPort == 0 {
 		o.MetricsPort = MetricsPort
+	}
+	if o.ProbePort == 0 {
+		o.ProbePort = ProbePort
 	}
 	return o
 }
@@ -115,9 +133,13 @@ func Message(o Options) (*bootstrapv3.Bootstrap, error) {
 		return nil, fmt.Errorf("bootstrap: %w", err)
 	}
 	b := Base(o)
-	b.DynamicResources = dynamic()
-	b.StaticResources.Listeners = []*listenerv3.Listener{metrics}
-	b.StaticResources.Clusters = []*clusterv3.Cluster{xds, o.adminCluster()}
+	probes, err := o.probes()
+	if err != nil {
+		return nil, fmt.Errorf("bootstrap: %w", err)
+	}
+	b.DynamicResources = o.dynamic()
+	b.StaticResources.Listeners = append([]*listenerv3.Listener{metrics}, probes.listeners...)
+	b.StaticResources.Clusters = append([]*clusterv3.Cluster{xds, o.adminCluster()}, probes.clusters...)
 	if err := b.ValidateAll(); err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)
 	}

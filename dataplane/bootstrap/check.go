@@ -28,8 +28,15 @@ func (o Options) check() (endpoint, error) {
 	if !o.Admin.Addr().IsLoopback() {
 		return endpoint{}, fmt.Errorf("admin address %s is not loopback: whoever reaches it commands the proxy", o.Admin)
 	}
-	if err := checkCA(o.CA); err != nil {
-		return endpoint{}, err
+	switch {
+	case len(o.CA) > 0 && o.CAFile != "":
+		return endpoint{}, errors.New("both a CA and a file with one are given: give one")
+	case (o.CAFile == "") != (o.CASecretFile == ""):
+		return endpoint{}, errors.New("a file with a CA and the place of what Authority returns go together")
+	case o.CAFile == "":
+		if err := checkCA(o.CA); err != nil {
+			return endpoint{}, err
+		}
 	}
 	if err := o.checkCredential(); err != nil {
 		return endpoint{}, err
@@ -73,7 +80,7 @@ func (o Options) checkCredential() error {
 	case filepath.Ext(o.SecretsFile) != ".json" && filepath.Ext(o.SecretsFile) != ".yaml":
 		return fmt.Errorf("file %q must end in .json or .yaml: Envoy tells the format by it", o.SecretsFile)
 	}
-	for _, f := range []string{o.TokenFile, o.CertFile, o.KeyFile, o.SecretsFile} {
+	for _, f := range []string{o.TokenFile, o.CertFile, o.KeyFile, o.SecretsFile, o.CAFile, o.CASecretFile} {
 		if f != "" && !filepath.IsAbs(f) {
 			return fmt.Errorf("file %q is not absolute: Envoy may run in another folder", f)
 		}

@@ -25,12 +25,16 @@ import (
 const Keepalive = 30 * time.Second
 
 // dynamic asks for everything over one delta stream.
-func dynamic() *bootstrapv3.Bootstrap_DynamicResources {
+func (o Options) dynamic() *bootstrapv3.Bootstrap_DynamicResources {
 	ads := func() *corev3.ConfigSource {
-		return &corev3.ConfigSource{
+		s := &corev3.ConfigSource{
 			ResourceApiVersion:    corev3.ApiVersion_V3,
 			ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
 		}
+		if o.Hold {
+			s.InitialFetchTimeout = durationpb.New(0)
+		}
+		return s
 	}
 	return &bootstrapv3.Bootstrap_DynamicResources{
 		LdsConfig: ads(),
@@ -106,11 +110,8 @@ func (o Options) transport(e endpoint) (*anypb.Any, error) {
 			TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
 		},
 		AlpnProtocols: []string{"h2"},
-		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
-			TrustedCa:                 &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: string(o.CA)}},
-			MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{san},
-		}},
 	}
+	o.validation(common, san)
 	if o.CertFile != "" {
 		common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{o.secret(certSecret)}
 	}
@@ -119,6 +120,23 @@ func (o Options) transport(e endpoint) (*anypb.Any, error) {
 		return nil, err
 	}
 	return pack(ctx), nil
+}
+
+// validation is what the control plane's certificate must be: signed by the CA,
+// which stands here or in a file that Envoy watches, and of the right name.
+func (o Options) validation(common *tlsv3.CommonTlsContext, san *tlsv3.SubjectAltNameMatcher) {
+	name := &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{san}}
+	if o.CAFile == "" {
+		name.TrustedCa = &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: string(o.CA)}}
+		common.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: name}
+		return
+	}
+	common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
+		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+			DefaultValidationContext:         name,
+			ValidationContextSdsSecretConfig: fromFile(rootsSecret, o.CASecretFile),
+		},
+	}
 }
 
 // protocol is HTTP/2 with pings, and the token put on each stream's first headers.

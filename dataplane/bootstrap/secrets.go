@@ -14,6 +14,7 @@ import (
 const (
 	tokenSecret = "token"
 	certSecret  = "client"
+	rootsSecret = "control-plane" // who signs the control plane's certificate
 )
 
 // Secrets is what Options.SecretsFile must hold: a discovery response that
@@ -38,11 +39,28 @@ func Secrets(o Options) ([]byte, error) {
 	return Print(&discoveryv3.DiscoveryResponse{Resources: []*anypb.Any{pack(s)}})
 }
 
-func (o Options) secret(name string) *tlsv3.SdsSecretConfig {
+// Authority is what Options.CASecretFile must hold: like Secrets, it names a file
+// that Envoy is to watch. Envoy takes one secret from a file.
+func Authority(o Options) ([]byte, error) {
+	if o.CAFile == "" || !filepath.IsAbs(o.CAFile) {
+		return nil, fmt.Errorf("bootstrap: CA file %q is not an absolute path", o.CAFile)
+	}
+	return Print(&discoveryv3.DiscoveryResponse{Resources: []*anypb.Any{pack(&tlsv3.Secret{
+		Name: rootsSecret,
+		Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
+			TrustedCa:        file(o.CAFile),
+			WatchedDirectory: &corev3.WatchedDirectory{Path: filepath.Dir(o.CAFile)},
+		}},
+	})}})
+}
+
+func (o Options) secret(name string) *tlsv3.SdsSecretConfig { return fromFile(name, o.SecretsFile) }
+
+func fromFile(name, path string) *tlsv3.SdsSecretConfig {
 	return &tlsv3.SdsSecretConfig{Name: name, SdsConfig: &corev3.ConfigSource{
 		ResourceApiVersion: corev3.ApiVersion_V3,
 		ConfigSourceSpecifier: &corev3.ConfigSource_PathConfigSource{
-			PathConfigSource: &corev3.PathConfigSource{Path: o.SecretsFile},
+			PathConfigSource: &corev3.PathConfigSource{Path: path},
 		},
 	}}
 }
