@@ -1,0 +1,219 @@
+package inject
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/meshc/meshc/dataplane/bootstrap"
+)
+
+// Where the pod's token and what it trusts stand in the proxy.
+const (
+	mountPath   = "/var/run/meshc"
+	tokenFile   = "token"
+	caFile      = "ca.crt"
+	secretsFile = "secrets.json"
+	rootsFile   = "roots.json"
+)
+
+// tokenLife is how long a token lives; kubelets renew it at four fifths.
+const tokenLife = 3600
+
+// The kubelet puts these in when it starts the proxy.
+const (
+	podIP   = "MESHC_POD_IP"
+	podName = "MESHC_POD_NAME"
+)
+
+// bootstrapOptions are where everything is in a pod.
+func bootstrapOptions() bootstrap.Options {
+	return bootstrap.Options{
+		TokenFile: mountPath + "/" + tokenFile, SecretsFile: mountPath + "/" + secretsFile,
+		CAFile: mountPath + "/" + caFile, CASecretFile: mountPath + "/" + rootsFile,
+	}
+}
+
+// Trust is the data of the ConfigMap that every namespace of the mesh needs: the
+// authority of the control plane, in PEM, and what tells Envoy to watch its files.
+func Trust(roots []byte) (map[string]string, error) {
+	secrets, err := bootstrap.Secrets(bootstrapOptions())
+	if err != nil {
+		return nil, err
+	}
+	authority, err := bootstrap.Authority(bootstrapOptions())
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{caFile: string(roots), secretsFile: string(secrets), rootsFile: string(authority)}, nil
+}
+
+// config is the proxy's bootstrap as an argument: the kubelet expands $(NAME) in it.
+func (i *injection) config(probes []bootstrap.Probe) (string, error) {
+	// Not a variable yet: what the pod says must not be expanded.
+	const ip, name = "\x01ip", "\x01name"
+	o := bootstrapOptions()
+	o.Identity = i.identity()
+	o.ControlPlane, o.ServerName = i.settings.ControlPlane, i.settings.ServerName
+	o.Workload = i.ns.Name + "/" + name
+	o.Hold, o.Ready, o.PodIP, o.Probes = i.options.hold, true, ip, probes
+	raw, err := bootstrap.JSON(o)
+	if err != nil {
+		return "", err
+	}
+	var tight bytes.Buffer
+	if err := json.Compact(&tight, raw); err != nil {
+		return "", err
+	}
+	return strings.NewReplacer("$(", "$$(", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")").Replace(tight.String()), nil
+}
+
+// proxy is the container with Envoy.
+func (i *injection) proxy(probes []bootstrap.Probe) (Object, error) {
+	config, err := i.config(probes)
+	if err != nil {
+		return nil, err
+	}
+	o, s := i.options, i.settings
+	env := []any{field(podIP, "status.podIP"), field(podName, "metadata.name")}
+	for _, pair := range bootstrap.Env(i.identity()) {
+		key, value, _ := strings.Cut(pair, "=")
+		env = append(env, Object{"name": key, "value": value})
+	}
+	c := Object{
+		"name": ProxyContainer, "image": o.image,
+		"command": []any{"envoy"},
+		"args": []any{"--config-yaml", config, "--log-level", o.logLevel, "--concurrency", o.concurrency,
+			"--disable-hot-restart", "--drain-time-s", fmt.Sprint(max(1, int(s.Drain.Seconds())))},
+		"env":          env,
+		"ports":        []any{Object{"name": "meshc-metrics", "containerPort": metricsPort, "protocol": "TCP"}},
+		"resources":    resources(o.resources),
+		"volumeMounts": []any{Object{"name": volumeName, "mountPath": mountPath, "readOnly": true}},
+		"securityContext": Object{
+			"runAsUser": ProxyUID, "runAsGroup": ProxyUID, "runAsNonRoot": true,
+			"allowPrivilegeEscalation": false, "privileged": false, "readOnlyRootFilesystem": true,
+			"capabilities":   Object{"drop": []any{"ALL"}},
+			"seccompProfile": Object{"type": "RuntimeDefault"},
+		},
+		"readinessProbe": ready(5, 3),
+	}
+	pulled(c, s.PullPolicy)
+	switch {
+	case o.form == Native && o.hold:
+		c["restartPolicy"] = "Always"
+		c["startupProbe"] = ready(1, 600) // the containers after it wait for it
+	case o.form == Native:
+		c["restartPolicy"] = "Always"
+	default:
+		// Beside the application it is told to end at the same time: it stays until
+		// what was under way is answered.
+		c["lifecycle"] = Object{"preStop": Object{"sleep": Object{"seconds": max(1, int(s.Drain.Seconds()))}}}
+	}
+	return c, nil
+}
+
+func ready(period, failures int) Object {
+	return Object{
+		"httpGet":       Object{"path": "/ready", "port": probePort},
+		"periodSeconds": period, "timeoutSeconds": 1, "failureThreshold": failures,
+	}
+}
+
+func field(name, path string) Object {
+	return Object{"name": name, "valueFrom": Object{"fieldRef": Object{"fieldPath": path}}}
+}
+
+func pulled(c Object, policy string) {
+	if policy != "" {
+		c["imagePullPolicy"] = policy
+	}
+}
+
+func resources(r map[string]string) Object {
+	out := Object{}
+	for name, value := range r {
+		resource, bound, _ := strings.Cut(name, "-")
+		ensured(out, bound+"s")[resource] = value
+	}
+	return out
+}
+
+// interception is the init container that hands the pod's connections to Envoy.
+func (i *injection) interception() Object {
+	args := []any{"netinit", "--uid", fmt.Sprint(ProxyUID), "--envoy-ports", ownPorts()}
+	for _, a := range annotations {
+		if list := i.options.lists[a.flag]; a.flag != "" && len(list) > 0 {
+			args = append(args, a.flag, strings.Join(list, ","))
+		}
+	}
+	c := Object{
+		"name": InitContainer, "image": i.settings.InitImage, "command": []any{"meshc"}, "args": args,
+		"resources": Object{"requests": Object{"cpu": "10m", "memory": "32Mi"}},
+		"securityContext": Object{
+			"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": false,
+			"allowPrivilegeEscalation": false, "privileged": false, "readOnlyRootFilesystem": true,
+			"capabilities":   Object{"drop": []any{"ALL"}, "add": []any{"NET_ADMIN"}},
+			"seccompProfile": Object{"type": "RuntimeDefault"},
+		},
+	}
+	pulled(c, i.settings.PullPolicy)
+	return c
+}
+
+// place puts everything where it belongs in the pod.
+func (i *injection) place(proxy Object) {
+	spec := ensured(i.pod, "spec")
+	inits, _ := spec["initContainers"].([]any)
+	if i.options.form == Native {
+		// Init containers that come after it call out by way of the proxy.
+		spec["initContainers"] = append([]any{i.interception(), proxy}, inits...)
+	} else {
+		// There is no proxy yet while init containers run: they run before interception.
+		spec["initContainers"] = append(slices.Clone(inits), i.interception())
+		containers, _ := spec["containers"].([]any)
+		spec["containers"] = append([]any{proxy}, containers...)
+	}
+	volumes, _ := spec["volumes"].([]any)
+	spec["volumes"] = append(slices.Clone(volumes), i.volume())
+	meta := ensured(i.pod, "metadata")
+	ensured(meta, "labels")[InjectedLabel] = "true"
+	notes := ensured(meta, "annotations")
+	i.scraped(notes)
+	raw, err := json.Marshal(i.record)
+	if err != nil { // it holds nothing that JSON cannot
+		raw = []byte("{}")
+	}
+	notes[recordAnnotation] = string(raw)
+}
+
+func (i *injection) volume() Object {
+	key := func(name string) Object { return Object{"key": name, "path": name} }
+	return Object{"name": volumeName, "projected": Object{"defaultMode": 0o444, "sources": []any{
+		Object{"serviceAccountToken": Object{"audience": i.settings.Audience, "expirationSeconds": tokenLife, "path": tokenFile}},
+		Object{"configMap": Object{"name": i.settings.TrustBundle, "items": []any{key(caFile), key(secretsFile), key(rootsFile)}}},
+	}}}
+}
+
+// scraped asks Prometheus to come, unless the pod says something of its own.
+func (i *injection) scraped(notes Object) {
+	on := i.settings.Metrics
+	for _, word := range []string{i.ns.Annotations[osmMetrics], i.ns.Annotations[meshMetrics], text(notes, meshMetrics)} {
+		switch word {
+		case "enabled":
+			on = true
+		case "disabled":
+			on = false
+		}
+	}
+	if _, own := notes["prometheus.io/scrape"]; own || !on {
+		return
+	}
+	for _, pair := range [][2]string{{"prometheus.io/scrape", "true"}, {"prometheus.io/port", fmt.Sprint(metricsPort)}, {"prometheus.io/path", "/stats/prometheus"}} {
+		if _, own := notes[pair[0]]; !own {
+			notes[pair[0]] = pair[1]
+			i.record.Annotations = append(i.record.Annotations, pair[0])
+		}
+	}
+}

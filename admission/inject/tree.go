@@ -1,0 +1,144 @@
+package inject
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// clone copies what JSON or YAML decodes.
+func clone(v any) any {
+	switch v := v.(type) {
+	case Object:
+		out := make(Object, len(v))
+		for k, e := range v {
+			out[k] = clone(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for n, e := range v {
+			out[n] = clone(e)
+		}
+		return out
+	}
+	return v
+}
+
+// at is the value at a path, nil if there is none.
+func at(v any, path ...string) any {
+	for _, step := range path {
+		o, ok := v.(Object)
+		if !ok {
+			return nil
+		}
+		v = o[step]
+	}
+	return v
+}
+
+func text(v any, path ...string) string {
+	s, _ := at(v, path...).(string)
+	return s
+}
+
+// child is the object at a key; one that is not in the tree if it is missing, for
+// reading only.
+func child(o Object, key string) Object {
+	c, ok := o[key].(Object)
+	if !ok {
+		return Object{}
+	}
+	return c
+}
+
+// ensured is the object at a key, made if it is missing.
+func ensured(o Object, key string) Object {
+	c, ok := o[key].(Object)
+	if !ok {
+		c = Object{}
+		o[key] = c
+	}
+	return c
+}
+
+// items are the objects of a list.
+func items(o Object, key string) []Object {
+	list, _ := o[key].([]any)
+	var out []Object
+	for _, e := range list {
+		if c, ok := e.(Object); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// number reads an integer, however it was decoded.
+func number(v any) (int64, bool) {
+	switch n := v.(type) {
+	case int:
+		return int64(n), true
+	case int64:
+		return n, true
+	case float64:
+		return int64(n), n == float64(int64(n))
+	case json.Number:
+		i, err := n.Int64()
+		return i, err == nil
+	}
+	return 0, false
+}
+
+// drop takes the elements of these names out of a list, and the list if it is empty then.
+func drop(o Object, key string, names ...string) {
+	list, ok := o[key].([]any)
+	if !ok {
+		return
+	}
+	left := slices.DeleteFunc(slices.Clone(list), func(e any) bool { return slices.Contains(names, text(e, "name")) })
+	if len(left) == len(list) {
+		return
+	}
+	if len(left) == 0 {
+		delete(o, key)
+		return
+	}
+	o[key] = left
+}
+
+// remove takes keys out of a map, and the map if it is empty then.
+func remove(o Object, key string, names ...string) {
+	m, ok := o[key].(Object)
+	if !ok {
+		return
+	}
+	before := len(m)
+	for _, n := range names {
+		delete(m, n)
+	}
+	if len(m) == 0 && before > 0 {
+		delete(o, key)
+	}
+}
+
+// container is a container with its place in the pod.
+type container struct {
+	Object
+	name, path string
+	init       bool
+}
+
+// allContainers are those of both lists, ours too.
+func allContainers(spec Object) []container {
+	var out []container
+	for _, list := range []string{"initContainers", "containers"} {
+		all, _ := spec[list].([]any)
+		for n, e := range all {
+			if c, ok := e.(Object); ok {
+				out = append(out, container{c, text(c, "name"), fmt.Sprintf("spec.%s[%d]", list, n), list == "initContainers"})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,32 @@
+package diag
+
+// injectionCodes are MSH403x: pods that cannot be given a sidecar as they are.
+var injectionCodes = []Entry{
+	same(Error, "MSH4031", "a pod of the mesh runs on Windows",
+		"Interception is a matter of the Linux kernel: on a Windows node there is none, so a pod there cannot have a sidecar. It stays outside the mesh, where plaintext rules and egress decide who may talk with it.",
+		"nodeSelector: {kubernetes.io/os: windows}", "metadata: {labels: {meshc.dev/inject: disabled}}\nspec: {nodeSelector: {kubernetes.io/os: windows}}"),
+	same(Error, "MSH4032", "an application runs as the proxy's user",
+		"Envoy runs as user 1500, and the rules of interception let that user's connections pass: else Envoy's own would come back to it for ever. An application of the same user would call whom it likes, in plaintext, and no grant would be asked for.",
+		"securityContext: {runAsUser: 1500}", "securityContext: {runAsUser: 1000}"),
+	same(Error, "MSH4033", "an annotation of injection has a value that does not fit",
+		"Annotations such as `meshc.dev/proxy-cpu-limit` or `meshc.dev/exclude-inbound-ports` (or Open Service Mesh's) change a pod's proxy and what is intercepted. A value that cannot be read is refused: to pass it over could leave a port open, or closed, against what was meant.",
+		"annotations: {meshc.dev/exclude-inbound-ports: \"http\"}", "annotations: {meshc.dev/exclude-inbound-ports: \"8080\"}"),
+	same(Error, "MSH4034", "an application takes a port of the proxy",
+		"Containers of a pod share their ports. The proxy has 15000 (admin, loopback only), 15001, 15003, 15010 (metrics) and 15020 to 15029 (the kubelet's probes).",
+		"ports: [{containerPort: 15001}]", "ports: [{containerPort: 8080}]"),
+	same(Warning, "MSH4035", "a Job would never finish",
+		"A Job is done when all containers of its pod have ended, and a proxy beside them does not end. A native sidecar (an init container that restarts, from Kubernetes 1.29 on) does not count: take this form, or let the Job's last command end the proxy.",
+		"kind: Job\n# annotations: {meshc.dev/native-sidecar: \"false\"}", "kind: Job\n# annotations: {meshc.dev/native-sidecar: \"true\"}"),
+	same(Error, "MSH4036", "a proxy cannot be configured",
+		"The settings of injection (the control plane's address, the trust domain) or the pod's account do not make a bootstrap that Envoy could start with. The message says which; no pod is let into the mesh without one.",
+		"meshc inject --control-plane meshc", "meshc inject --control-plane meshc-controller.meshc-system.svc:15128"),
+	same(Warning, "MSH4037", "an annotation is nearly one that injection knows",
+		"Annotations that begin with meshc.dev/ are read by name; one that is misspelt does nothing.",
+		"annotations: {meshc.dev/exclude-inbound-port: \"22\"}", "annotations: {meshc.dev/exclude-inbound-ports: \"22\"}"),
+	same(Warning, "MSH4038", "a namespace forbids the init container of interception",
+		"The Pod Security levels baseline and restricted refuse the capability NET_ADMIN, which the init container needs to write the rules of interception. The API server refuses such a pod after injection.",
+		"labels: {pod-security.kubernetes.io/enforce: baseline}", "labels: {pod-security.kubernetes.io/enforce: privileged, pod-security.kubernetes.io/warn: baseline}"),
+	same(Warning, "MSH4039", "a probe cannot be asked by way of the proxy",
+		"In strict mode a kubelet, which has no certificate of the mesh, reaches only the proxy's probe ports; injection turns probes there. A probe of a port that the container does not name, or a tenth gRPC probe, stays as it was and fails.",
+		"ports: [{name: http, containerPort: 8080}]\nlivenessProbe: {httpGet: {port: web}}", "livenessProbe: {httpGet: {port: http}}"),
+}
