@@ -32,6 +32,13 @@ browser-test: browser ## look at the page of `meshc graph -o html` in a real bro
 	go vet -tags browser ./test/browser
 	go test -tags browser -count=1 ./test/browser
 
+CLUSTER := .cache/cluster
+cluster-up: ## start a single-node Kubernetes on this machine (as root; its first build takes some 15 minutes of two cores)
+	test/cluster/up $(CLUSTER)
+
+cluster-down: ## end it without a trace
+	test/cluster/down $(CLUSTER)
+
 demo: build envoy ## run the bookstore on real Envoys on this machine and show who may call whom
 	bin/meshc demo
 
@@ -79,4 +86,4 @@ golden: ## rewrite goldens and generated documents
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean
+.PHONY: help build envoy cluster-up cluster-down browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean

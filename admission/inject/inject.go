@@ -21,6 +21,8 @@ const (
 	InitContainer  = "meshc-init"
 	ProxyContainer = "meshc-proxy"
 	volumeName     = "meshc-identity"
+	// TrustBundle is the ConfigMap of a namespace with what Trust returns.
+	TrustBundle = "meshc-trust"
 
 	// InjectedLabel is on every pod with a sidecar; catalogs tell by it who is meshed.
 	InjectedLabel = "meshc.dev/injected"
@@ -64,7 +66,7 @@ func (s Settings) withDefaults() Settings {
 	for _, d := range []struct {
 		field *string
 		value string
-	}{{&s.TrustDomain, "cluster.local"}, {&s.Audience, "meshc"}, {&s.TrustBundle, "meshc-trust"}, {(*string)(&s.Form), string(Native)}} {
+	}{{&s.TrustDomain, "cluster.local"}, {&s.Audience, "meshc"}, {&s.TrustBundle, TrustBundle}, {(*string)(&s.Form), string(Native)}} {
 		if *d.field == "" {
 			*d.field = d.value
 		}

@@ -1,7 +1,6 @@
 package inject
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -59,15 +58,11 @@ func (i *injection) config(probes []bootstrap.Probe) (string, error) {
 	o.ControlPlane, o.ServerName = i.settings.ControlPlane, i.settings.ServerName
 	o.Workload = i.ns.Name + "/" + name
 	o.Hold, o.Ready, o.PodIP, o.Probes = i.options.hold, true, ip, probes
-	raw, err := bootstrap.JSON(o)
+	raw, err := bootstrap.Line(o)
 	if err != nil {
 		return "", err
 	}
-	var tight bytes.Buffer
-	if err := json.Compact(&tight, raw); err != nil {
-		return "", err
-	}
-	return strings.NewReplacer("$(", "$$(", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")").Replace(tight.String()), nil
+	return strings.NewReplacer("$(", "$$(", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")").Replace(string(raw)), nil
 }
 
 // proxy is the container with Envoy.

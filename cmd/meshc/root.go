@@ -43,6 +43,7 @@ var verbs = []func(streams) *cobra.Command{
 	newLabCmd,
 	newDemoCmd,
 	newNetinitCmd,
+	newInjectCmd,
 	newVersionCmd,
 }
 

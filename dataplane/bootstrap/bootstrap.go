@@ -117,6 +117,15 @@ func JSON(o Options) ([]byte, error) {
 	return Print(b)
 }
 
+// Line is the bootstrap as one line, for `envoy --config-yaml`.
+func Line(o Options) ([]byte, error) {
+	b, err := Message(o)
+	if err != nil {
+		return nil, err
+	}
+	return line(b)
+}
+
 // Message is the bootstrap as a message, for who adds to it.
 func Message(o Options) (*bootstrapv3.Bootstrap, error) {
 	o = o.withDefaults()
@@ -166,18 +175,27 @@ func Base(o Options) *bootstrapv3.Bootstrap {
 // Print writes a message as indented JSON. protojson varies its spaces from
 // build to build, so these are made anew.
 func Print(m proto.Message) ([]byte, error) {
+	tight, err := line(m)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, tight, "", "  "); err != nil {
+		return nil, fmt.Errorf("bootstrap: %w", err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+func line(m proto.Message) ([]byte, error) {
 	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)
 	}
-	var tight, out bytes.Buffer
-	if err := json.Compact(&tight, raw); err != nil {
+	var out bytes.Buffer
+	if err := json.Compact(&out, raw); err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)
 	}
-	if err := json.Indent(&out, tight.Bytes(), "", "  "); err != nil {
-		return nil, fmt.Errorf("bootstrap: %w", err)
-	}
-	out.WriteByte('\n')
 	return out.Bytes(), nil
 }
 

@@ -117,6 +117,8 @@ var ladder = []room{
 	// lsp serves an editor: it reads folders, keeps meshes compiled, and knows nothing
 	// of what is served or run.
 	{"lsp", []string{"compiler", "policies"}, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
+	// admission patches objects as JSON; how a cluster is watched it does not know.
+	{"admission", []string{"compiler", "dataplane"}, with(noEnvoy, noKube)},
 	{"lab", []string{"compiler", "catalog", "xds", "dataplane"}, with(noKube, noEnvoy)},
 	{"cmd", []string{""}, nil},
 	{"test", []string{""}, nil},

@@ -66,7 +66,7 @@ func write(out io.Writer, tag, user string, files, entrypoint []string) error {
 	}
 	config.OS, config.Architecture = "linux", "amd64"
 	config.Config.Entrypoint, config.Config.User = entrypoint, user
-	config.Config.Env = []string{"PATH=/usr/bin:/bin:/"}
+	config.Config.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	if image, err = mutate.ConfigFile(image, config); err != nil {
 		return err
 	}
