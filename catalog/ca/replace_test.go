@@ -128,6 +128,37 @@ func TestRootIsReplacedStepByStep(t *testing.T) {
 	r.want(ca.StepTrust, "a second rotation")
 }
 
+// A rotation that was begun by mistake is taken back while nothing rests on the new
+// root, and not later: the leaves of the new root are in use then.
+func TestRotationIsTakenBack(t *testing.T) {
+	r := begun(t, ca.RotateOptions{})
+	other := open(t, r.dir, r.c) // another server of the folder
+	r.report(r.a, []string{"shop/a-0"}, done("shop/a-0")...)
+	r.rotate(ca.RotateOptions{Cancel: true})
+	r.want("", "it was taken back")
+	if !bytes.Equal(r.a.Roots(), r.old) || !bytes.Equal(other.Roots(), r.old) || !r.trusts(r.old) {
+		t.Error("the old root is not the only one again")
+	}
+	if left := globNames(t, r.dir, "next-*", "rotation.json"); len(left) > 0 {
+		t.Errorf("the key of the root that was thrown away stays: %v", left)
+	}
+	if _, err := ca.Rotate(r.dir, ca.Options{Now: r.c.now}, ca.RotateOptions{Cancel: true}); err == nil {
+		t.Error("there is nothing to take back, and nobody says so")
+	}
+	r.rotate(ca.RotateOptions{})
+	both := r.a.Roots()
+	r.pass(time.Minute)
+	r.report(r.a, []string{"shop/a-0"}, done("shop/a-0")...)
+	r.want(ca.StepIssue, "all trust the new root")
+	if _, err := ca.Rotate(r.dir, ca.Options{Now: r.c.now}, ca.RotateOptions{Cancel: true}); err == nil || !strings.Contains(err.Error(), "cannot be taken back") {
+		t.Errorf("leaves of the new root are in use: %v", err)
+	}
+	r.want(ca.StepIssue, "nothing has changed")
+	if !bytes.Equal(r.a.Roots(), both) {
+		t.Error("a refused way back changed the roots")
+	}
+}
+
 func certPEMOf(t *testing.T, pemBytes []byte, i int) []byte {
 	t.Helper()
 	const end = "-----END CERTIFICATE-----\n"

@@ -46,10 +46,11 @@ type RotateOptions struct {
 	MaxWait  *time.Duration // nil leaves it
 	Forget   []string       // proxies that are not waited for any more
 	Repinned bool           // all machines pin the new root
+	Cancel   bool           // take it back; the rest does not count then
 }
 
 // Changes tells whether the options are for a rotation that is under way.
-func (o RotateOptions) Changes() bool { return len(o.Forget) > 0 || o.Repinned }
+func (o RotateOptions) Changes() bool { return len(o.Forget) > 0 || o.Repinned || o.Cancel }
 
 // Rotate begins to replace the root of a state folder by a new one, or changes
 // how a rotation that is under way goes on. The servers of the folder do the rest.
@@ -76,6 +77,9 @@ func Rotate(stateDir string, opts Options, o RotateOptions) (Description, error)
 
 func (a *Authority) steer(o RotateOptions) error {
 	r := *a.rotation
+	if o.Cancel {
+		return a.cancel(&r)
+	}
 	if !o.Changes() && o.MaxWait == nil {
 		return fmt.Errorf("a rotation is under way since %s (step %s): it ends before another begins", r.Started.Format(time.RFC3339), r.Step)
 	}
@@ -96,6 +100,18 @@ func (a *Authority) steer(o RotateOptions) error {
 	}
 	r.Repinned = r.Repinned || o.Repinned
 	return a.writeRotation(&r)
+}
+
+// cancel throws the new root away. Nothing was issued by it before the step issue;
+// then its leaves are in use, and the way back would be as long as the way on.
+func (a *Authority) cancel(r *Rotation) error {
+	if r.Step != StepTrust {
+		return fmt.Errorf("the new root issues since %s, so the rotation cannot be taken back: let it end", r.Since.Format(time.RFC3339))
+	}
+	if err := remove(filepath.Join(a.dir, rotationFile)); err != nil {
+		return err
+	}
+	return a.clear() // what stays after a crash, the next rotation removes
 }
 
 // whom lists whom a step waits for.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -98,6 +100,8 @@ the state folder, step by step:
 A proxy that is away holds a step up until it is back, until --forget names it,
 or until the step has lasted --max-wait. Said again while a rotation is under
 way, the flags change how it goes on. "meshc ca show" tells whom it waits for.
+While the step is "trust", --cancel takes it all back: the new root is thrown
+away, and proxies are given the old one alone again.
 
 Machines pin a root for the control plane itself. Put the output of "meshc ca
 export" there while the rotation lasts and bootstrap their proxies anew. Those
@@ -105,7 +109,7 @@ that still pin only the old root can connect until that root ends, through a
 cross certificate. Where there can be none, because the old root's key is not in
 the folder or its path is too short, the old root is not dropped until
 --repinned says that all machines pin the new one.`,
-		Example: "  meshc ca rotate --state /var/lib/meshc\n  meshc ca rotate --state /var/lib/meshc --forget shop/vm-1",
+		Example: "  meshc ca rotate --state /var/lib/meshc\n  meshc ca rotate --state /var/lib/meshc --forget shop/vm-1\n  meshc ca rotate --state /var/lib/meshc --cancel",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("max-wait") {
@@ -118,6 +122,9 @@ the folder or its path is too short, the old root is not dropped until
 				return input(err)
 			}
 			d, err := ca.Rotate(state, ca.Options{}, o)
+			if errors.Is(err, fs.ErrNotExist) {
+				return input(err)
+			}
 			if err != nil {
 				return usage(err)
 			}
@@ -130,6 +137,10 @@ the folder or its path is too short, the old root is not dropped until
 	f.DurationVar(&wait, "max-wait", 0, "go on without proxies that keep a step waiting for so long; 0: wait for ever")
 	f.StringSliceVar(&o.Forget, "forget", nil, "`WORKLOADS` that the rotation under way is not to wait for any more")
 	f.BoolVar(&o.Repinned, "repinned", false, "all machines pin the new root: the old one may be dropped")
+	f.BoolVar(&o.Cancel, "cancel", false, "take the rotation back, as long as its step is trust")
+	for _, name := range []string{"life", "max-wait", "forget", "repinned"} {
+		cmd.MarkFlagsMutuallyExclusive("cancel", name)
+	}
 	return cmd
 }
 

@@ -77,6 +77,13 @@ func TestRotateUnderAServer(t *testing.T) {
 	if !strings.Contains(shown, "not waited for: shop/web") {
 		t.Errorf("show does not say who is forgotten:\n%s", shown)
 	}
+	wants(t, exitUsage, "ca", "rotate", "--state", state, "--cancel", "--forget", "shop/web")
+	wants(t, exitClean, "ca", "rotate", "--state", state, "--cancel")
+	if after, _ := wants(t, exitClean, "ca", "export", "--state", state); after != before {
+		t.Errorf("the rotation was taken back, and machines would pin\n%s", after)
+	}
+	wants(t, exitUsage, "ca", "rotate", "--state", state, "--cancel")
+	wants(t, exitInput, "ca", "rotate", "--state", t.TempDir())
 }
 
 // A root of one's own is taken, and one that cannot serve is refused with a sentence.

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,7 +51,7 @@ func (s *Server) rotate(now time.Time) {
 			st.leaf.renew()
 		}
 	}
-	s.noteRotation(turn, rotating)
+	s.noteRotation(turn, rotating, roots)
 	w := s.cache.World()
 	if !rotating || w == nil {
 		return
@@ -132,7 +135,7 @@ func proxyName(snap *catalog.Snapshot, st *stream) string {
 }
 
 // noteRotation keeps what status shows of a rotation, and logs its steps.
-func (s *Server) noteRotation(turn ca.Rotation, rotating bool) {
+func (s *Server) noteRotation(turn ca.Rotation, rotating bool, roots []byte) {
 	turn.Proxies = nil
 	s.mu.Lock()
 	before := s.rotation
@@ -143,9 +146,21 @@ func (s *Server) noteRotation(turn ca.Rotation, rotating bool) {
 	switch {
 	case rotating && (before == nil || before.Step != turn.Step):
 		s.opts.Log.Info("the root is being replaced", "step", string(turn.Step), "old", turn.From, "new", turn.To)
+	case !rotating && before != nil && fingerprint(roots) == before.From:
+		s.opts.Log.Info("the rotation of the root was taken back", "root", before.From, "thrown away", before.To)
 	case !rotating && before != nil:
 		s.opts.Log.Info("the root is replaced", "old", before.From, "new", before.To)
 	}
+}
+
+// fingerprint is the SHA-256 of the first certificate, in hex.
+func fingerprint(roots []byte) string {
+	block, _ := pem.Decode(roots)
+	if block == nil {
+		return ""
+	}
+	sum := sha256.Sum256(block.Bytes)
+	return hex.EncodeToString(sum[:])
 }
 
 // reportIssuer shows in status that certificates will run out.
