@@ -59,9 +59,10 @@ with the lines around it is neither. It ends as a check of the last state would.
 With --contract REF the manifests are those of an application, whose policy lies
 in another repository: they are held against what that policy relies on, as
 'meshc lock --contract' wrote it there. What breaks the mesh is an error, what
-widens it a warning. REF is a folder or a file, or a revision of a repository on
-disk: git:[REPOSITORY@]REVISION[:PATH]. Nothing else is judged but how the
-manifests are written.
+widens it a warning. REF is a folder or a file, a revision of a repository on
+disk, git:[REPOSITORY@]REVISION[:PATH], or oci://HOST/NAME[:TAG|@DIGEST]. Nothing
+else is judged but how the manifests are written. Where there are contracts for
+several environments, all are held, and findings name theirs; --env picks one.
 
 With --compat conftest, policies that were written for conftest judge every document as
 well, also those of kinds that the mesh does not read, as they are: deny and violation are
@@ -75,6 +76,7 @@ environment and no files.`,
   meshc check ./manifests --watch -o compact
   meshc check --changed-since main --rules-from main
   meshc check ./deploy --contract ../policy/contracts
+  meshc check ./deploy --contract oci://registry.example/contracts:main --env prod
   helm template shop ./chart | meshc check --contract git:../policy@main:contracts -
   meshc check ./manifests --compat conftest --policy ./policy`,
 	}
@@ -93,7 +95,7 @@ environment and no files.`,
 			return err
 		}
 		if f.held.ref != "" {
-			return f.held.run(s, f.report, args, f.compile.env)
+			return f.held.run(s, f.report, args, f.compile.env, f.compile.judging.registry)
 		}
 		if err := f.compile.judging.prepare(s, f.compile, f.report, args, []string{f.compile.env}); err != nil {
 			return err

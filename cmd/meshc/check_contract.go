@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,7 +29,7 @@ func (f *contractFlags) add(cmd *cobra.Command) {
 
 // besideContract are the flags that say something of --contract; the others say
 // how a policy is judged, which is not there.
-var besideContract = []string{"contract", "part", "report", "output", "fail-on", "min-severity", "color", "env"}
+var besideContract = []string{"contract", "part", "report", "output", "fail-on", "min-severity", "color", "env", "plain-http"}
 
 func (f *contractFlags) check(cmd *cobra.Command) error {
 	if f.ref == "" {
@@ -48,9 +49,12 @@ func (f *contractFlags) check(cmd *cobra.Command) error {
 
 // run reports what the manifests break or widen. Without anything to compare it
 // fails: a mistyped path must not look like a change that breaks nothing.
-func (f *contractFlags) run(s streams, report *reportFlags, paths []string, env string) error {
-	held, contracts, findings, err := openContracts(f.ref)
+func (f *contractFlags) run(s streams, report *reportFlags, paths []string, env string, from registryFlags) error {
+	held, contracts, findings, err := openContracts(f.ref, from)
 	if err != nil {
+		return err
+	}
+	if contracts, env, err = f.picked(contracts, paths, env); err != nil {
 		return err
 	}
 	tree, faults, err := source.Load(source.Options{Paths: paths, Stdin: s.In, Environment: env})
@@ -80,4 +84,22 @@ func (f *contractFlags) run(s streams, report *reportFlags, paths []string, env 
 		fmt.Fprintf(s.Err, "no findings: nothing that the policy relies on changes (%s)\n", plural(len(contracts), "contract"))
 	}
 	return nil
+}
+
+// picked are the contracts of the environment that --env names, with those that are
+// of none. An application that has no meshc.yaml has no environments of its own to lay over.
+func (f *contractFlags) picked(all []*contract.Contract, paths []string, env string) ([]*contract.Contract, string, error) {
+	names := slices.DeleteFunc(contract.Environments(all), func(name string) bool { return name == "" })
+	if env == "" || len(names) == 0 {
+		return all, env, nil
+	}
+	if !slices.Contains(names, env) {
+		return nil, "", usage(fmt.Errorf("--env %s: the contracts are of %s", env, strings.Join(names, ", ")))
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(c *contract.Contract) bool { return c.Environment != env && c.Environment != "" })
+	tree, _, err := source.Load(source.Options{Paths: slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return p == "-" })})
+	if err != nil || tree.Config == nil || slices.Contains(paths, "-") && len(paths) == 1 || !slices.Contains(configOf(tree).Environments, env) {
+		return all, "", nil // what cannot be read is told by who reads it for good
+	}
+	return all, env, nil
 }

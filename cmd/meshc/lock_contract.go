@@ -15,6 +15,7 @@ import (
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	gitstore "github.com/meshc/meshc/gitops/git"
+	"github.com/meshc/meshc/gitops/oci"
 )
 
 // contractDir is the folder of contracts beside the lock.
@@ -23,45 +24,72 @@ const contractDir = "contracts"
 // besideLock stands for contractDir beside the lock that is written.
 const besideLock = "beside the lock"
 
-// writeContracts writes what the policy relies on, a file for each namespace, and
-// takes away contracts of namespaces on which it relies no more.
-func writeContracts(s streams, c *compilation, known ir.Known, dir string) error {
-	if dir == besideLock {
-		dir = path.Join(path.Dir(c.Lock.Path), contractDir)
-	}
-	result, _ := compiler.Compile(c.Tree, known, compiler.Options{Now: c.Now, NoPlan: true, NoRules: true})
-	files, _ := syntax.Parse(c.Tree)
-	list := contract.Of(contract.Policy{
-		Files: files, Mesh: result.Mesh, Known: append(append([]ir.Fact{}, result.Used.Facts...), result.Config.Assume...),
-		Labels: contract.Labels(result.Inventory), File: repositoryName(c.Tree),
-	})
-	if err := os.MkdirAll(filepath.FromSlash(dir), 0o755); err != nil {
-		return input(err)
-	}
-	written := map[string]bool{}
-	for _, one := range list {
-		name := path.Join(dir, one.Namespace+".yaml")
-		written[name] = true
-		if err := replaceFile(filepath.FromSlash(name), contract.Print(one)); err != nil {
-			return input(err)
-		}
-	}
-	if err := removeContracts(dir, written); err != nil {
-		return input(err)
-	}
-	fmt.Fprintf(s.Out, "%s: %s\n", dir, plural(len(list), "contract"))
-	return nil
+// locked is what was pinned of a compilation, in one environment.
+type locked struct {
+	*compilation
+	env   string
+	known ir.Known
 }
 
-// removeContracts deletes the contracts of a folder that were not written now,
-// and nothing else that lies there.
+// writeContracts writes what the policy relies on, a file for each namespace, in a
+// folder for each environment if it is to be for all, and takes away contracts on
+// which it relies no more. It gives the folder.
+func writeContracts(s streams, all []locked, each bool, dir string) (string, error) {
+	if dir == besideLock {
+		dir = path.Join(path.Dir(all[0].Lock.Path), contractDir)
+	}
+	written := map[string]bool{}
+	for _, l := range all {
+		into := dir
+		if each {
+			into = path.Join(dir, l.env)
+		}
+		if err := os.MkdirAll(filepath.FromSlash(into), 0o755); err != nil {
+			return "", input(err)
+		}
+		list := l.contracts()
+		for _, one := range list {
+			name := path.Join(into, one.Namespace+".yaml")
+			written[name] = true
+			if err := replaceFile(filepath.FromSlash(name), contract.Print(one)); err != nil {
+				return "", input(err)
+			}
+		}
+		fmt.Fprintf(s.Out, "%s: %s\n", into, plural(len(list), "contract"))
+	}
+	if err := removeContracts(dir, written); err != nil {
+		return "", input(err)
+	}
+	return dir, nil
+}
+
+// contracts are what the policy relies on, by the facts that were pinned.
+func (l locked) contracts() []*contract.Contract {
+	result, _ := compiler.Compile(l.Tree, l.known, compiler.Options{Now: l.Now, NoPlan: true, NoRules: true})
+	files, _ := syntax.Parse(l.Tree)
+	list := contract.Of(contract.Policy{
+		Files: files, Mesh: result.Mesh, Known: append(append([]ir.Fact{}, result.Used.Facts...), result.Config.Assume...),
+		Labels: contract.Labels(result.Inventory), File: repositoryName(l.Tree),
+	})
+	for _, one := range list {
+		one.Environment = l.env
+	}
+	return list
+}
+
+// removeContracts deletes the contracts of a folder, and of those for environments
+// in it, that were not written now, and nothing else that lies there.
 func removeContracts(dir string, written map[string]bool) error {
-	found, err := filepath.Glob(filepath.Join(filepath.FromSlash(dir), "*.yaml"))
-	if err != nil {
-		return err
+	var found []string
+	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
+		some, err := filepath.Glob(filepath.Join(filepath.FromSlash(dir), filepath.FromSlash(pattern)))
+		if err != nil {
+			return err
+		}
+		found = append(found, some...)
 	}
 	for _, name := range found {
-		if written[path.Join(dir, filepath.Base(name))] {
+		if written[filepath.ToSlash(name)] {
 			continue
 		}
 		data, err := os.ReadFile(name)
@@ -69,11 +97,17 @@ func removeContracts(dir string, written map[string]bool) error {
 			return err
 		}
 		files, _ := syntax.Parse(source.FromMap(map[string][]byte{name: data}))
-		if len(files.Contracts) == 1 && len(files.Objects) == 0 {
-			if err := os.Remove(name); err != nil {
-				return err
-			}
+		if len(files.Contracts) != 1 || len(files.Objects) != 0 {
+			continue
 		}
+		// A folder holds what its own environment is called by, and that alone.
+		if in := filepath.Dir(name); filepath.Clean(in) != filepath.Clean(filepath.FromSlash(dir)) && files.Contracts[0].Environment != filepath.Base(in) {
+			continue
+		}
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+		_ = os.Remove(filepath.Dir(name)) // the folder of an environment that is gone; it fails where something is left
 	}
 	return nil
 }
@@ -108,8 +142,15 @@ func repositoryName(tree *source.Tree) func(string) string {
 	}
 }
 
-// openContracts reads contracts from a folder, a file or a Git revision.
-func openContracts(ref string) (*source.Tree, []*contract.Contract, diag.List, error) {
+// openContracts reads contracts from a folder, a file, a Git revision or a registry.
+func openContracts(ref string, from registryFlags) (*source.Tree, []*contract.Contract, diag.List, error) {
+	if oci.IsReference(ref) {
+		tree, err := pulledContracts(ref, from)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return contractsIn(ref, tree, nil)
+	}
 	fsys, name, opened, err := contractPlace(ref)
 	if err != nil {
 		return nil, nil, nil, err
@@ -125,6 +166,10 @@ func openContracts(ref string) (*source.Tree, []*contract.Contract, diag.List, e
 	if err != nil {
 		return nil, nil, nil, input(fmt.Errorf("--contract %s: %w", ref, err))
 	}
+	return contractsIn(ref, tree, found)
+}
+
+func contractsIn(ref string, tree *source.Tree, found diag.List) (*source.Tree, []*contract.Contract, diag.List, error) {
 	files, faults := syntax.Parse(tree)
 	list, more := contract.Read(files)
 	found = append(append(found, faults...), more...)

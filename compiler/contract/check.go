@@ -15,10 +15,26 @@ import (
 // the policy is locked again.
 func Check(contracts []*Contract, app Application) diag.List {
 	s := show(app)
-	var found diag.List
-	held := false
+	var all told
+	var held bool
+	environments := Environments(contracts)
+	for _, env := range environments {
+		faults, one := checkIn(env, contracts, s)
+		held = held || one
+		all.add(faults, env)
+	}
+	found := all.findings(environments)
+	if !held && len(contracts) > 0 {
+		found.Add(notHeld(contracts, s))
+	}
+	return found.Sorted()
+}
+
+// checkIn holds an application against the contracts of one environment, and tells
+// whether any is about what it shows.
+func checkIn(env string, contracts []*Contract, s *shown) (found diag.List, held bool) {
 	for _, c := range contracts {
-		if s.spaces[c.Namespace] == nil {
+		if c.Environment != env || s.spaces[c.Namespace] == nil {
 			continue
 		}
 		held = true
@@ -35,17 +51,16 @@ func Check(contracts []*Contract, app Application) diag.List {
 		j.absences()
 		found.Add(j.found...)
 	}
-	if !held && len(contracts) > 0 {
-		found.Add(notHeld(contracts, s))
-	}
-	return found.Sorted()
+	return found, held
 }
 
 // notHeld: a check that compared nothing must not look like a clean one.
 func notHeld(contracts []*Contract, s *shown) diag.Finding {
 	var theirs, ours []string
 	for _, c := range contracts {
-		theirs = append(theirs, c.Namespace)
+		if !slices.Contains(theirs, c.Namespace) {
+			theirs = append(theirs, c.Namespace)
+		}
 	}
 	for ns := range s.spaces {
 		if ns != "" {

@@ -20,6 +20,7 @@ import (
 type Contract struct {
 	Namespace         string
 	Mesh, TrustDomain string
+	Environment       string  // of the policy's meshc.yaml that it is about; empty: of none
 	Mode              ir.Mode // of the namespace's workloads as destinations
 	Facts             []Fact  // in order of their text, each once
 	At                diag.Span
@@ -54,6 +55,13 @@ const (
 	kindService   = "service"
 	kindSplit     = "split" // a service whose calls go to others
 )
+
+func (c *Contract) title() string {
+	if c.Environment != "" {
+		return "namespace " + quote(c.Namespace) + " in environment " + quote(c.Environment)
+	}
+	return "namespace " + quote(c.Namespace)
+}
 
 // Reader is a line of the policy that relies on a fact.
 type Reader struct {
@@ -109,23 +117,25 @@ func Read(files *syntax.Files) ([]*Contract, diag.List) {
 	for _, w := range files.Contracts {
 		c, faults := read(w)
 		found.Add(faults...)
-		first := slices.IndexFunc(out, func(o *Contract) bool { return o.Namespace == c.Namespace })
+		first := slices.IndexFunc(out, func(o *Contract) bool { return o.Namespace == c.Namespace && o.Environment == c.Environment })
 		if first >= 0 {
-			found.Add(diag.New("MSH0362", c.At, "there is another contract of namespace %q", c.Namespace).
+			found.Add(diag.New("MSH0362", c.At, "there is another contract of %s", c.title()).
 				WithRelated(out[first].At, "this one counts").WithEffect("this one is not looked at").
 				WithHelp("keep the one that `meshc lock --contract` wrote last"))
 			continue
 		}
 		out = append(out, c)
 	}
-	slices.SortFunc(out, func(a, b *Contract) int { return strings.Compare(a.Namespace, b.Namespace) })
+	slices.SortFunc(out, func(a, b *Contract) int {
+		return cmp.Or(strings.Compare(a.Environment, b.Environment), strings.Compare(a.Namespace, b.Namespace))
+	})
 	return out, found.Sorted()
 }
 
 const writeAnew = "write it anew in the policy's repository with `meshc lock --contract`"
 
 func read(w *syntax.Contract) (*Contract, diag.List) {
-	c := &Contract{Namespace: w.Namespace, Mesh: w.Mesh, TrustDomain: w.TrustDomain, Mode: ir.Mode(w.Mode), At: w.Object.At("metadata", "name")}
+	c := &Contract{Namespace: w.Namespace, Mesh: w.Mesh, TrustDomain: w.TrustDomain, Environment: w.Environment, Mode: ir.Mode(w.Mode), At: w.Object.At("metadata", "name")}
 	var found diag.List
 	if !w.Complete {
 		found.Add(diag.New("MSH0361", w.Object.At("metadata", "name"), "the contract of namespace %q does not end with `complete: true`", w.Namespace).

@@ -16,6 +16,9 @@ func Print(c *Contract) []byte {
 	if c.Mesh != "" {
 		fmt.Fprintf(&b, "  mesh: %s\n", quoted(c.Mesh))
 	}
+	if c.Environment != "" {
+		fmt.Fprintf(&b, "  environment: %s\n", quoted(c.Environment))
+	}
 	fmt.Fprintf(&b, "  trustDomain: %s\n  mode: %s\n", quoted(c.TrustDomain), c.Mode)
 	if len(c.Facts) > 0 {
 		fmt.Fprintln(&b, "  facts:")

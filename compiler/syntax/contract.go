@@ -8,6 +8,7 @@ type Contract struct {
 	Object            *Object
 	Namespace         string // its name
 	Mesh, TrustDomain string
+	Environment       string // of the policy's meshc.yaml; empty: it was written without one
 	Mode              string // of the namespace's workloads as destinations
 	Facts             []ContractFact
 	Complete          bool // the last field says that nothing was cut off
@@ -31,6 +32,7 @@ func decodeContract(d *decoder, root *record) {
 		return
 	}
 	c.Mesh = spec.get("mesh").text()
+	c.Environment = spec.get("environment").text()
 	c.TrustDomain = spec.need("trustDomain").text()
 	c.Mode = spec.need("mode").oneOf("strict", "permissive", "audit")
 	for _, f := range spec.get("facts").items() {

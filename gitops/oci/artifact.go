@@ -26,6 +26,13 @@ var bundles = Kind{
 	MaxLayer: 512 << 20, MaxUnpacked: maxUnpacked, MaxEntries: maxEntries,
 }
 
+// Contracts are artifacts that hold what a policy relies on, a file a namespace; a
+// folder that Flux pushed is one as well.
+var Contracts = Kind{
+	Config: "application/vnd.meshc.contracts.config.v1+json", Layer: "application/vnd.meshc.contracts.content.v1.tar+gzip", Also: layerType,
+	MaxLayer: 16 << 20, MaxUnpacked: 64 << 20, MaxEntries: 16384,
+}
+
 // Artifact is one as it lies in a registry, byte for byte: its manifest, and the
 // only layer.
 type Artifact struct{ Manifest, Layer []byte }
