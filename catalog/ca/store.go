@@ -17,6 +17,16 @@ import (
 // domainFile holds the trust domain: roots that were made elsewhere need not say it.
 const domainFile = "trust-domain"
 
+// FolderDomain is the trust domain of the authority in a state folder; empty if
+// there is none yet.
+func FolderDomain(stateDir string) (string, error) {
+	data, err := state.Read(filepath.Join(stateDir, "ca", domainFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(data)), err
+}
+
 // load reads the folder, or begins a new authority in an empty one. A root that
 // is lost beside an intermediate is never replaced silently: every proxy of the
 // mesh would stop trusting every other. The folder is locked.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/catalog/token"
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -39,9 +41,9 @@ func newTokenCreateCmd(s streams) *cobra.Command {
 		Example: "  meshc token create --identity shop/cart --workload vm-1 --ttl 24h --state /var/lib/meshc",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			id, ok := ir.ParseIdentity(trustDomain, identity)
-			if !ok {
-				return usage(fmt.Errorf("--identity %q is neither NAMESPACE/SERVICEACCOUNT nor a SPIFFE id", identity))
+			id, err := tokenIdentity(state, trustDomain, identity)
+			if err != nil {
+				return err
 			}
 			store, err := token.Open(state, token.Options{})
 			if err != nil {
@@ -61,8 +63,25 @@ func newTokenCreateCmd(s streams) *cobra.Command {
 	_ = cmd.MarkFlagRequired("identity")
 	cmd.Flags().StringVar(&workload, "workload", "", "`NAME` of the workload in the catalog, without a namespace in the identity's; left out, any workload of the identity")
 	cmd.Flags().DurationVar(&ttl, "ttl", 24*time.Hour, "how long it is valid, from 1m to 2160h")
-	cmd.Flags().StringVar(&trustDomain, "trust-domain", "cluster.local", "trust `DOMAIN` of the mesh")
+	cmd.Flags().StringVar(&trustDomain, "trust-domain", "", "trust `DOMAIN` of the mesh (default the folder's, else cluster.local)")
 	return cmd
+}
+
+// tokenIdentity reads an identity of the trust domain that the control plane of a
+// folder certifies: a token for another one would be refused where it is used.
+func tokenIdentity(state, domain, written string) (ir.Identity, error) {
+	own, err := ca.FolderDomain(state)
+	if err != nil {
+		return "", input(err)
+	}
+	id, ok := ir.ParseIdentity(cmp.Or(domain, own, "cluster.local"), written)
+	if !ok {
+		return "", usage(fmt.Errorf("--identity %q is neither NAMESPACE/SERVICEACCOUNT nor a SPIFFE id", written))
+	}
+	if own != "" && id.TrustDomain() != own {
+		return "", usage(fmt.Errorf("%s is of the trust domain %s, and the control plane of %s certifies only %s", id, id.TrustDomain(), state, own))
+	}
+	return id, nil
 }
 
 // workloadName is NAMESPACE/NAME as catalogs name workloads.
@@ -98,7 +117,11 @@ func newTokenListCmd(s streams) *cobra.Command {
 			}
 			switch output {
 			case "text":
-				return printTokens(s, list)
+				own, err := ca.FolderDomain(state)
+				if err != nil {
+					return input(err)
+				}
+				return printTokens(s, list, own)
 			case "json":
 				enc := json.NewEncoder(s.Out)
 				enc.SetIndent("", "  ")
@@ -112,11 +135,14 @@ func newTokenListCmd(s streams) *cobra.Command {
 	return cmd
 }
 
-func printTokens(s streams, list []token.Record) error {
+func printTokens(s streams, list []token.Record, own string) error {
 	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tIDENTITY\tWORKLOAD\tEXPIRES\tSTATE\tRENEWED FROM")
 	for _, r := range list {
-		state, from, workload := "valid", "", r.Workload
+		state, from, workload, identity := "valid", "", r.Workload, string(r.Identity)
+		if r.Identity.TrustDomain() == own {
+			identity = r.Identity.Short()
+		}
 		if r.Revoked {
 			state = "revoked"
 		}
@@ -126,7 +152,7 @@ func printTokens(s streams, list []token.Record) error {
 		if workload == "" {
 			workload = "any"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Identity.Short(), workload, r.Expires.Local().Format(time.RFC3339), state, from)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, identity, workload, r.Expires.Local().Format(time.RFC3339), state, from)
 	}
 	return w.Flush()
 }

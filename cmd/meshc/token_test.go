@@ -49,6 +49,32 @@ func TestTokenLifeOnTheCommandLine(t *testing.T) {
 	}
 }
 
+// Who makes a token on the control machine need not repeat the mesh's trust domain;
+// one for another domain would be refused only where it is used.
+func TestTokenIsOfTheFoldersDomain(t *testing.T) {
+	state := t.TempDir()
+	wants(t, exitClean, "token", "create", "--identity", "shop/cart", "--state", state)
+	if _, err := ca.Open(state, ca.Options{TrustDomain: "corp.example"}); err != nil {
+		t.Fatal(err)
+	}
+	_, said := wants(t, exitClean, "token", "create", "--identity", "shop/web", "--state", state)
+	if !strings.Contains(said, "spiffe://corp.example/ns/shop/sa/web") {
+		t.Errorf("the token is for %s", said)
+	}
+	for _, args := range [][]string{{"--identity", "shop/web", "--trust-domain", "cluster.local"}, {"--identity", "spiffe://other/ns/shop/sa/web"}} {
+		_, said = wants(t, exitUsage, append([]string{"token", "create", "--state", state}, args...)...)
+		if !strings.Contains(said, "certifies only corp.example") {
+			t.Errorf("%v: %s", args, said)
+		}
+	}
+	list, _ := wants(t, exitClean, "token", "list", "--state", state)
+	for _, want := range []string{"  shop/web  ", "  spiffe://cluster.local/ns/shop/sa/cart  "} {
+		if !strings.Contains(list, want) {
+			t.Errorf("the list does not tell identities of two domains apart: no %q in\n%s", want, list)
+		}
+	}
+}
+
 func TestTokenUsage(t *testing.T) {
 	state := t.TempDir()
 	for _, args := range [][]string{
