@@ -21,6 +21,16 @@ type Snapshot struct {
 	// knows them; known VIPs and endpoint addresses belong to the mesh anyway.
 	ServiceRanges []netip.Prefix
 	PodRanges     []netip.Prefix
+	// Accounts are those that exist whether or not anything runs as them, and
+	// Namespaces those that exist, as far as the provider knows.
+	Accounts   []ir.Identity
+	Namespaces []Namespace
+}
+
+// Namespace is a namespace with its labels of the mesh.
+type Namespace struct {
+	Name   string
+	Labels map[string]string
 }
 
 // Service is a service as it runs.

@@ -16,6 +16,9 @@ func Facts(s *Snapshot) []ir.Fact {
 	for _, svc := range s.Services {
 		facts = append(facts, serviceFact(svc, s.TrustDomain))
 	}
+	for _, ns := range s.Namespaces {
+		facts = append(facts, ir.Fact{Kind: "namespace", Name: ns.Name, Labels: ns.Labels})
+	}
 	facts = append(facts, accountFacts(s)...)
 	slices.SortFunc(facts, func(a, b ir.Fact) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
@@ -61,6 +64,14 @@ func accountFacts(s *Snapshot) []ir.Fact {
 		meshed[w.Identity] = meshed[w.Identity] || w.Meshed
 	}
 	var facts []ir.Fact
+	for _, id := range s.Accounts {
+		if inside, runs := meshed[id]; runs && !inside {
+			continue // its workloads say more
+		}
+		if domain, ns, sa, ok := id.Split(); ok && domain == s.TrustDomain {
+			facts = append(facts, ir.Fact{Kind: "account", Namespace: ns, Name: sa})
+		}
+	}
 	for _, w := range s.Workloads {
 		domain, ns, sa, ok := w.Identity.Split()
 		if !ok || domain != s.TrustDomain {

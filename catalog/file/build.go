@@ -28,7 +28,7 @@ type user struct {
 // build makes the snapshot. It is whole only when no finding is an error.
 func (r *reader) build(d document) *catalog.Snapshot {
 	b := &builder{reader: r, workloads: map[string]*catalog.Workload{}, where: map[string]diag.Span{}, users: map[netip.Addr]user{}}
-	snap := &catalog.Snapshot{TrustDomain: d.trustDomain, ServiceRanges: sorted(d.ranges.services), PodRanges: sorted(d.ranges.pods)}
+	snap := &catalog.Snapshot{TrustDomain: d.trustDomain, ServiceRanges: sorted(d.ranges.services), PodRanges: sorted(d.ranges.pods), Namespaces: d.namespaces, Accounts: b.joinAccounts(d)}
 	for _, w := range d.workloads {
 		if w.name.s != "" { // else it was found already
 			b.joinWorkload(w, d.trustDomain)
@@ -47,6 +47,7 @@ func (r *reader) build(d document) *catalog.Snapshot {
 		snap.Services = append(snap.Services, b.joinService(s))
 	}
 	b.judgeOutside()
+	b.joinBacking(d, seen)
 	b.joinExplicit(d, snap.Services)
 	for _, w := range d.workloads {
 		if done := b.workloads[w.name.s]; done != nil {

@@ -18,6 +18,8 @@ type document struct {
 	services    []serviceDoc
 	workloads   []workloadDoc
 	ranges      struct{ services, pods []netip.Prefix }
+	accounts    []text
+	namespaces  []catalog.Namespace
 }
 
 type serviceDoc struct {
@@ -37,6 +39,7 @@ type workloadDoc struct {
 	identity  text
 	addresses []address
 	meshed    bool
+	services  []text
 	locality  catalog.Locality
 	explicit  explicitDoc
 	at        diag.Span
@@ -114,6 +117,10 @@ func (r *reader) spec(n *yaml.Node, d *document) {
 				field{"services", false, func(n *yaml.Node) { d.ranges.services = r.prefixes(n, "ranges.services") }},
 				field{"pods", false, func(n *yaml.Node) { d.ranges.pods = r.prefixes(n, "ranges.pods") }})
 		}},
+		field{"namespaces", false, func(n *yaml.Node) { d.namespaces = r.namespaces(n) }},
+		field{"accounts", false, func(n *yaml.Node) {
+			r.list(n, "accounts", func(n *yaml.Node) { d.accounts = append(d.accounts, r.text(n, "an account")) })
+		}},
 		field{"workloads", false, func(n *yaml.Node) {
 			r.list(n, "workloads", func(n *yaml.Node) { d.workloads = append(d.workloads, r.workload(n)) })
 		}},
@@ -129,6 +136,9 @@ func (r *reader) workload(n *yaml.Node) workloadDoc {
 		field{"identity", false, func(n *yaml.Node) { w.identity = r.text(n, "identity") }},
 		field{"addresses", false, func(n *yaml.Node) { w.addresses = r.addresses(n, "addresses") }},
 		field{"meshed", false, func(n *yaml.Node) { r.flag(n, "meshed", &w.meshed) }},
+		field{"services", false, func(n *yaml.Node) {
+			r.list(n, "services", func(n *yaml.Node) { w.services = append(w.services, r.named(n, "a service")) })
+		}},
 		field{"locality", false, func(n *yaml.Node) { w.locality = r.locality(n) }},
 		field{"intercept", false, func(n *yaml.Node) { w.explicit.intercept = r.intercept(n) }},
 		field{"upstreams", false, func(n *yaml.Node) { w.explicit.upstreams = r.upstreams(n) }},
@@ -169,7 +179,7 @@ func (r *reader) servicePorts(n *yaml.Node) (ports []catalog.ServicePort) {
 			field{"protocol", false, func(n *yaml.Node) { p.Protocol = ir.Protocol(r.choice(n, "protocol", protocols)) }},
 			field{"targetPort", false, func(n *yaml.Node) { p.TargetPort = r.port(n, "targetPort") }})
 		if p.Protocol == "" {
-			p.Protocol = protocolOf(p.Name)
+			p.Protocol, _ = ir.PortProtocol("", "", p.Name)
 		}
 		if p.TargetPort == 0 {
 			p.TargetPort = p.Port

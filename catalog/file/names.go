@@ -13,27 +13,6 @@ var protocols = []string{
 	string(ir.HTTP), string(ir.HTTP2), string(ir.GRPC), string(ir.TCP), string(ir.TCPServerFirst), string(ir.TLS), string(ir.UDP),
 }
 
-// prefixes leads from a port name's prefix to a protocol, the longer prefixes
-// first: tcp-server-first-x is not tcp.
-var prefixes = []struct {
-	prefix   string
-	protocol ir.Protocol
-}{
-	{"tcp-server-first", ir.TCPServerFirst}, {"https", ir.TLS}, {"http2", ir.HTTP2}, {"http", ir.HTTP},
-	{"grpc", ir.GRPC}, {"tcp", ir.TCP}, {"tls", ir.TLS}, {"udp", ir.UDP},
-}
-
-// protocolOf follows the port's name as in Kubernetes; without a known prefix
-// a port carries HTTP.
-func protocolOf(portName string) ir.Protocol {
-	for _, p := range prefixes {
-		if rest, ok := strings.CutPrefix(portName, p.prefix); ok && (rest == "" || rest[0] == '-') {
-			return p.protocol
-		}
-	}
-	return ir.HTTP
-}
-
 // named reads NAMESPACE/NAME.
 func (r *reader) named(n *yaml.Node, what string) text {
 	t := r.text(n, what)

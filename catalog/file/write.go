@@ -21,10 +21,12 @@ type (
 		Spec       outSpec `yaml:"spec"`
 	}
 	outSpec struct {
-		TrustDomain string        `yaml:"trustDomain"`
-		Ranges      *outRanges    `yaml:"ranges,omitempty"`
-		Workloads   []outWorkload `yaml:"workloads,omitempty"`
-		Services    []outService  `yaml:"services,omitempty"`
+		TrustDomain string         `yaml:"trustDomain"`
+		Ranges      *outRanges     `yaml:"ranges,omitempty"`
+		Namespaces  []outNamespace `yaml:"namespaces,omitempty"`
+		Accounts    []string       `yaml:"accounts,omitempty"`
+		Workloads   []outWorkload  `yaml:"workloads,omitempty"`
+		Services    []outService   `yaml:"services,omitempty"`
 	}
 	outRanges struct {
 		Services []string `yaml:"services,omitempty,flow"`
@@ -35,6 +37,7 @@ type (
 		Identity  string       `yaml:"identity,omitempty"`
 		Addresses []string     `yaml:"addresses,omitempty,flow"`
 		Meshed    *bool        `yaml:"meshed,omitempty"`
+		Services  []string     `yaml:"services,omitempty,flow"`
 		Locality  *outLocality `yaml:"locality,omitempty,flow"`
 
 		Intercept  *bool             `yaml:"intercept,omitempty"`
@@ -84,10 +87,12 @@ func Marshal(s *catalog.Snapshot) ([]byte, error) {
 	if len(s.ServiceRanges)+len(s.PodRanges) > 0 {
 		out.Spec.Ranges = &outRanges{strs(s.ServiceRanges), strs(s.PodRanges)}
 	}
+	out.Spec.Namespaces, out.Spec.Accounts = existing(s, domain)
 	localities := map[string]catalog.Locality{}
+	backed := backingOf(s)
 	for _, w := range s.Workloads {
 		localities[w.Name] = w.Locality
-		out.Spec.Workloads = append(out.Spec.Workloads, workload(w, domain))
+		out.Spec.Workloads = append(out.Spec.Workloads, workload(w, domain, backed.rest(w)))
 	}
 	for _, svc := range s.Services {
 		out.Spec.Services = append(out.Spec.Services, service(svc, localities))
@@ -101,10 +106,10 @@ func Marshal(s *catalog.Snapshot) ([]byte, error) {
 	return b.Bytes(), readsBack(s, b.Bytes())
 }
 
-func workload(w catalog.Workload, domain string) outWorkload {
+func workload(w catalog.Workload, domain string, services []string) outWorkload {
 	out := outWorkload{
 		Name: w.Name, Identity: identity(w.Identity, domain), Addresses: strs(w.Addresses),
-		Meshed: ifFalse(w.Meshed), Locality: locality(w.Locality),
+		Meshed: ifFalse(w.Meshed), Services: services, Locality: locality(w.Locality),
 	}
 	if x := w.Explicit; x != nil {
 		out.Intercept, out.LocalPorts = ifFalse(false), x.LocalPorts
@@ -130,7 +135,7 @@ func readsBack(s *catalog.Snapshot, data []byte) error {
 
 // normal is a snapshot with every list sorted, empty ones nil.
 func normal(s *catalog.Snapshot) *catalog.Snapshot {
-	out := &catalog.Snapshot{TrustDomain: trustDomain(s), ServiceRanges: sorted(clip(s.ServiceRanges)), PodRanges: sorted(clip(s.PodRanges))}
+	out := &catalog.Snapshot{TrustDomain: trustDomain(s), ServiceRanges: sorted(clip(s.ServiceRanges)), PodRanges: sorted(clip(s.PodRanges)), Namespaces: clip(s.Namespaces), Accounts: clip(s.Accounts)}
 	for _, svc := range s.Services {
 		svc.VIPs, svc.Ports, svc.Endpoints = clip(svc.VIPs), clip(svc.Ports), clip(svc.Endpoints)
 		slices.SortFunc(svc.VIPs, netip.Addr.Compare)

@@ -25,6 +25,7 @@ type lockCommand struct {
 	from, contracts string
 	push            string
 	registry        registryFlags
+	cluster         clusterFlags
 	compile         *compileFlags
 	report          *reportFlags
 }
@@ -34,7 +35,8 @@ there shows, one a line. Facts that nothing needs any more are left out; with
 --all-envs, those that no environment of meshc.yaml needs.
 
 New facts come from --from EXPORT: a file that 'meshc catalog export' wrote, or a
-folder with the manifests of the applications. What the lock already holds stays,
+folder with the manifests of the applications, or the word cluster: what the
+Kubernetes cluster of the current context holds. What the lock already holds stays,
 unless --update takes everything from the export.
 
 With --contract the lock is turned round, too: for each namespace a file with the
@@ -55,6 +57,7 @@ func newLockCmd(s streams) *cobra.Command {
   meshc lock ./policy --from export.lock
   meshc lock ./policy --update --from export.lock
   meshc lock ./policy --from ../applications
+  meshc lock ./policy --update --from cluster --context prod
   meshc lock ./policy --contract
   meshc lock ./policy --contract --all-envs --push oci://registry.example/contracts:main`,
 	}
@@ -66,6 +69,7 @@ func newLockCmd(s streams) *cobra.Command {
 	cmd.Flags().Lookup("contract").NoOptDefVal = besideLock
 	cmd.Flags().StringVar(&f.push, "push", "", "with --contract: put the contracts to `REFERENCE`, oci://HOST/NAME[:TAG], too")
 	f.registry.add(cmd)
+	f.cluster.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args) }
 	return cmd
 }
@@ -103,7 +107,7 @@ func (f *lockCommand) run(ctx context.Context, s streams, paths []string) error 
 		if err != nil {
 			return err
 		}
-		known, found, err := newFacts(c, f.from, f.update)
+		known, found, err := f.newFacts(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -179,15 +183,19 @@ func writeLocks(s streams, all []locked) error {
 
 // newFacts are the facts there are to choose from: the lock's before the
 // export's, or the export's alone.
-func newFacts(c *compilation, from string, update bool) (ir.Known, diag.List, error) {
-	if from == "" {
+func (f *lockCommand) newFacts(ctx context.Context, c *compilation) (known ir.Known, findings diag.List, err error) {
+	switch f.from {
+	case "":
 		return c.Lock.Known, nil, nil
+	case fromCluster:
+		known, err = f.cluster.facts(ctx, c.Config.Name, c.Now)
+	default:
+		known, findings, err = readExport(f.from, c.Now)
 	}
-	known, findings, err := readExport(from, c.Now)
 	if err != nil {
 		return ir.Known{}, nil, input(err)
 	}
-	if !update {
+	if !f.update {
 		known.Facts = append(append([]ir.Fact{}, c.Lock.Known.Facts...), known.Facts...)
 	}
 	return known, findings, nil

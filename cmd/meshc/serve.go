@@ -29,6 +29,7 @@ import (
 // serveFlags are the flags of serve.
 type serveFlags struct {
 	registryFlags
+	clusterFlags
 	follow       follow.Options
 	sources      []string
 	close        func() // of the sources
@@ -48,7 +49,7 @@ type serveFlags struct {
 func newServeCmd(s streams) *cobra.Command {
 	f := &serveFlags{}
 	cmd := &cobra.Command{
-		Use:   "serve --bundle DIR|oci://REF --catalog FILE --state DIR",
+		Use:   "serve --bundle DIR|oci://REF --catalog FILE|cluster --state DIR",
 		Short: "Serve a bundle to the proxies of a mesh over xDS",
 		Long: `Serve a bundle to the proxies of a mesh over xDS: aggregated discovery, delta and
 state of the world, over TLS. A proxy proves itself by a join token (see "meshc
@@ -63,6 +64,10 @@ keep what they have.
 With oci://REF for a bundle, the registry is asked every --poll; one that is named
 by digest is fetched once. While the registry is away, what was served stays.
 
+With "cluster" for a catalog, it is read from a Kubernetes cluster: the one of
+--kubeconfig and --context, or the one that this runs in. While its API server is
+away, what was served stays.
+
 With --sources there is no bundle: the manifests are compiled here, and again
 when they change. Faulty ones change nothing that is served; what was found is in
 the log and in "meshc status". It is for machines where nobody else builds, and
@@ -75,6 +80,7 @@ that would allow what is closed now, it takes --allow-widen as well.`,
 		Example: `  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc
   meshc serve --bundle oci://registry.example/mesh:stable --catalog catalog.yaml --state /var/lib/meshc --trust mesh.pub
   meshc serve --sources ./mesh --catalog catalog.yaml --state /var/lib/meshc
+  meshc serve --bundle ./bundle --catalog cluster --state /var/lib/meshc
   meshc status`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -86,7 +92,8 @@ that would allow what is closed now, it takes --allow-widen as well.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.follow.Bundle, "bundle", "", "`DIR` that 'meshc build -o DIR' wrote, or a reference oci://HOST/NAME[:TAG|@DIGEST]")
 	flags.StringArrayVar(&f.sources, "sources", nil, "instead of a bundle: manifests in this `PATH` (repeatable), compiled whenever they change")
-	flags.StringVar(&f.follow.Catalog, "catalog", "", "`FILE` with services, endpoints and workloads, see docs/catalog.md (required)")
+	flags.StringVar(&f.follow.Catalog, "catalog", "", "`FILE` with services, endpoints and workloads, see docs/catalog.md, or the word cluster (required)")
+	f.clusterFlags.add(cmd)
 	f.registryFlags.add(cmd)
 	flags.DurationVar(&f.follow.Fetch, "poll", 30*time.Second, "how often a registry is asked for a newer bundle")
 	stateFlag(cmd, &f.follow.State)
@@ -147,6 +154,11 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	}
 	if f.close != nil {
 		defer f.close()
+	}
+	if f.follow.Catalog == fromCluster {
+		cluster := &clusterCatalog{flags: &f.clusterFlags, log: log}
+		f.follow.Open = cluster.open
+		defer cluster.close()
 	}
 	follower, findings, err := follow.Start(ctx, f.follow)
 	if reported := f.report.emit(s, findings, nil); err != nil {

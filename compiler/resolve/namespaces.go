@@ -10,8 +10,8 @@ import (
 
 // Names for ever (DESIGN 9).
 const (
-	labelMesh           = "meshc.dev/mesh"
-	labelInject         = "meshc.dev/inject"
+	labelMesh           = ir.LabelMesh
+	labelInject         = ir.LabelInject
 	annotationPlaintext = "meshc.dev/plaintext-ports"
 	annotationAllowSelf = "meshc.dev/allow-self"
 	annotationCommand   = "lab.meshc.dev/command"

@@ -11,45 +11,9 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// protocolNames are what appProtocol and port-name prefixes may say (row 29).
-// A longer name stands before its own beginning.
-var protocolNames = []struct {
-	name     string
-	protocol ir.Protocol
-}{
-	{"http2", ir.HTTP2}, {"https", ir.TLS}, {"http", ir.HTTP}, {"grpc", ir.GRPC},
-	{"tcp-server-first", ir.TCPServerFirst}, {"tcp", ir.TCP}, {"tls", ir.TLS}, {"udp", ir.UDP},
-	// Kubernetes' own names for appProtocol.
-	{"kubernetes.io/h2c", ir.HTTP2}, {"kubernetes.io/ws", ir.HTTP}, {"kubernetes.io/wss", ir.TLS},
-}
-
-// source of a port's protocol.
-type saidBy int
-
-const (
-	saidByTransport saidBy = iota // protocol: UDP
-	saidByAppProtocol
-	saidByName
-	guessed
-)
-
-// protocolSaid tells a port's protocol and what said so: appProtocol, then the
-// prefix of its name, then HTTP as a guess (row 29).
-func protocolSaid(p syntax.ServicePort) (ir.Protocol, saidBy) {
-	if p.Protocol == "UDP" {
-		return ir.UDP, saidByTransport
-	}
-	for _, n := range protocolNames {
-		if strings.EqualFold(p.AppProtocol, n.name) {
-			return n.protocol, saidByAppProtocol
-		}
-	}
-	for _, n := range protocolNames {
-		if p.Name == n.name || strings.HasPrefix(p.Name, n.name+"-") {
-			return n.protocol, saidByName
-		}
-	}
-	return ir.HTTP, guessed
+// protocolSaid tells a port's protocol and what said so (row 29).
+func protocolSaid(p syntax.ServicePort) (ir.Protocol, ir.SaidBy) {
+	return ir.PortProtocol(p.Protocol, p.AppProtocol, p.Name)
 }
 
 func protocolOf(p syntax.ServicePort) ir.Protocol {
@@ -121,15 +85,15 @@ func (r *resolver) judgeProtocol(s *service, i int) ir.Protocol {
 	p := s.ports[i]
 	protocol, by := protocolSaid(p)
 	switch {
-	case p.AppProtocol != "" && by != saidByAppProtocol && by != saidByTransport:
+	case p.AppProtocol != "" && by != ir.SaidByAppProtocol && by != ir.SaidByTransport:
 		f := diag.New("MSH4002", s.portAt(i, "appProtocol"), "appProtocol %q of port %d of service %q is not one the mesh knows", p.AppProtocol, p.Port, s.id.Name).
 			WithEffect("the port is carried as %s", protocol)
 		r.report(f.WithHelp("write one of http, http2, grpc, tcp, tcp-server-first, tls, https, udp; tcp-server-first is for protocols whose server speaks first, as MySQL").About(serviceRef(s), "spec.ports"))
-	case by == guessed:
+	case by == ir.Guessed:
 		r.report(diag.New("MSH4001", s.portAt(i, "port"), "nothing says which protocol port %d of service %q speaks", p.Port, s.id.Name).
 			WithEffect("it is carried as HTTP: clients of any other protocol are cut off").
 			WithHelp("write `appProtocol: http`, or tcp, grpc and so on").About(serviceRef(s), "spec.ports"))
-	case protocol == ir.UDP && by != saidByTransport:
+	case protocol == ir.UDP && by != ir.SaidByTransport:
 		r.report(diag.New("MSH4002", s.portAt(i, "protocol"), "port %d of service %q is called UDP, but its protocol is TCP", p.Port, s.id.Name).
 			WithEffect("it counts as UDP: sidecars do not carry it").
 			WithHelp("write `protocol: UDP`, or another name and appProtocol").About(serviceRef(s), "spec.ports"))

@@ -18,7 +18,7 @@ func (f *Follower) catalogChanged() <-chan struct{} {
 // could not be opened before.
 func (f *Follower) catalogAgain(s Server) {
 	if f.provider == nil {
-		p, err := file.OpenWith(f.opts.Catalog, file.Options{Log: f.opts.Log})
+		p, err := f.openCatalog()
 		if err != nil {
 			f.catalogFault(s, err, "the last good one is served")
 			return
@@ -36,6 +36,17 @@ func (f *Follower) catalogAgain(s Server) {
 		f.snapshot = snap
 		f.Supply(s)
 	}
+}
+
+func (f *Follower) openCatalog() (Catalog, error) {
+	if f.opts.Open != nil {
+		return f.opts.Open(f.bundle)
+	}
+	p, err := file.OpenWith(f.opts.Catalog, file.Options{Log: f.opts.Log})
+	if err != nil {
+		return nil, err // and no provider that is a nil pointer
+	}
+	return p, nil
 }
 
 // catalogFault shows why the catalog is not taken, unless that is known already:

@@ -21,7 +21,7 @@ import (
 // Options say what to follow. Bundle, Catalog and State are required.
 type Options struct {
 	Bundle  string // folder; or the name of Source
-	Catalog string // file
+	Catalog string // file, or the name of what Open opens
 	State   string // folder; the last good ones are kept below it
 	Log     *slog.Logger
 	// Coalesce is how long changes of the catalog are gathered; 20 ms if zero.
@@ -31,6 +31,10 @@ type Options struct {
 
 	// Source is where bundles come from; nil: the folder Bundle.
 	Source Source
+	// Open opens the catalog that Catalog names, for the bundle that is served; nil:
+	// the file Catalog. After an error it is called again every Poll, and must not
+	// wait long then.
+	Open func(*bundle.Bundle) (Catalog, error)
 	// Fetch is how often Source is looked at; 30 s if zero.
 	Fetch time.Duration
 	// Trust is a file or a folder of public keys, one of which must have signed
@@ -43,6 +47,12 @@ type Options struct {
 	// lists such access; nil: any older bundle counts as opening some.
 	AllowWiden bool
 	Widened    func(was, is *ir.Mesh) []string
+}
+
+// Catalog is a provider that can be closed. Its Snapshot is never nil.
+type Catalog interface {
+	catalog.Provider
+	Close() error
 }
 
 // Server takes what is followed; *server.Server is one.
@@ -60,7 +70,7 @@ type Follower struct {
 	offer  offer  // what was judged last
 	seen   string // fingerprint of the bundle's folder and the keys at that time
 
-	provider *file.Provider
+	provider Catalog
 	snapshot *catalog.Snapshot
 	degraded map[string]degraded
 	unkept   unkept
@@ -143,7 +153,7 @@ func (f *Follower) lastGood() (*bundle.Bundle, error) {
 }
 
 func (f *Follower) startCatalog(findings *diag.List) error {
-	p, err := file.OpenWith(f.opts.Catalog, file.Options{Log: f.opts.Log})
+	p, err := f.openCatalog()
 	if err == nil {
 		f.provider, f.snapshot = p, p.Snapshot()
 		return nil
