@@ -30,7 +30,7 @@ const (
 	logs    = "what the compiler has to say are findings"
 	worlds  = "the compiler reads nothing but its input"
 	protos  = "Envoy types live in compiler/envoy, compiler/verify, xds and dataplane/bootstrap"
-	kubes   = "Kubernetes types stop at compiler/syntax"
+	kubes   = "Kubernetes types stop at compiler/syntax and catalog/kube"
 )
 
 // pure are the imports no part of the compiler may have.
@@ -106,6 +106,8 @@ var ladder = []room{
 	// policies needs a context and a clock for its guard: OPA takes one, and a call
 	// that cannot be counted is bounded by time.
 	{"policies", []string{"policies/sieve", "compiler/diag", "compiler/ir", "compiler/source", "compiler/syntax"}, pureRules},
+	// kube is where API servers are read: it makes snapshots of Kubernetes types, and they stop there.
+	{"catalog/kube", []string{"catalog", "compiler/diag", "compiler/ir"}, noEnvoy},
 	{"catalog", []string{"compiler/diag", "compiler/ir"}, neither},
 	{"dataplane/bootstrap", []string{"compiler/ir"}, noKube},
 	{"dataplane", []string{"compiler/ir"}, neither},
