@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	core "k8s.io/api/core/v1"
@@ -141,14 +142,15 @@ func (c *cluster) note(resource string, err error) {
 func (c *cluster) fault() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, resource := range slices.Sorted(maps.Keys(c.failing)) {
-		where := "the cluster"
-		if c.name != "" {
-			where = "cluster " + c.name
-		}
-		return fmt.Errorf("%s does not tell its %s: %s", where, resource, c.failing[resource])
+	resources := slices.Sorted(maps.Keys(c.failing))
+	if len(resources) == 0 {
+		return nil
 	}
-	return nil
+	where := "the cluster"
+	if c.name != "" {
+		where = "cluster " + c.name
+	}
+	return fmt.Errorf("%s does not tell its %s: %s", where, strings.Join(resources, ", "), c.failing[resources[0]])
 }
 
 // synced tells whether all that there was at the beginning is known.

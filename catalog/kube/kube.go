@@ -18,7 +18,7 @@ import (
 type Rules struct {
 	// TrustDomain of the mesh; cluster.local if empty.
 	TrustDomain string
-	// Mesh is the mesh's name, as LabelMesh and LabelInjected say it; empty: any.
+	// Mesh is the mesh's name, as LabelMesh says it; empty: any.
 	Mesh string
 	// Intended counts a pod as meshed that is to have a sidecar, whether it has it
 	// by now or not: for facts, which must not depend on who was restarted when.
@@ -27,14 +27,14 @@ type Rules struct {
 
 // Objects are what one namespace of one cluster holds. Nothing in them is changed.
 type Objects struct {
-	Name       string
-	Exists     bool              // its namespace is known: objects may come before it
-	Labels     map[string]string // of the namespace
-	Services   []*core.Service
-	Slices     []*discovery.EndpointSlice
-	Pods       []*core.Pod
-	Accounts   []string
-	Localities map[string]catalog.Locality // of the cluster's nodes, by name
+	Name                string
+	Exists              bool              // its namespace is known: objects may come before it
+	Labels, Annotations map[string]string // of the namespace
+	Services            []*core.Service
+	Slices              []*discovery.EndpointSlice
+	Pods                []*core.Pod
+	Accounts            []string
+	Localities          map[string]catalog.Locality // of the cluster's nodes, by name
 }
 
 func (o *Objects) empty() bool {

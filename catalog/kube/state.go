@@ -94,7 +94,8 @@ func (c *cluster) localities() map[string]catalog.Locality {
 func (c *cluster) objects(ns string) *Objects {
 	out := &Objects{Name: ns, Localities: c.nodes}
 	if o, ok, _ := c.stores["namespaces"].GetStore().GetByKey(ns); ok { // stores in memory do not fail
-		out.Labels, out.Exists = o.(*core.Namespace).Labels, true
+		n := o.(*core.Namespace)
+		out.Labels, out.Annotations, out.Exists = n.Labels, n.Annotations, true
 	}
 	out.Services = held[*core.Service](c, "services", ns)
 	out.Slices = held[*discovery.EndpointSlice](c, "endpointslices", ns)

@@ -33,7 +33,7 @@ func from[T any](t *testing.T, text string) *T {
 
 func runs(name, ip string, more ...func(*core.Pod)) *core.Pod {
 	p := &core.Pod{
-		ObjectMeta: meta.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{"app": "cart", ir.LabelInjected: "shop"}},
+		ObjectMeta: meta.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{"app": "cart", ir.LabelInjected: "true"}},
 		Spec:       core.PodSpec{NodeName: "n1", ServiceAccountName: "cart"},
 		Status:     core.PodStatus{Phase: core.PodRunning, PodIPs: []core.PodIP{{IP: ip}}},
 	}
@@ -277,16 +277,18 @@ func TestFactsAreOfWhatIsIntended(t *testing.T) {
 	off := func(p *core.Pod) { plain(p); p.Labels[ir.LabelInject] = "disabled" }
 	of := func(r kube.Rules, ns map[string]string, pod *core.Pod) bool {
 		o := shop(nil, []*core.Pod{pod})
-		o.Labels = ns
+		o.Labels, o.Annotations = ns, ns
 		snap, _ := r.Snapshot(kube.Cluster{Parts: []*kube.Part{r.Translate(o)}})
 		return snap.Workloads[0].Meshed
 	}
 	in, osm := map[string]string{ir.LabelMesh: "shop"}, map[string]string{"openservicemesh.io/monitored-by": "shop"}
+	wish := map[string]string{"openservicemesh.io/monitored-by": "shop", "openservicemesh.io/sidecar-injection": "yes"}
 	intended := kube.Rules{Mesh: "shop", Intended: true}
 	for name, c := range map[string]struct{ got, want bool }{
 		"served, not injected":       {of(rules, in, runs("a", "10.0.0.1", plain)), false},
 		"intended":                   {of(intended, in, runs("a", "10.0.0.1", plain)), true},
-		"intended, OSM's label":      {of(intended, osm, runs("a", "10.0.0.1", plain)), true},
+		"intended, OSM's label":      {of(intended, osm, runs("a", "10.0.0.1", plain)), false},
+		"intended, OSM's way":        {of(intended, wish, runs("a", "10.0.0.1", plain)), true},
 		"intended, opted out":        {of(intended, in, runs("a", "10.0.0.1", off)), false},
 		"intended, no namespace":     {of(intended, nil, runs("a", "10.0.0.1", plain)), false},
 		"intended, another mesh":     {of(intended, map[string]string{ir.LabelMesh: "other"}, runs("a", "10.0.0.1", plain)), false},

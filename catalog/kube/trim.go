@@ -33,7 +33,8 @@ func trim(o any) (any, error) {
 		return &core.ServiceAccount{ObjectMeta: head(o.ObjectMeta)}, nil
 	case *core.Namespace:
 		h := head(o.ObjectMeta)
-		h.Labels = only(o.Labels, ir.LabelMesh, ir.LabelInject, osmMesh)
+		h.Labels = only(o.Labels, ir.LabelMesh, ir.LabelInject, osmMesh, osmIgnore)
+		h.Annotations = only(o.Annotations, ir.LabelInject, osmInject)
 		return &core.Namespace{ObjectMeta: h}, nil
 	case *core.Node:
 		h := head(o.ObjectMeta)
@@ -63,7 +64,7 @@ func only(labels map[string]string, names ...string) map[string]string {
 
 func trimPod(p *core.Pod) *core.Pod {
 	h := head(p.ObjectMeta)
-	h.Labels, h.Annotations = p.Labels, only(p.Annotations, osmInject)
+	h.Labels, h.Annotations = p.Labels, only(p.Annotations, ir.LabelInject, osmInject)
 	return &core.Pod{
 		ObjectMeta: h,
 		Spec: core.PodSpec{

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 
 	core "k8s.io/api/core/v1"
 
@@ -15,6 +16,7 @@ import (
 // understood as they are.
 const (
 	osmMesh   = "openservicemesh.io/monitored-by"
+	osmIgnore = "openservicemesh.io/ignore"
 	osmInject = "openservicemesh.io/sidecar-injection"
 )
 
@@ -65,21 +67,31 @@ func (r Rules) meshed(o *Objects, p *core.Pod) bool {
 	if p.Spec.HostNetwork {
 		return false
 	}
-	if mesh, ok := p.Labels[ir.LabelInjected]; ok {
+	if _, ok := p.Labels[ir.LabelInjected]; ok {
+		mesh := cmp.Or(o.Labels[ir.LabelMesh], o.Labels[osmMesh], r.Mesh)
 		return r.Mesh == "" || mesh == r.Mesh
 	}
-	if !r.Intended {
+	return r.Intended && r.intended(o, p)
+}
+
+// intended tells whether injection would give a pod its sidecar: if its namespace
+// is in the mesh, and the first that says anything says so. Pods of OSM's namespaces
+// ask for it.
+func (r Rules) intended(o *Objects, p *core.Pod) bool {
+	mesh := cmp.Or(o.Labels[ir.LabelMesh], o.Labels[osmMesh])
+	if mesh == "" || r.Mesh != "" && mesh != r.Mesh || o.Labels[osmIgnore] == "true" {
 		return false
 	}
-	mesh, ours := o.Labels[ir.LabelMesh]
-	if !ours {
-		mesh, ours = o.Labels[osmMesh]
+	byDefault := "disabled"
+	if o.Labels[ir.LabelMesh] != "" {
+		byDefault = "enabled"
 	}
-	if !ours || r.Mesh != "" && mesh != r.Mesh {
+	switch strings.ToLower(cmp.Or(p.Labels[ir.LabelInject], p.Annotations[ir.LabelInject], p.Annotations[osmInject],
+		o.Labels[ir.LabelInject], o.Annotations[ir.LabelInject], o.Annotations[osmInject], byDefault)) {
+	case "disabled", "no", "false":
 		return false
 	}
-	said := cmp.Or(p.Labels[ir.LabelInject], p.Annotations[osmInject], o.Labels[ir.LabelInject])
-	return said != "disabled" && said != "no" && said != "false"
+	return true // also where nobody can tell what is said: the safe side
 }
 
 // selects tells whether a service's selector selects a pod; an empty one selects none.

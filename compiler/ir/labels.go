@@ -7,6 +7,6 @@ const (
 	LabelMesh = "meshc.dev/mesh"
 	// LabelInject on a namespace or pod: enabled or disabled.
 	LabelInject = "meshc.dev/inject"
-	// LabelInjected on a pod names the mesh whose sidecar it was given.
+	// LabelInjected is on every pod that has a sidecar.
 	LabelInjected = "meshc.dev/injected"
 )
