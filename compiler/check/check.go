@@ -6,6 +6,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,9 +30,11 @@ type World interface {
 	Service(ir.ServiceID) *ir.Service
 	// Services are those of a namespace, in order.
 	Services(namespace string) []ir.ServiceID
-	// Grants are those of a namespace's targets, Splits its splits, in order of name.
-	Grants(namespace string) []ir.Grant
+	// Targets and Splits are those of a namespace, in order of name.
+	Targets(namespace string) []ir.ServiceID
 	Splits(namespace string) []ir.Split
+	// Grants are those of a target.
+	Grants(target ir.ServiceID) []ir.Grant
 	// Objects are those of a kind in a namespace, in order of name.
 	Objects(kind, namespace string) []*syntax.Object
 	// Object is the first of a name; nil: there is none.
@@ -62,15 +65,21 @@ func (j *judge) comparing() *judge {
 	return &own
 }
 
-// indexes are remembered functions that several judgements read.
+// indexes are remembered functions that several judgements read. Those of a
+// namespace say which of its objects are concerned with something, and are made of
+// what each object names: so they stay what they are when an object means another
+// thing of the same things.
 type indexes struct {
-	targets *memo.Table[string, map[ir.Identity][]ir.Grant] // of a namespace, by destination
-	grants  *memo.Table[ir.Identity, []ir.Grant]            // by destination
-	roots   *memo.Table[string, map[ir.ServiceID]bool]      // of splits without matches, by namespace
+	opened  *memo.Table[ir.ServiceID, []ir.Identity]            // destinations of a target, sorted
+	openers *memo.Table[string, map[ir.Identity][]ir.ServiceID] // targets of a namespace, by destination
+	grants  *memo.Table[ir.Identity, []ir.Grant]                // by destination
+	roots   *memo.Table[string, map[ir.ServiceID]bool]          // of splits without matches, by namespace
 	rooted  *memo.Table[ir.ServiceID, bool]
 	splits  *memo.Table[string, map[string]ir.Split] // of a namespace, by name
 	split   *memo.Table[place, ir.Split]
-	users   *memo.Table[string, map[string][]use] // of a namespace's route groups, by their names
+	naming  *memo.Table[place, []string]                   // routes that targets or splits of a KIND/NAME name, sorted
+	namers  *memo.Table[string, map[string][]ir.ServiceID] // targets of a namespace, by the routes they name
+	users   *memo.Table[place, []ir.ServiceID]
 	uses    *memo.Table[place, []use]
 	rules   *memo.Table[string, map[string]bool] // routes that something of a namespace names
 	ruled   *memo.Table[place, bool]
@@ -84,7 +93,7 @@ type rulings struct {
 	settings *memo.Table[struct{}, *diag.List]
 	group    *memo.Table[place, *diag.List]
 	route    *memo.Table[place, *diag.List]
-	udp      *memo.Table[string, *diag.List]
+	udp      *memo.Table[ir.ServiceID, *diag.List]
 	service  *memo.Table[ir.ServiceID, *diag.List]
 	leaves   *memo.Table[place, *diag.List]
 	regions  [3]*memo.Table[string, *diag.Section]
@@ -95,21 +104,24 @@ type rulings struct {
 func NewSession(g *memo.Graph, w World) *Session {
 	s := &Session{judge{World: w}}
 	j := &s.judge
-	j.targets = memo.Func(g, never, j.readTargets)
-	j.grants = memo.Func(g, sameGrants, func(to ir.Identity) []ir.Grant { return j.targets.Get(home(to))[to] })
+	j.opened = memo.Func(g, slices.Equal, j.readOpened)
+	j.openers = memo.Func(g, never, j.readOpeners)
+	j.grants = memo.Func(g, sameGrants, j.readGrants)
 	j.roots = memo.Func(g, never, j.readRoots)
 	j.rooted = memo.Func(g, memo.Is, func(id ir.ServiceID) bool { return j.roots.Get(id.Namespace)[id] })
 	j.splits = memo.Func(g, never, j.readSplits)
 	j.split = memo.Func(g, sameSplit, func(p place) ir.Split { return j.splits.Get(p.namespace)[p.name] })
-	j.users = memo.Func(g, never, j.readUsers)
-	j.uses = memo.Func(g, sameUses, func(p place) []use { return j.users.Get(p.namespace)[p.name] })
+	j.naming = memo.Func(g, slices.Equal, j.readNaming)
+	j.namers = memo.Func(g, never, j.readNamers)
+	j.users = memo.Func(g, slices.Equal, func(p place) []ir.ServiceID { return j.namers.Get(p.namespace)[p.name] })
+	j.uses = memo.Func(g, sameUses, j.readUses)
 	j.rules = memo.Func(g, never, j.readRules)
 	j.ruled = memo.Func(g, memo.Is, func(p place) bool { return j.rules.Get(p.namespace)[p.name] })
 
 	j.settings = memo.Func(g, memo.Is, batch(func(struct{}) diag.List { return egressWithoutRanges(j) }))
 	j.group = memo.Func(g, memo.Is, batch(func(p place) diag.List { return headerGrants(j, p) }))
 	j.route = memo.Func(g, memo.Is, batch(func(p place) diag.List { return unusedRoutes(j, p) }))
-	j.udp = memo.Func(g, memo.Is, batch(func(ns string) diag.List { return udpGrants(j, ns) }))
+	j.udp = memo.Func(g, memo.Is, batch(func(target ir.ServiceID) diag.List { return udpGrants(j, target) }))
 	j.service = memo.Func(g, memo.Is, batch(func(id ir.ServiceID) diag.List {
 		return append(unlikePods(j, id), waitingClients(j, id)...)
 	}))
@@ -137,6 +149,38 @@ func home(id ir.Identity) string {
 	return ns
 }
 
+// readOpened are the destinations of a target's grants.
+func (j *judge) readOpened(target ir.ServiceID) []ir.Identity {
+	var out []ir.Identity
+	for _, g := range j.Grants(target) {
+		out = append(out, g.Destination)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (j *judge) readOpeners(ns string) map[ir.Identity][]ir.ServiceID {
+	out := map[ir.Identity][]ir.ServiceID{}
+	for _, target := range j.Targets(ns) {
+		for _, to := range j.opened.Get(target) {
+			out[to] = append(out[to], target)
+		}
+	}
+	return out
+}
+
+func (j *judge) readGrants(to ir.Identity) []ir.Grant {
+	var out []ir.Grant
+	for _, target := range j.openers.Get(home(to))[to] {
+		for _, g := range j.Grants(target) {
+			if g.Destination == to {
+				out = append(out, g)
+			}
+		}
+	}
+	return out
+}
+
 // Findings are all findings, in sections that stay the same while what they are
 // about does.
 func (s *Session) Findings() []*diag.Section {
@@ -152,7 +196,9 @@ func (s *Session) Findings() []*diag.Section {
 // The sections of a namespace, apart because few edits concern more than one.
 func (j *judge) readRoutes(ns string) *diag.Section {
 	s := &diag.Section{}
-	add(s, j.udp.Get(ns))
+	for _, target := range j.Targets(ns) {
+		add(s, j.udp.Get(target))
+	}
 	for _, kind := range routeKinds {
 		for _, o := range j.Objects(kind, ns) {
 			p := place{ns, kind + "/" + o.Name}

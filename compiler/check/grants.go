@@ -15,18 +15,18 @@ type use struct {
 	grant string // its name
 }
 
-// readUsers finds the matches that grants of a namespace use, each once, by the
-// group they are of.
-func (j *judge) readUsers(ns string) map[string][]use {
-	out := map[string][]use{}
-	for _, g := range j.Grants(ns) {
-		for _, m := range g.HTTP {
-			ref, _, _ := strings.Cut(m.Name, "#")
-			kind, rest, _ := strings.Cut(ref, "/")
-			_, name, _ := strings.Cut(rest, "/")
-			group := kind + "/" + name
-			if !slices.ContainsFunc(out[group], func(u use) bool { return u.match.Name == m.Name }) {
-				out[group] = append(out[group], use{m, g.Name})
+// readUses finds the matches of a route group that grants use, each once.
+func (j *judge) readUses(p place) []use {
+	var out []use
+	kind, name, _ := strings.Cut(p.name, "/")
+	group := kind + "/" + p.namespace + "/" + name
+	for _, target := range j.users.Get(p) {
+		for _, g := range j.Grants(target) {
+			for _, m := range g.HTTP {
+				ref, _, _ := strings.Cut(m.Name, "#")
+				if ref == group && !slices.ContainsFunc(out, func(u use) bool { return u.match.Name == m.Name }) {
+					out = append(out, use{m, g.Name})
+				}
 			}
 		}
 	}
@@ -34,7 +34,7 @@ func (j *judge) readUsers(ns string) map[string][]use {
 }
 
 func sameUses(a, b []use) bool {
-	return slices.EqualFunc(a, b, func(x, y use) bool { return x.grant == y.grant && sameMatch(x.match, y.match) })
+	return slices.EqualFunc(a, b, func(x, y use) bool { return x.grant == y.grant && ir.SameMatch(&x.match, &y.match) })
 }
 
 // headerGrants hints at granted matches of a route group that rest on a header,
@@ -88,12 +88,11 @@ func headerName(h ir.HeaderMatch) string {
 	return h.Name
 }
 
-// udpGrants finds grants of a namespace's targets that sidecars do not carry
-// (row 30).
-func udpGrants(j *judge, ns string) diag.List {
+// udpGrants finds grants of a target that sidecars do not carry (row 30).
+func udpGrants(j *judge, target ir.ServiceID) diag.List {
 	var found diag.List
 	said := map[string]bool{}
-	for _, g := range j.Grants(ns) {
+	for _, g := range j.Grants(target) {
 		for _, id := range g.Ports {
 			if said[g.Name] || !j.isUDP(id) {
 				continue
@@ -122,33 +121,48 @@ func (j *judge) isUDP(id ir.PortID) bool {
 	return ok && p.Protocol == ir.UDP
 }
 
-// readRules finds the routes that targets and splits of a namespace name.
-func (j *judge) readRules(ns string) map[string]bool {
-	used := map[string]bool{}
-	for _, o := range j.all("TrafficTarget", ns) {
+// readNaming finds the routes that the objects of a name KIND/NAME name: all of
+// them, as nobody knows which of several will stay.
+func (j *judge) readNaming(p place) []string {
+	var out []string
+	kind, name, _ := strings.Cut(p.name, "/")
+	for _, o := range j.Called(kind, p.namespace, name) {
 		if o.TrafficTarget != nil {
 			for _, r := range o.TrafficTarget.Rules {
-				used[r.Kind+"/"+r.Name] = true
+				out = append(out, r.Kind+"/"+r.Name)
+			}
+		}
+		if o.TrafficSplit != nil {
+			for _, m := range o.TrafficSplit.Matches {
+				out = append(out, m.Kind+"/"+m.Name)
 			}
 		}
 	}
-	for _, o := range j.all("TrafficSplit", ns) {
-		if o.TrafficSplit != nil {
-			for _, m := range o.TrafficSplit.Matches {
-				used[m.Kind+"/"+m.Name] = true
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (j *judge) readNamers(ns string) map[string][]ir.ServiceID {
+	out := map[string][]ir.ServiceID{}
+	for _, target := range j.Targets(ns) {
+		for _, route := range j.naming.Get(place{ns, "TrafficTarget/" + target.Name}) {
+			out[route] = append(out[route], target)
+		}
+	}
+	return out
+}
+
+// readRules finds the routes that targets and splits of a namespace name.
+func (j *judge) readRules(ns string) map[string]bool {
+	used := map[string]bool{}
+	for _, kind := range []string{"TrafficTarget", "TrafficSplit"} {
+		for _, o := range j.Objects(kind, ns) {
+			for _, route := range j.naming.Get(place{ns, kind + "/" + o.Name}) {
+				used[route] = true
 			}
 		}
 	}
 	return used
-}
-
-// all are the objects of a kind in a namespace, each of those that share a name.
-func (j *judge) all(kind, ns string) []*syntax.Object {
-	var out []*syntax.Object
-	for _, o := range j.Objects(kind, ns) {
-		out = append(out, j.Called(kind, ns, o.Name)...)
-	}
-	return out
 }
 
 // unusedRoutes finds routes of a name that no target and no split names: each of

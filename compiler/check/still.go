@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
@@ -10,18 +11,19 @@ import (
 
 // still is a world that does not change: a mesh and the objects it came from.
 type still struct {
-	files  *syntax.Files
-	mesh   *ir.Mesh
-	named  map[diag.Object][]*syntax.Object
-	kinds  map[place][]*syntax.Object // by kind, in the place of the name
-	grants map[string][]ir.Grant
-	splits map[string][]ir.Split
+	files   *syntax.Files
+	mesh    *ir.Mesh
+	named   map[diag.Object][]*syntax.Object
+	kinds   map[place][]*syntax.Object // by kind, in the place of the name
+	targets map[string][]ir.ServiceID
+	grants  map[ir.ServiceID][]ir.Grant
+	splits  map[string][]ir.Split
 }
 
 func newStill(files *syntax.Files, mesh *ir.Mesh) *still {
 	s := &still{
 		files: files, mesh: mesh, named: map[diag.Object][]*syntax.Object{}, kinds: map[place][]*syntax.Object{},
-		grants: map[string][]ir.Grant{}, splits: map[string][]ir.Split{},
+		targets: map[string][]ir.ServiceID{}, grants: map[ir.ServiceID][]ir.Grant{}, splits: map[string][]ir.Split{},
 	}
 	for _, o := range files.Objects {
 		name := diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
@@ -30,7 +32,14 @@ func newStill(files *syntax.Files, mesh *ir.Mesh) *still {
 		}
 	}
 	for _, g := range mesh.Grants {
-		s.grants[home(g.Destination)] = append(s.grants[home(g.Destination)], g)
+		_, rest, _ := strings.Cut(g.Name, "/")
+		rest, _, _ = strings.Cut(rest, "#")
+		ns, name, _ := strings.Cut(rest, "/")
+		target := ir.ServiceID{Namespace: ns, Name: name}
+		if s.grants[target] == nil {
+			s.targets[ns] = append(s.targets[ns], target)
+		}
+		s.grants[target] = append(s.grants[target], g)
 	}
 	for _, sp := range mesh.Splits {
 		s.splits[sp.Root.Namespace] = append(s.splits[sp.Root.Namespace], sp)
@@ -41,8 +50,10 @@ func newStill(files *syntax.Files, mesh *ir.Mesh) *still {
 func (s *still) Config() *syntax.Config               { return s.files.Config }
 func (s *still) Settings() ir.Settings                { return s.mesh.Settings }
 func (s *still) Policy(namespace string) ir.Namespace { return s.mesh.Namespace(namespace) }
-func (s *still) Grants(namespace string) []ir.Grant   { return s.grants[namespace] }
 func (s *still) Splits(namespace string) []ir.Split   { return s.splits[namespace] }
+
+func (s *still) Targets(namespace string) []ir.ServiceID { return s.targets[namespace] }
+func (s *still) Grants(target ir.ServiceID) []ir.Grant   { return s.grants[target] }
 
 func (s *still) Places() []string {
 	var out []string

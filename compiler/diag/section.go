@@ -19,6 +19,7 @@ func All(sections []*Section) List {
 // Difference is the findings that are in the present sections and were not in
 // those before, and the other way round.
 func Difference(before, now []*Section) (added, removed List) {
+	before, now = unlike(before, now)
 	was, is := members(before), members(now)
 	old := map[*List]bool{}
 	for _, s := range before {
@@ -51,6 +52,27 @@ func Difference(before, now []*Section) (added, removed List) {
 		}
 	}
 	return added, removed
+}
+
+// unlike leaves out what two lists share at their ends and, if they are of one
+// length, at the same places: nearly everything.
+func unlike(before, now []*Section) (_, _ []*Section) {
+	for len(before) > 0 && len(now) > 0 && before[0] == now[0] {
+		before, now = before[1:], now[1:]
+	}
+	for len(before) > 0 && len(now) > 0 && before[len(before)-1] == now[len(now)-1] {
+		before, now = before[:len(before)-1], now[:len(now)-1]
+	}
+	if len(before) != len(now) {
+		return before, now
+	}
+	var was, is []*Section
+	for i := range now {
+		if before[i] != now[i] {
+			was, is = append(was, before[i]), append(is, now[i])
+		}
+	}
+	return was, is
 }
 
 func members(sections []*Section) map[*Section]bool {

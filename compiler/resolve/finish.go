@@ -19,16 +19,21 @@ type assembly struct {
 // assemble puts the regions together; what did not change is shared with the last.
 func (r *resolver) assemble(last *assembly) *assembly {
 	a := &assembly{regions: r.regions.Get(struct{}{})}
-	a.result.Mesh = r.mesh(a.regions)
+	if len(last.regions) > 0 && slices.Equal(a.regions, last.regions) {
+		return last
+	}
+	a.result.Mesh = r.mesh(a, last)
 	a.result.Mesh.Origins = r.allOrigins(a, last)
 	a.result.Inventory = a.inventory(last)
 	read, missed := map[*ir.Fact]bool{}, map[question]bool{}
 	for _, g := range a.regions {
-		for _, f := range g.read {
-			read[f] = true
-		}
-		for _, q := range g.missed {
-			missed[q] = true
+		for _, c := range g.chunks {
+			for _, f := range c.read {
+				read[f] = true
+			}
+			for _, q := range c.missed {
+				missed[q] = true
+			}
 		}
 	}
 	a.result.Used = r.known.used(read, missed)
@@ -38,8 +43,8 @@ func (r *resolver) assemble(last *assembly) *assembly {
 // readSeveral are the findings that several functions may make, each once.
 func (r *resolver) readSeveral(struct{}) *diag.Section {
 	var out diag.List
-	for _, g := range r.regions.Get(struct{}{}) {
-		out.Add(g.once...)
+	for _, ns := range r.spaces.Get(struct{}{}) {
+		out.Add(r.once.Get(ns)...)
 	}
 	out = slices.CompactFunc(out.Sorted(), func(a, b diag.Finding) bool {
 		return a.Code == b.Code && a.At() == b.At() && a.Message == b.Message
@@ -49,55 +54,102 @@ func (r *resolver) readSeveral(struct{}) *diag.Section {
 
 func sameSection(a, b *diag.Section) bool { return reflect.DeepEqual(a, b) }
 
-// sections are all findings.
+func sameFindings(a, b diag.List) bool {
+	return len(a) == len(b) && (len(a) == 0 || reflect.DeepEqual(a, b))
+}
+
+// sections are all findings. They are asked for without the regions: a try needs
+// no mesh.
 func (r *resolver) sections() []*diag.Section {
-	out := []*diag.Section{r.written, r.configured.Get(struct{}{}), r.several.Get(struct{}{})}
-	for _, g := range r.regions.Get(struct{}{}) {
-		for _, c := range g.chunks {
-			out = append(out, c.found)
+	spaces := r.spaces.Get(struct{}{})
+	out := make([]*diag.Section, 0, 3+len(spaces)*len(chunkKinds))
+	out = append(out, r.written, r.configured.Get(struct{}{}), r.several.Get(struct{}{}))
+	for _, ns := range spaces {
+		for kind := range chunkKinds {
+			out = append(out, r.chunk.Get(chunkKey{ns, kind}).found)
 		}
 	}
 	return out
 }
 
-// mesh puts the parts together, each in order of name.
-func (r *resolver) mesh(regions []*region) *ir.Mesh {
-	var services, listed, grants, splits, staff, played int
-	for _, g := range regions {
-		services, listed, grants, splits = services+len(g.services), listed+len(g.listed), grants+len(g.grants), splits+len(g.splits)
-		staff, played = staff+len(g.staffed), played+len(g.roles)
+// mesh puts the parts together, each in order of name. A list to which all regions
+// give what they gave to the last mesh is that of the last mesh: later stages see at
+// once that it is the same.
+func (r *resolver) mesh(a, last *assembly) *ir.Mesh {
+	m := &ir.Mesh{Settings: r.settings}
+	if before := last.result.Mesh; before != nil {
+		*m = *before
+	} else {
+		m.Namespaces = r.namespaces()
 	}
-	m := &ir.Mesh{
-		Settings: r.settings, Namespaces: []ir.Namespace{}, Identities: make([]ir.Identity, 0, listed),
-		Services: make([]ir.Service, 0, services), Grants: make([]ir.Grant, 0, grants), Splits: make([]ir.Split, 0, splits),
+	services := func(g *region) []ir.Service { return g.services }
+	if !unmoved(a.regions, last.regions, services) {
+		m.Services = joined(a.regions, services)
 	}
+	listed := func(g *region) []ir.Identity { return g.listed }
+	people := unmoved(a.regions, last.regions, listed)
+	if !people {
+		m.Identities = joined(a.regions, listed)
+		slices.Sort(m.Identities)
+		m.Identities = slices.Compact(m.Identities)
+	}
+	// Names in one text sort otherwise than namespace and name apart.
+	now, then := a.byText(), last.byText()
+	played, staffed := func(g *region) []namedRole { return g.roles }, func(g *region) []ir.Identity { return g.staffed }
+	if !people || !unmoved(now, then, played) || !unmoved(now, then, staffed) {
+		m.Roles = withClients(joined(now, played), m.Identities, joined(now, staffed))
+	}
+	if grants := func(g *region) []ir.Grant { return g.grants }; !unmoved(now, then, grants) {
+		m.Grants = joined(now, grants)
+		sorted(m.Grants, func(a, b ir.Grant) int {
+			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Destination, b.Destination))
+		})
+	}
+	if splits := func(g *region) []ir.Split { return g.splits }; !unmoved(now, then, splits) {
+		m.Splits = joined(now, splits)
+		sorted(m.Splits, func(a, b ir.Split) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	return m
+}
+
+// namespaces are those whose settings differ from the mesh's: equal policies, equal bytes.
+func (r *resolver) namespaces() []ir.Namespace {
+	out := []ir.Namespace{}
 	for _, name := range slices.Sorted(maps.Keys(r.policies)) {
-		// One that differs in nothing is left out: equal policies, equal bytes.
 		n, s := r.policies[name], r.settings
 		if n.Mode != s.Mode || n.PlaintextAllowed != s.PlaintextAllowed || n.EgressAllowed != s.EgressAllowed {
-			m.Namespaces = append(m.Namespaces, n)
+			out = append(out, n)
 		}
 	}
+	return out
+}
+
+// byText are the regions in the order of names that begin with theirs.
+func (a *assembly) byText() []*region {
+	byText := func(a, b *region) int { return cmp.Compare(a.name+"/", b.name+"/") }
+	if slices.IsSortedFunc(a.regions, byText) {
+		return a.regions
+	}
+	return slices.SortedFunc(slices.Values(a.regions), byText)
+}
+
+// unmoved tells that all regions give what those before gave, each in one place in
+// memory: equal lists in other places cost a copy, no more.
+func unmoved[T any](now, then []*region, of func(*region) []T) bool {
+	return len(then) > 0 && slices.EqualFunc(now, then, func(a, b *region) bool { return a == b || ir.OnePlace(of(a), of(b)) })
+}
+
+// joined is what all regions give, in their order.
+func joined[T any](regions []*region, of func(*region) []T) []T {
+	n := 0
 	for _, g := range regions {
-		m.Services = append(m.Services, g.services...)
-		m.Identities = append(m.Identities, g.listed...)
+		n += len(of(g))
 	}
-	slices.Sort(m.Identities)
-	m.Identities = slices.Compact(m.Identities)
-	// Names in one text sort otherwise than namespace and name apart.
-	byText := slices.SortedFunc(slices.Values(regions), func(a, b *region) int { return cmp.Compare(a.name+"/", b.name+"/") })
-	roles, staffed := make([]namedRole, 0, played), make([]ir.Identity, 0, staff)
-	for _, g := range byText {
-		roles, staffed = append(roles, g.roles...), append(staffed, g.staffed...)
-		m.Grants = append(m.Grants, g.grants...)
-		m.Splits = append(m.Splits, g.splits...)
+	out := make([]T, 0, n)
+	for _, g := range regions {
+		out = append(out, of(g)...)
 	}
-	m.Roles = withClients(roles, m.Identities, staffed)
-	sorted(m.Grants, func(a, b ir.Grant) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Destination, b.Destination))
-	})
-	sorted(m.Splits, func(a, b ir.Split) int { return cmp.Compare(a.Name, b.Name) })
-	return m
+	return out
 }
 
 // sorted sorts what is sorted already, but for odd names.

@@ -66,13 +66,6 @@ func (r *resolver) inboundPorts(ro *role) []ir.InboundPort {
 	return ports
 }
 
-func sameInbound(a, b []ir.InboundPort) bool {
-	return slices.EqualFunc(a, b, func(x, y ir.InboundPort) bool {
-		return x.TargetPort == y.TargetPort && x.TargetName == y.TargetName && x.Protocol == y.Protocol &&
-			x.Plaintext == y.Plaintext && slices.Equal(x.Services, y.Services)
-	})
-}
-
 // lead finds where the i-th port of a service leads in the role's workloads.
 func (r *resolver) lead(ro *role, s *service, i int) (leading, bool) {
 	p := s.ports[i]

@@ -116,6 +116,13 @@ type edit struct{ before, now *syntax.Object }
 
 // edited is a sorted list after the edits; the list itself stays as it is.
 func edited(list []*syntax.Object, edits []edit, by func(*syntax.Object) string) []*syntax.Object {
+	if len(edits) == 1 && edits[0].before != nil && edits[0].now != nil {
+		if i := slices.Index(list, edits[0].before); i >= 0 { // of the same name
+			out := slices.Clone(list)
+			out[i] = edits[0].now
+			return out
+		}
+	}
 	gone := make(map[*syntax.Object]bool, len(edits))
 	out := make([]*syntax.Object, 0, len(list)+len(edits))
 	for _, e := range edits {

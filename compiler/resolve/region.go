@@ -9,14 +9,13 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// region is what the objects of a namespace, and the facts about it, come to.
+// region is what the objects of a namespace, and the facts about it, come to. Each
+// of its lists is a remembered function of its own: most edits leave most of them
+// the very same, and what is made of all regions then is what it was.
 type region struct {
 	name   string
 	chunks []*chunk
-	once   diag.List
 	listed []ir.Identity // sorted
-	read   []*ir.Fact
-	missed []question
 	stock  *stock
 
 	services []ir.Service
@@ -31,18 +30,15 @@ type namedRole struct {
 	ir.Role
 }
 
-// chunk is what objects of some kinds of a namespace come to. Most edits concern
-// one of a namespace's chunks, and what it holds of services, roles and so on no
-// other holds.
+// chunk is what the functions of some kinds of objects of a namespace add beside
+// their values. Most edits concern one or two of a namespace's chunks.
 type chunk struct {
-	parts []*part
-	found *diag.Section
-
-	services []ir.Service
-	roles    []namedRole
-	grants   []ir.Grant
-	splits   []ir.Split
-	staffed  []ir.Identity
+	parts  []*part
+	found  *diag.Section
+	once   diag.List
+	listed []ir.Identity // sorted
+	read   []*ir.Fact
+	missed []question
 }
 
 type chunkKey struct {
@@ -52,48 +48,40 @@ type chunkKey struct {
 
 // chunkKinds are the chunks of a region, in order.
 var chunkKinds = []func(*resolver, *chunk, string){
-	(*resolver).gatherWorkloads, (*resolver).gatherGroups, (*resolver).gatherServices, (*resolver).gatherRoles, (*resolver).gatherGrants, (*resolver).gatherSplits,
+	(*resolver).gatherWorkloads, (*resolver).gatherGroups, (*resolver).gatherServices, (*resolver).gatherRoles,
+	(*resolver).gatherTargets, (*resolver).gatherGrants, (*resolver).gatherSplits,
+}
+
+// readSpaces are the names of all regions, in order.
+func (r *resolver) readSpaces(struct{}) []string {
+	names := slices.Concat(r.places.Get(struct{}{}), r.known.places)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // readRegions are all of them in order of name.
 func (r *resolver) readRegions(struct{}) []*region {
-	names := slices.Concat(r.places.Get(struct{}{}), r.known.places)
-	slices.Sort(names)
 	var out []*region
-	for _, ns := range slices.Compact(names) {
+	for _, ns := range r.spaces.Get(struct{}{}) {
 		out = append(out, r.region.Get(ns))
 	}
 	return out
 }
 
 func (r *resolver) readRegion(ns string) *region {
-	g := &region{name: ns, stock: r.stock.Get(ns)}
-	for kind := range chunkKinds {
-		c := r.chunk.Get(chunkKey{ns, kind})
-		g.chunks = append(g.chunks, c)
-		for _, p := range c.parts {
-			g.once.Add(p.once...)
-			g.listed = append(g.listed, p.listed...)
-			g.read = append(g.read, p.read...)
-			g.missed = append(g.missed, p.missed...)
-		}
-		g.services = own(g.services, c.services)
-		g.roles = own(g.roles, c.roles)
-		g.grants = own(g.grants, c.grants)
-		g.splits = own(g.splits, c.splits)
-		g.staffed = own(g.staffed, c.staffed)
+	return &region{
+		name: ns, chunks: r.chunks(ns), listed: r.members.Get(ns), stock: r.stock.Get(ns),
+		services: r.offers.Get(ns), roles: r.played.Get(ns), grants: r.bestowed.Get(ns), splits: r.divided.Get(ns), staffed: r.staffed.Get(ns),
 	}
-	slices.Sort(g.listed)
-	g.listed = slices.Compact(g.listed)
-	return g
 }
 
-// own is what the one chunk has that has any.
-func own[T any](had, has []T) []T {
-	if len(has) > 0 {
-		return has
+// chunks are those of a region, in order.
+func (r *resolver) chunks(ns string) []*chunk {
+	out := make([]*chunk, len(chunkKinds))
+	for kind := range out {
+		out[kind] = r.chunk.Get(chunkKey{ns, kind})
 	}
-	return had
+	return out
 }
 
 func (r *resolver) readChunk(k chunkKey) *chunk {
@@ -103,15 +91,39 @@ func (r *resolver) readChunk(k chunkKey) *chunk {
 		if len(p.findings) > 0 {
 			c.found.Batches = append(c.found.Batches, &p.findings)
 		}
+		c.once.Add(p.once...)
+		c.listed = append(c.listed, p.listed...)
+		c.read = append(c.read, p.read...)
+		c.missed = append(c.missed, p.missed...)
 	}
+	sorted(c.listed, cmp.Compare[ir.Identity])
+	c.listed = slices.Compact(c.listed)
 	return c
 }
 
 func (c *chunk) add(parts ...*part) { c.parts = append(c.parts, parts...) }
 
+// readMembers are the identities that a region takes into the mesh.
+func (r *resolver) readMembers(ns string) []ir.Identity {
+	var out []ir.Identity
+	for _, c := range r.chunks(ns) {
+		out = append(out, c.listed...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// readOnce are the findings of a region that several functions may make.
+func (r *resolver) readOnce(ns string) diag.List {
+	var out diag.List
+	for _, c := range r.chunks(ns) {
+		out.Add(c.once...)
+	}
+	return out
+}
+
 func (r *resolver) gatherWorkloads(c *chunk, ns string) {
-	backing := r.backing.Get(ns)
-	c.add(r.space.Get(ns).part, r.listing.Get(ns), backing.part)
+	c.add(r.space.Get(ns).part, r.listing.Get(ns), r.backing.Get(ns).part)
 	for _, kind := range workloadKinds {
 		for _, o := range r.of(kind, ns) {
 			if w := r.workload.Get(syntax.NameOf(o)); w != nil {
@@ -122,10 +134,15 @@ func (r *resolver) gatherWorkloads(c *chunk, ns string) {
 	for _, o := range r.of("IdentityBinding", ns) {
 		c.add(r.binding.Get(idOf(o)).part)
 	}
-	for _, w := range backing.workloads {
-		c.staffed = append(c.staffed, w.identity)
+}
+
+func (r *resolver) readStaffed(ns string) []ir.Identity {
+	var out []ir.Identity
+	for _, w := range r.backing.Get(ns).workloads {
+		out = append(out, w.identity)
 	}
-	slices.Sort(c.staffed)
+	slices.Sort(out)
+	return out
 }
 
 func (r *resolver) gatherGroups(c *chunk, ns string) {
@@ -135,21 +152,38 @@ func (r *resolver) gatherGroups(c *chunk, ns string) {
 }
 
 func (r *resolver) gatherServices(c *chunk, ns string) {
-	ids := r.servicesIn(ns)
-	c.services = make([]ir.Service, 0, len(ids))
-	for _, id := range ids {
+	for _, id := range r.servicesIn(ns) {
 		c.add(r.settled.Get(id).part)
-		c.services = append(c.services, r.ports.Get(id).out)
 	}
+}
+
+// readOffers are the services of a region.
+func (r *resolver) readOffers(ns string) []ir.Service {
+	ids := r.servicesIn(ns)
+	out := make([]ir.Service, len(ids))
+	for i, id := range ids {
+		out[i] = r.ports.Get(id).out
+	}
+	return out
 }
 
 func (r *resolver) gatherRoles(c *chunk, ns string) {
 	c.add(r.cast.Get(ns).part)
 	for _, ro := range r.roles.Get(ns) {
-		k := roleKey{ns, ro.name}
-		c.add(r.role.Get(k).part)
-		c.roles = append(c.roles, namedRole{ro.name, ir.Role{Identity: ro.identity, Services: notNil(ro.services), Ports: notNil(r.inbound.Get(k))}})
+		c.add(r.role.Get(roleKey{ns, ro.name}).part)
 	}
+}
+
+func sameNamedRole(a, b *namedRole) bool { return a.name == b.name && ir.SameRole(&a.Role, &b.Role) }
+
+// readPlayed are the roles of a region.
+func (r *resolver) readPlayed(ns string) []namedRole {
+	roles := r.roles.Get(ns)
+	out := make([]namedRole, len(roles))
+	for i, ro := range roles {
+		out[i] = namedRole{ro.name, ir.Role{Identity: ro.identity, Services: notNil(ro.services), Ports: notNil(r.inbound.Get(roleKey{ns, ro.name}))}}
+	}
+	return out
 }
 
 func notNil[T any](s []T) []T {
@@ -159,18 +193,30 @@ func notNil[T any](s []T) []T {
 	return s
 }
 
-func (r *resolver) gatherGrants(c *chunk, ns string) {
-	for _, o := range r.of("TrafficTarget", ns) {
-		granted := r.grants.Get(idOf(o))
-		c.add(r.subject.Get(idOf(o)).part, granted.part)
-		c.grants = append(c.grants, granted.list...)
+func (r *resolver) gatherTargets(c *chunk, ns string) {
+	for _, id := range r.targets.Get(ns) {
+		c.add(r.subject.Get(id).part)
 	}
 }
 
+func (r *resolver) gatherGrants(c *chunk, ns string) {
+	for _, id := range r.targets.Get(ns) {
+		c.add(r.grants.Get(id).part)
+	}
+}
+
+// readBestowed are the grants of a region.
+func (r *resolver) readBestowed(ns string) []ir.Grant {
+	ids := r.targets.Get(ns)
+	out := make([]ir.Grant, 0, len(ids))
+	for _, id := range ids {
+		out = append(out, r.given.Get(id)...)
+	}
+	return out
+}
+
 func (r *resolver) gatherSplits(c *chunk, ns string) {
-	shares := r.shares.Get(ns)
-	c.add(r.splits.Get(ns).part, shares.part)
-	c.splits = shares.list
+	c.add(r.splits.Get(ns).part, r.shares.Get(ns).part)
 }
 
 // sameOrigins tells that nothing was written elsewhere.

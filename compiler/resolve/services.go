@@ -117,7 +117,9 @@ func (r *resolver) serviceNames(namespace string) []string {
 }
 
 // servicesIn are the services of a namespace that the mesh has, sorted.
-func (r *resolver) servicesIn(ns string) []ir.ServiceID {
+func (r *resolver) servicesIn(ns string) []ir.ServiceID { return r.within.Get(ns) }
+
+func (r *resolver) readWithin(ns string) []ir.ServiceID {
 	out := slices.Collect(maps.Keys(r.backing.Get(ns).services))
 	for _, f := range r.known.inPlace[ns] {
 		if id := (ir.ServiceID{Namespace: ns, Name: f.Name}); r.service.Get(id) != nil {

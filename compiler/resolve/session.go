@@ -73,6 +73,7 @@ type tables struct {
 
 	group   *memo.Table[ir.ServiceID, *routeGroup]
 	service *memo.Table[ir.ServiceID, *service]
+	within  *memo.Table[string, []ir.ServiceID] // services of a namespace that the mesh has, in order
 	asked   *memo.Table[string, []ir.ServiceID] // services that splits of a namespace name
 	splits  *memo.Table[string, *splits]
 	rooted  *memo.Table[ir.ServiceID, bool] // a split without matches sends every call to its leaves
@@ -84,14 +85,26 @@ type tables struct {
 	role    *memo.Table[roleKey, *settledRole]
 	inbound *memo.Table[roleKey, []ir.InboundPort]
 	reach   *memo.Table[ir.Identity, *reach]
+	targets *memo.Table[string, []ir.ServiceID] // of a namespace, in order
 	grants  *memo.Table[ir.ServiceID, *granted]
+	given   *memo.Table[ir.ServiceID, []ir.Grant] // granted, and another only when its meaning is
 	shares  *memo.Table[string, *shares]
 	pods    *memo.Table[*workload, *ir.InventoryWorkload]
+	stock   *memo.Table[string, *stock]
+	chunk   *memo.Table[chunkKey, *chunk]
+	once    *memo.Table[string, diag.List]       // findings of a region that several functions may have made
+	several *memo.Table[struct{}, *diag.Section] // these of all regions, each once
+	spaces  *memo.Table[struct{}, []string]      // names of the regions
 	regions *memo.Table[struct{}, []*region]
 	region  *memo.Table[string, *region]
-	chunk   *memo.Table[chunkKey, *chunk]
-	stock   *memo.Table[string, *stock]
-	several *memo.Table[struct{}, *diag.Section] // findings that several functions made
+
+	// What a region puts into the mesh.
+	members  *memo.Table[string, []ir.Identity]
+	staffed  *memo.Table[string, []ir.Identity]
+	offers   *memo.Table[string, []ir.Service]
+	played   *memo.Table[string, []namedRole]
+	bestowed *memo.Table[string, []ir.Grant]
+	divided  *memo.Table[string, []ir.Split]
 }
 
 func newResolver(g *memo.Graph, config *syntax.Config, known ir.Known, opts Options) *resolver {
@@ -133,6 +146,7 @@ func (r *resolver) makeTables() {
 
 	r.group = memo.Func(g, memo.Is, quiet(r, r.readGroup))
 	r.service = memo.Func(g, sameDeclaration, quiet(r, r.readService))
+	r.within = memo.Func(g, equalSlices, quiet(r, r.readWithin))
 	r.asked = memo.Func(g, equalSlices, quiet(r, r.readAsked))
 	r.splits = memo.Func(g, memo.Is, quiet(r, r.readSplits))
 	r.rooted = memo.Func(g, memo.Is, quiet(r, func(id ir.ServiceID) bool { return r.splits.Get(id.Namespace).roots[id] }))
@@ -142,14 +156,35 @@ func (r *resolver) makeTables() {
 	r.cast = memo.Func(g, memo.Is, quiet(r, r.readRoles))
 	r.roles = memo.Func(g, sameRoles, quiet(r, func(ns string) []*role { return r.cast.Get(ns).list }))
 	r.role = memo.Func(g, memo.Is, quiet(r, r.settleRole))
-	r.inbound = memo.Func(g, sameInbound, quiet(r, func(k roleKey) []ir.InboundPort { return r.role.Get(k).ports }))
+	r.inbound = memo.Func(g, same(ir.SameInboundPort), quiet(r, func(k roleKey) []ir.InboundPort { return r.role.Get(k).ports }))
 	r.reach = memo.Func(g, sameReach, quiet(r, r.readReach))
+	r.targets = memo.Func(g, equalSlices, quiet(r, r.readTargets))
 	r.grants = memo.Func(g, memo.Is, quiet(r, r.settleGrants))
+	r.given = memo.Func(g, same(ir.SameGrant), quiet(r, func(id ir.ServiceID) []ir.Grant { return r.grants.Get(id).list }))
 	r.shares = memo.Func(g, memo.Is, quiet(r, r.settleSplits))
 	r.pods = memo.Func(g, memo.Is, quiet(r, r.inventoryOf))
+	r.stock = memo.Func(g, memo.Is, quiet(r, r.readStock))
+	r.makeRegions()
+}
+
+func (r *resolver) makeRegions() {
+	g := r.graph
+	r.chunk = memo.Func(g, memo.Is, quiet(r, r.readChunk))
+	r.once = memo.Func(g, sameFindings, quiet(r, r.readOnce))
+	r.several = memo.Func(g, sameSection, quiet(r, r.readSeveral))
+	r.spaces = memo.Func(g, equalSlices, quiet(r, r.readSpaces))
 	r.regions = memo.Func(g, equalSlices, quiet(r, r.readRegions))
 	r.region = memo.Func(g, memo.Is, quiet(r, r.readRegion))
-	r.chunk = memo.Func(g, memo.Is, quiet(r, r.readChunk))
-	r.stock = memo.Func(g, memo.Is, quiet(r, r.readStock))
-	r.several = memo.Func(g, sameSection, quiet(r, r.readSeveral))
+
+	r.members = memo.Func(g, equalSlices, quiet(r, r.readMembers))
+	r.staffed = memo.Func(g, equalSlices, quiet(r, r.readStaffed))
+	r.offers = memo.Func(g, same(ir.SameService), quiet(r, r.readOffers))
+	r.played = memo.Func(g, same(sameNamedRole), quiet(r, r.readPlayed))
+	r.bestowed = memo.Func(g, same(ir.SameGrant), quiet(r, r.readBestowed))
+	r.divided = memo.Func(g, same(ir.SameSplit), quiet(r, func(ns string) []ir.Split { return r.shares.Get(ns).list }))
+}
+
+// same compares lists by their elements.
+func same[T any](is func(a, b *T) bool) func(a, b []T) bool {
+	return func(a, b []T) bool { return ir.EqualBy(a, b, is) }
 }

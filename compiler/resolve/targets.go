@@ -16,6 +16,16 @@ type target struct {
 	sources      []ir.Identity
 }
 
+// readTargets are the names of a namespace's targets.
+func (r *resolver) readTargets(ns string) []ir.ServiceID {
+	all := r.of("TrafficTarget", ns)
+	out := make([]ir.ServiceID, len(all))
+	for i, o := range all {
+		out[i] = idOf(o)
+	}
+	return out
+}
+
 // readTarget resolves who a TrafficTarget is about.
 func (r *resolver) readTarget(id ir.ServiceID) *target {
 	t := &target{}

@@ -20,13 +20,7 @@ func (s *Session) Settings() ir.Settings { return s.settings }
 func (s *Session) Policy(namespace string) ir.Namespace { return s.policy(namespace) }
 
 // Places are the namespaces that may hold anything, sorted.
-func (s *Session) Places() []string {
-	var out []string
-	for _, g := range s.regions.Get(struct{}{}) {
-		out = append(out, g.name)
-	}
-	return out
-}
+func (s *Session) Places() []string { return s.spaces.Get(struct{}{}) }
 
 // Service finds a service of the mesh; nil: there is none.
 func (s *Session) Service(id ir.ServiceID) *ir.Service {
@@ -39,17 +33,14 @@ func (s *Session) Service(id ir.ServiceID) *ir.Service {
 // Services are those of a namespace, in order.
 func (s *Session) Services(namespace string) []ir.ServiceID { return s.servicesIn(namespace) }
 
-// Grants are those of a namespace's targets, in order of name.
-func (s *Session) Grants(namespace string) []ir.Grant {
-	var out []ir.Grant
-	for _, o := range s.of("TrafficTarget", namespace) {
-		out = append(out, s.grants.Get(idOf(o)).list...)
-	}
-	return out
-}
+// Targets are those of a namespace, in order of name.
+func (s *Session) Targets(namespace string) []ir.ServiceID { return s.targets.Get(namespace) }
+
+// Grants are those of a target.
+func (s *Session) Grants(target ir.ServiceID) []ir.Grant { return s.given.Get(target) }
 
 // Splits are those of a namespace, in order of name.
-func (s *Session) Splits(namespace string) []ir.Split { return s.shares.Get(namespace).list }
+func (s *Session) Splits(namespace string) []ir.Split { return s.divided.Get(namespace) }
 
 // Objects are those of a kind in a namespace, in order of name.
 func (s *Session) Objects(kind, namespace string) []*syntax.Object { return s.of(kind, namespace) }
