@@ -24,7 +24,7 @@ type backing struct {
 
 func (r *resolver) readBacking(ns string) *backing {
 	b := &backing{
-		services: map[ir.ServiceID]*service{}, accounts: map[string][]*workload{},
+		services: make(map[ir.ServiceID]*service, len(r.of("Service", ns))), accounts: map[string][]*workload{},
 		backed: map[*workload][]ir.ServiceID{}, variants: map[*workload][][]ir.ServiceID{},
 	}
 	for _, kind := range workloadKinds {
@@ -50,18 +50,35 @@ func (r *resolver) readBacking(ns string) *backing {
 func (r *resolver) addServices(b *backing, ns string) {
 	pods := indexPods(b.workloads)
 	for _, o := range r.of("Service", ns) {
-		if o.Service == nil {
-			continue
+		if written := r.written.Get(idOf(o)).service; written != nil {
+			s := *written
+			s.workloads = pods.find(s.selector)
+			b.services[s.id] = &s
 		}
-		if o.Service.Type == "ExternalName" {
-			r.reportExternalName(o)
-			continue
-		}
-		s := &service{id: idOf(o), obj: o, selector: o.Service.Selector, headless: o.Service.ClusterIP == "None", ports: o.Service.Ports}
-		s.workloads = pods.find(s.selector)
-		b.services[s.id] = s
-		r.origin("Service/"+s.id.String(), o, namePosition(o))
 	}
+}
+
+// writtenService is what a Service says by itself; without service it is none of
+// the mesh.
+type writtenService struct {
+	*part
+	service *service
+}
+
+func (r *resolver) readWritten(id ir.ServiceID) *writtenService {
+	out := &writtenService{}
+	out.part = r.unit(func() {
+		o, ok := r.find("Service", id.Namespace, id.Name)
+		switch {
+		case !ok || o.Service == nil:
+		case o.Service.Type == "ExternalName":
+			r.reportExternalName(o)
+		default:
+			out.service = &service{id: id, obj: o, selector: o.Service.Selector, headless: o.Service.ClusterIP == "None", ports: o.Service.Ports}
+			r.origin("Service/"+id.String(), o, namePosition(o))
+		}
+	})
+	return out
 }
 
 // bind tells the workloads which services select them.
@@ -72,7 +89,9 @@ func (b *backing) bind() {
 		}
 	}
 	for _, w := range b.workloads {
-		b.variants[w] = append(b.variants[w], rolloutVariants(w, b.backed[w])...)
+		if more := rolloutVariants(w, b.backed[w]); len(more) > 0 {
+			b.variants[w] = append(b.variants[w], more...)
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func sameFindings(a, b diag.List) bool {
 func (r *resolver) sections() []*diag.Section {
 	spaces := r.spaces.Get(struct{}{})
 	out := make([]*diag.Section, 0, 3+len(spaces)*len(chunkKinds))
-	out = append(out, r.written, r.configured.Get(struct{}{}), r.several.Get(struct{}{}))
+	out = append(out, r.configFound, r.configured.Get(struct{}{}), r.several.Get(struct{}{}))
 	for _, ns := range spaces {
 		for kind := range chunkKinds {
 			out = append(out, r.chunk.Get(chunkKey{ns, kind}).found)

@@ -31,12 +31,11 @@ func (l leading) target() string {
 
 // settleRole groups the service ports of a role by target port (row 18).
 func (r *resolver) settleRole(k roleKey) *settledRole {
-	roles := r.roles.Get(k.namespace)
-	i, ok := slices.BinarySearchFunc(roles, k.name, func(ro *role, name string) int { return cmp.Compare(ro.name, name) })
-	if !ok {
+	ro := r.actor.Get(k)
+	if ro == nil {
 		return &settledRole{part: &part{}, role: &role{}}
 	}
-	out := &settledRole{role: roles[i]}
+	out := &settledRole{role: ro}
 	out.part = r.unit(func() { out.ports = r.inboundPorts(out.role) })
 	return out
 }

@@ -27,10 +27,7 @@ type reachPort struct {
 func (r *resolver) readReach(id ir.Identity) *reach {
 	rc := &reach{together: map[ir.PortID][]ir.PortID{}}
 	home, _ := r.home(id)
-	for _, ro := range r.roles.Get(home.namespace) {
-		if ro.identity != id {
-			continue
-		}
+	for _, ro := range r.acting.Get(id) {
 		for _, p := range r.inbound.Get(roleKey{home.namespace, ro.name}) {
 			for _, id := range p.Services {
 				rc.add(id, r.protocolOfPort(id), p.TargetPort)

@@ -36,7 +36,6 @@ type chunk struct {
 	parts  []*part
 	found  *diag.Section
 	once   diag.List
-	listed []ir.Identity // sorted
 	read   []*ir.Fact
 	missed []question
 }
@@ -92,22 +91,29 @@ func (r *resolver) readChunk(k chunkKey) *chunk {
 			c.found.Batches = append(c.found.Batches, &p.findings)
 		}
 		c.once.Add(p.once...)
-		c.listed = append(c.listed, p.listed...)
 		c.read = append(c.read, p.read...)
 		c.missed = append(c.missed, p.missed...)
 	}
-	sorted(c.listed, cmp.Compare[ir.Identity])
-	c.listed = slices.Compact(c.listed)
 	return c
 }
 
 func (c *chunk) add(parts ...*part) { c.parts = append(c.parts, parts...) }
 
+// readListed are the identities that a chunk takes into the mesh, each once.
+func (r *resolver) readListed(k chunkKey) []ir.Identity {
+	var out []ir.Identity
+	for _, p := range r.chunk.Get(k).parts {
+		out = append(out, p.listed...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // readMembers are the identities that a region takes into the mesh.
 func (r *resolver) readMembers(ns string) []ir.Identity {
 	var out []ir.Identity
-	for _, c := range r.chunks(ns) {
-		out = append(out, c.listed...)
+	for kind := range chunkKinds {
+		out = append(out, r.listed.Get(chunkKey{ns, kind})...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -152,6 +158,9 @@ func (r *resolver) gatherGroups(c *chunk, ns string) {
 }
 
 func (r *resolver) gatherServices(c *chunk, ns string) {
+	for _, o := range r.of("Service", ns) {
+		c.add(r.written.Get(idOf(o)).part)
+	}
 	for _, id := range r.servicesIn(ns) {
 		c.add(r.settled.Get(id).part)
 	}

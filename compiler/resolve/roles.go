@@ -44,17 +44,33 @@ func (s roleSet) add(id ir.Identity, services []ir.ServiceID, w *workload) {
 // cast is the roles of the identities of a namespace, in order of name.
 type cast struct {
 	*part
-	list []*role
+	list   []*role
+	roles  roleSet
+	acting map[ir.Identity][]*role
 }
 
 // readRoles makes the roles of the tree's workloads and of known facts.
 func (r *resolver) readRoles(ns string) *cast {
 	out := &cast{}
-	out.part = r.unit(func() { out.list = r.rolesIn(ns) })
+	out.part = r.unit(func() { out.roles = r.rolesIn(ns) })
+	out.list = make([]*role, 0, len(out.roles))
+	for _, name := range slices.Sorted(maps.Keys(out.roles)) {
+		out.list = append(out.list, out.roles[name])
+	}
+	out.acting = make(map[ir.Identity][]*role, len(out.roles))
+	for _, ro := range out.list {
+		out.acting[ro.identity] = append(out.acting[ro.identity], ro)
+	}
 	return out
 }
 
-func (r *resolver) rolesIn(ns string) []*role {
+// readActing are the roles of an identity.
+func (r *resolver) readActing(id ir.Identity) []*role {
+	home, _ := r.home(id)
+	return r.cast.Get(home.namespace).acting[id]
+}
+
+func (r *resolver) rolesIn(ns string) roleSet {
 	roles := roleSet{}
 	b := r.backing.Get(ns)
 	for _, w := range b.workloads {
@@ -69,11 +85,7 @@ func (r *resolver) rolesIn(ns string) []*role {
 	for _, id := range r.unbackedIn(ns) {
 		r.addKnownRoles(roles, b, id)
 	}
-	out := make([]*role, 0, len(roles))
-	for _, name := range slices.Sorted(maps.Keys(roles)) {
-		out = append(out, roles[name])
-	}
-	return out
+	return roles
 }
 
 // unbackedIn are the identities of a namespace that facts place behind services.
@@ -118,11 +130,17 @@ func (r *resolver) addKnownRoles(roles roleSet, b *backing, id ir.Identity) {
 	}
 }
 
-func sameRoles(a, b []*role) bool {
-	return slices.EqualFunc(a, b, func(x, y *role) bool {
-		return x.name == y.name && slices.Equal(x.services, y.services) && slices.Equal(x.workloads, y.workloads)
-	})
+func sameRoles(a, b []*role) bool { return slices.EqualFunc(a, b, sameRole) }
+
+func sameRole(a, b *role) bool {
+	return a == b || a != nil && b != nil && sameAct(a, b) && slices.Equal(a.workloads, b.workloads)
 }
+
+func sameActing(a, b []*role) bool { return slices.EqualFunc(a, b, sameAct) }
+
+// sameAct tells that two roles are of one name, which has their identity and
+// services in it, whoever plays them.
+func sameAct(a, b *role) bool { return a.name == b.name && slices.Equal(a.services, b.services) }
 
 // combinations are all non-empty subsets of up to four services; of more, each
 // alone and all together.

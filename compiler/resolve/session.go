@@ -36,14 +36,14 @@ func (s *Session) Result() Result {
 
 // resolver is the functions of a session. Its settings never change.
 type resolver struct {
-	config   *syntax.Config
-	opts     Options
-	known    *knowledge
-	settings ir.Settings
-	compat   ir.Compat
-	policies map[string]ir.Namespace // of namespaces that meshc.yaml names
-	regexes  map[string]*pattern
-	written  *diag.Section // about meshc.yaml itself
+	config      *syntax.Config
+	opts        Options
+	known       *knowledge
+	settings    ir.Settings
+	compat      ir.Compat
+	policies    map[string]ir.Namespace // of namespaces that meshc.yaml names
+	regexes     map[string]*pattern
+	configFound *diag.Section // about meshc.yaml itself
 
 	graph *memo.Graph
 	inputs
@@ -59,6 +59,7 @@ type tables struct {
 	meshed     *memo.Table[string, bool] // unless a workload says otherwise
 
 	workload *memo.Table[syntax.Name, *workload]
+	written  *memo.Table[ir.ServiceID, *writtenService]
 	backing  *memo.Table[string, *backing]
 	declared *memo.Table[ir.ServiceID, *service]
 	running  *memo.Table[accountName, []*workload]
@@ -82,6 +83,8 @@ type tables struct {
 
 	cast    *memo.Table[string, *cast]
 	roles   *memo.Table[string, []*role]
+	acting  *memo.Table[ir.Identity, []*role] // what an identity backs: another only when its services are
+	actor   *memo.Table[roleKey, *role]
 	role    *memo.Table[roleKey, *settledRole]
 	inbound *memo.Table[roleKey, []ir.InboundPort]
 	reach   *memo.Table[ir.Identity, *reach]
@@ -99,6 +102,7 @@ type tables struct {
 	region  *memo.Table[string, *region]
 
 	// What a region puts into the mesh.
+	listed   *memo.Table[chunkKey, []ir.Identity]
 	members  *memo.Table[string, []ir.Identity]
 	staffed  *memo.Table[string, []ir.Identity]
 	offers   *memo.Table[string, []ir.Service]
@@ -116,7 +120,7 @@ func newResolver(g *memo.Graph, config *syntax.Config, known ir.Known, opts Opti
 		r.readSettings()
 		r.readPolicies()
 	})
-	r.written = &diag.Section{Batches: []*diag.List{&written.findings}}
+	r.configFound = &diag.Section{Batches: []*diag.List{&written.findings}}
 	r.known.settle(r.settings.TrustDomain, r.home)
 	r.makeTables()
 	return r
@@ -132,6 +136,7 @@ func (r *resolver) makeTables() {
 	r.meshed = memo.Func(g, memo.Is, quiet(r, func(ns string) bool { n := r.space.Get(ns); return n.ours && !n.disabled }))
 
 	r.workload = memo.Func(g, memo.Is, quiet(r, r.readWorkload))
+	r.written = memo.Func(g, memo.Is, quiet(r, r.readWritten))
 	r.backing = memo.Func(g, memo.Is, quiet(r, r.readBacking))
 	r.declared = memo.Func(g, sameDeclaration, quiet(r, func(id ir.ServiceID) *service { return r.backing.Get(id.Namespace).services[id] }))
 	r.running = memo.Func(g, equalSlices, quiet(r, func(a accountName) []*workload { return r.backing.Get(a.namespace).accounts[a.name] }))
@@ -155,6 +160,8 @@ func (r *resolver) makeTables() {
 
 	r.cast = memo.Func(g, memo.Is, quiet(r, r.readRoles))
 	r.roles = memo.Func(g, sameRoles, quiet(r, func(ns string) []*role { return r.cast.Get(ns).list }))
+	r.acting = memo.Func(g, sameActing, quiet(r, r.readActing))
+	r.actor = memo.Func(g, sameRole, quiet(r, func(k roleKey) *role { return r.cast.Get(k.namespace).roles[k.name] }))
 	r.role = memo.Func(g, memo.Is, quiet(r, r.settleRole))
 	r.inbound = memo.Func(g, same(ir.SameInboundPort), quiet(r, func(k roleKey) []ir.InboundPort { return r.role.Get(k).ports }))
 	r.reach = memo.Func(g, sameReach, quiet(r, r.readReach))
@@ -176,6 +183,7 @@ func (r *resolver) makeRegions() {
 	r.regions = memo.Func(g, equalSlices, quiet(r, r.readRegions))
 	r.region = memo.Func(g, memo.Is, quiet(r, r.readRegion))
 
+	r.listed = memo.Func(g, equalSlices, quiet(r, r.readListed))
 	r.members = memo.Func(g, equalSlices, quiet(r, r.readMembers))
 	r.staffed = memo.Func(g, equalSlices, quiet(r, r.readStaffed))
 	r.offers = memo.Func(g, same(ir.SameService), quiet(r, r.readOffers))
