@@ -19,6 +19,7 @@ type assembly struct {
 func (a *assembly) plan(s *Session) (*ir.Plan, error) {
 	s.items = a.collect(s.items)
 	plan := &ir.Plan{Resources: a.settle(s.items)}
+	s.places = a.items
 	a.outbound(plan)
 	a.inbound(plan)
 	a.given(plan, s.scopes)
@@ -32,22 +33,22 @@ func (a *assembly) plan(s *Session) (*ir.Plan, error) {
 // collect is the items of all units in order; before are those of the last run.
 func (a *assembly) collect(before []*item) []*item {
 	var fresh []*item
-	count := func(items []*item, isFresh bool) {
+	count := func(items []*item, made int) {
 		for _, it := range items {
-			if it.run = a.run; isFresh || before == nil {
+			if it.run = a.run; made == a.run || before == nil {
 				fresh = append(fresh, it)
 			}
 		}
 	}
-	count(a.store.items, false)
+	count(a.store.items, 0)
 	for _, u := range a.ports {
-		count(u.items, u.fresh)
+		count(u.items, u.made)
 	}
 	for _, u := range a.missing {
-		count(u.items, u.fresh)
+		count(u.items, u.made)
 	}
 	for _, u := range a.roles {
-		count(u.items, u.fresh)
+		count(u.items, u.made)
 	}
 	slices.SortFunc(fresh, compareItems)
 	out := make([]*item, 0, len(before)+len(fresh))
@@ -97,16 +98,11 @@ func placed(items []*item, r ir.Ref) ir.Ref {
 func (a *assembly) outbound(plan *ir.Plan) {
 	plan.Outbound = make([]ir.OutboundPort, 0, len(a.ports))
 	plan.Clusters = make([]ir.Cluster, 0, len(a.ports)+len(a.missing))
-	for i, u := range a.ports {
-		plan.Clusters = append(plan.Clusters, ir.Cluster{Port: u.in.id, Resource: placed(u.items, u.eds), Accounts: a.lowering.ports[i].service.Accounts})
-		if !u.in.called {
-			continue
+	for _, u := range a.ports {
+		plan.Clusters = append(plan.Clusters, ir.Cluster{Port: u.in.id, Resource: placed(u.items, u.eds), Accounts: u.in.service.Accounts})
+		if u.in.called {
+			plan.Outbound = append(plan.Outbound, u.placed())
 		}
-		o := u.out
-		for _, r := range []*ir.Ref{&o.Listener, &o.Route, &o.Extension, &o.Direct} {
-			*r = placed(u.items, *r)
-		}
-		plan.Outbound = append(plan.Outbound, o)
 	}
 	if len(plan.Outbound) == 0 {
 		plan.Outbound = nil
@@ -135,17 +131,7 @@ func (a *assembly) inbound(plan *ir.Plan) {
 		role := &a.mesh.Roles[i]
 		out := ir.RolePlan{Identity: role.Identity, Services: role.Services}
 		first := len(allPorts)
-		for _, p := range u.ports {
-			from := len(allChains)
-			for _, c := range p.Chains {
-				allChains = append(allChains, placed(u.items, c))
-			}
-			if len(p.Chains) > 0 {
-				p.Chains = allChains[from:len(allChains):len(allChains)]
-			}
-			p.Route, p.Extension = placed(u.items, p.Route), placed(u.items, p.Extension)
-			allPorts = append(allPorts, p)
-		}
+		allPorts, allChains = u.placed(allPorts, allChains)
 		if len(allPorts) > first {
 			out.Ports = allPorts[first:len(allPorts):len(allPorts)]
 		}
@@ -191,18 +177,10 @@ func (a *assembly) closed(plan *ir.Plan, all bool) error {
 		for a.ports[at].in.id != o.Port || !a.ports[at].in.called {
 			at++
 		}
-		if !all && !a.ports[at].fresh {
+		if !all && a.ports[at].made != a.run {
 			continue
 		}
-		sent := []ir.Ref{o.Listener, o.Route, o.Extension, o.Direct}
-		for _, c := range o.Clusters {
-			k, ok := slices.BinarySearchFunc(plan.Clusters, c, func(k ir.Cluster, p ir.PortID) int { return k.Port.Compare(p) })
-			if !ok {
-				return fmt.Errorf("listener %q needs the cluster of %s, which the plan lacks", outboundName(o.Port), c)
-			}
-			sent = append(sent, plan.Clusters[k].Resource)
-		}
-		if err := a.closedOver(sent, nil); err != nil {
+		if err := a.closedPort(plan, o); err != nil {
 			return err
 		}
 	}
@@ -217,26 +195,37 @@ func (a *assembly) closed(plan *ir.Plan, all bool) error {
 			return err
 		}
 	}
-	return a.closedRoles(plan, all)
-}
-
-func (a *assembly) closedRoles(plan *ir.Plan, all bool) error {
-	extra := []ir.Ref{}
-	if len(plan.Scopes) > 0 {
-		extra = plan.Scopes[0].Extra
-	}
 	for i := range plan.Roles {
-		if !all && !a.roles[i].fresh {
+		if !all && a.roles[i].made != a.run {
 			continue
 		}
-		r := &plan.Roles[i]
-		sent := []ir.Ref{r.Listener}
-		for _, p := range r.Ports {
-			sent = append(append(sent, p.Route, p.Extension), p.Chains...)
-		}
-		if err := a.closedOver(sent, extra); err != nil {
+		if err := a.closedRole(plan, &plan.Roles[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *assembly) closedPort(plan *ir.Plan, o *ir.OutboundPort) error {
+	sent := []ir.Ref{o.Listener, o.Route, o.Extension, o.Direct}
+	for _, c := range o.Clusters {
+		k, ok := slices.BinarySearchFunc(plan.Clusters, c, func(k ir.Cluster, p ir.PortID) int { return k.Port.Compare(p) })
+		if !ok {
+			return fmt.Errorf("listener %q needs the cluster of %s, which the plan lacks", outboundName(o.Port), c)
+		}
+		sent = append(sent, plan.Clusters[k].Resource)
+	}
+	return a.closedOver(sent, nil)
+}
+
+func (a *assembly) closedRole(plan *ir.Plan, r *ir.RolePlan) error {
+	extra := []ir.Ref{}
+	if len(plan.Scopes) > 0 {
+		extra = plan.Scopes[0].Extra
+	}
+	sent := []ir.Ref{r.Listener}
+	for _, p := range r.Ports {
+		sent = append(append(sent, p.Route, p.Extension), p.Chains...)
+	}
+	return a.closedOver(sent, extra)
 }

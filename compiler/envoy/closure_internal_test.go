@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestClosureFindsWhatIsNotSent(t *testing.T) {
 			s := NewSession()
 			a := &assembly{lowering: s.begin(mesh), run: 1}
 			a.ports, a.roles, a.missing = s.units(a.lowering)
-			if err := lower(a); err != nil {
+			if err := lower(a, slices.Concat(a.ports, a.missing), a.roles); err != nil {
 				t.Fatal(err)
 			}
 			plan, err := a.plan(s)

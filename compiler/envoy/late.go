@@ -61,10 +61,10 @@ func keyOf(plan *ir.Plan, ranged ir.Ref) lateKey {
 
 func (a lateKey) same(b lateKey) bool {
 	return a.ranged == b.ranged &&
-		equalBy(a.outbound, b.outbound, func(x, y *ir.OutboundPort) bool { return x.Port == y.Port && x.Headless == y.Headless }) &&
-		equalBy(a.clusters, b.clusters, func(x, y *ir.Cluster) bool { return x.Port == y.Port }) &&
-		equalBy(a.roles, b.roles, func(x, y *ir.RolePlan) bool {
-			return x.Identity == y.Identity && equal(x.Services, y.Services) &&
-				equalBy(x.Ports, y.Ports, func(p, q *ir.InboundPlan) bool { return p.Services[0] == q.Services[0] })
+		ir.EqualBy(a.outbound, b.outbound, func(x, y *ir.OutboundPort) bool { return x.Port == y.Port && x.Headless == y.Headless }) &&
+		ir.EqualBy(a.clusters, b.clusters, func(x, y *ir.Cluster) bool { return x.Port == y.Port }) &&
+		ir.EqualBy(a.roles, b.roles, func(x, y *ir.RolePlan) bool {
+			return x.Identity == y.Identity && ir.Equal(x.Services, y.Services) &&
+				ir.EqualBy(x.Ports, y.Ports, func(p, q *ir.InboundPlan) bool { return p.Services[0] == q.Services[0] })
 		})
 }

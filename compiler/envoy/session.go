@@ -21,8 +21,10 @@ type Session struct {
 
 	ports, missing []*portUnit
 	roles          []*roleUnit
-	items          []*item // of all units, in order
-	run            int     // number of the present run
+	items          []*item               // of all units, in order
+	places         []*item               // by place in the plan; of equal ones the first
+	run            int                   // number of the present run
+	rolesOf        map[ir.Identity][]int // indices of roles; nil: nobody has asked
 	late           []ir.LateFact
 	of             lateKey // what late was made of
 }
@@ -32,21 +34,36 @@ func NewSession() *Session { return &Session{} }
 
 // Lower makes the plan of a mesh: the one that Lower makes of it.
 func (s *Session) Lower(mesh *ir.Mesh) (*ir.Plan, error) {
-	l := s.begin(mesh)
-	a := &assembly{lowering: l}
-	a.ports, a.roles, a.missing = s.units(l)
-	s.run++
-	a.run = s.run
-	err := errors.Join(l.err, lower(a))
-	plan := s.plan
-	if err == nil && !(s.still && slices.Equal(a.ports, s.ports) && slices.Equal(a.missing, s.missing) && slices.Equal(a.roles, s.roles)) {
-		plan, err = a.plan(s)
+	plan, ok, err := s.amend(mesh)
+	if !ok {
+		plan, err = s.whole(mesh)
 	}
 	if err != nil {
 		*s = Session{} // what is left of it is not to be trusted
 		return nil, err
 	}
+	return plan, nil
+}
+
+// whole makes the plan of any mesh, of units that are there and of new ones.
+func (s *Session) whole(mesh *ir.Mesh) (*ir.Plan, error) {
+	l := s.begin(mesh)
+	a := &assembly{lowering: l}
+	a.ports, a.roles, a.missing = s.units(l)
+	s.run++
+	a.run = s.run
+	if err := errors.Join(l.err, lower(a, slices.Concat(a.ports, a.missing), a.roles)); err != nil {
+		return nil, err
+	}
+	plan := s.plan
+	if !(s.still && slices.Equal(a.ports, s.ports) && slices.Equal(a.missing, s.missing) && slices.Equal(a.roles, s.roles)) {
+		var err error
+		if plan, err = a.plan(s); err != nil {
+			return nil, err
+		}
+	}
 	s.mesh, s.plan, s.ports, s.roles, s.missing = mesh, plan, a.ports, a.roles, a.missing
+	s.rolesOf = nil
 	return plan, nil
 }
 
@@ -75,18 +92,17 @@ func (s *Session) units(l *lowering) (ports []*portUnit, roles []*roleUnit, miss
 	for i := range l.ports {
 		in := l.portInput(&l.ports[i], called[i])
 		if u, ok := old.at(i, in.id); ok && u.in.same(&in) {
-			ports[i], u.in = u, in // the mesh that the old one is part of may be forgotten
+			ports[i] = u
 		} else {
-			ports[i] = &portUnit{in: in}
+			ports[i] = &portUnit{in: in.kept()}
 		}
 	}
 	old = &earlier[ir.PortID, *portUnit]{list: s.missing, key: old.key}
 	for i, in := range l.missingInputs() {
 		if u, ok := old.at(i, in.id); ok && u.in.same(&in) {
-			u.in = in
 			missing = append(missing, u)
 		} else {
-			missing = append(missing, &portUnit{in: in})
+			missing = append(missing, &portUnit{in: in.kept()})
 		}
 	}
 	return ports, s.roleUnits(l), missing
@@ -131,17 +147,17 @@ func (e *earlier[K, U]) at(i int, k K) (U, bool) {
 }
 
 // lower lowers the units that are not lowered yet, on all processors.
-func lower(a *assembly) error {
+func lower(a *assembly, ports []*portUnit, roles []*roleUnit) error {
 	var todo []func() error
-	for _, units := range [][]*portUnit{a.ports, a.missing} {
-		for _, u := range units {
-			if u.fresh = u.items == nil; u.fresh {
-				todo = append(todo, func() error { return u.lower(a.unit()) })
-			}
+	for _, u := range ports {
+		if u.made == 0 {
+			u.made = a.run
+			todo = append(todo, func() error { return u.lower(a.unit()) })
 		}
 	}
-	for _, u := range a.roles {
-		if u.fresh = !u.done; u.fresh {
+	for _, u := range roles {
+		if u.made == 0 {
+			u.made = a.run
 			todo = append(todo, func() error { return u.lower(a.unit()) })
 		}
 	}

@@ -11,7 +11,7 @@ import (
 type portUnit struct {
 	in    portInput
 	items []*item
-	fresh bool // lowered in this run
+	made  int // number of the run that lowered it; 0: none has
 	eds   ir.Ref
 	out   ir.OutboundPort
 }
@@ -45,7 +45,24 @@ func (l *lowering) portInput(p *servicePort, called bool) portInput {
 func (a *portInput) same(b *portInput) bool {
 	return a.id == b.id && a.called == b.called && a.exists == b.exists && *a.port == *b.port &&
 		a.service.Headless == b.service.Headless && a.service.Outside == b.service.Outside &&
-		equal(a.service.Accounts, b.service.Accounts) && slices.EqualFunc(a.splits, b.splits, sameSplit) && slices.Equal(a.leaves, b.leaves)
+		ir.Equal(a.service.Accounts, b.service.Accounts) && slices.EqualFunc(a.splits, b.splits, ir.SameSplit) && slices.Equal(a.leaves, b.leaves)
+}
+
+// kept is an input that a unit may keep: not a part of a mesh, which may be forgotten.
+func (a portInput) kept() portInput {
+	service, port := *a.service, *a.port
+	a.service, a.port, a.splits = &service, &port, owned(a.splits)
+	return a
+}
+
+// owned are copies of parts of a mesh.
+func owned[T any](parts []*T) []*T {
+	values, out := make([]T, len(parts)), make([]*T, len(parts))
+	for i, p := range parts {
+		values[i] = *p
+		out[i] = &values[i]
+	}
+	return out
 }
 
 // missingInputs are the backends that do not exist, each with the port of a root
@@ -90,26 +107,34 @@ func (u *portUnit) lower(l *lowering) error {
 	return l.err
 }
 
+// placed is what a plan says of the service port.
+func (u *portUnit) placed() ir.OutboundPort {
+	o := u.out
+	for _, r := range []*ir.Ref{&o.Listener, &o.Route, &o.Extension, &o.Direct} {
+		*r = placed(u.items, *r)
+	}
+	return o
+}
+
 // roleUnit is the inbound resources of a role. They are made of the settings and
 // of what stands here up to grants.
 type roleUnit struct {
 	name   string
-	role   *ir.Role
+	role   ir.Role
 	spaces []ir.Namespace // of the first service of each port
 	grants [][]*ir.Grant  // of each port
 
 	items []*item
-	done  bool
-	fresh bool
+	made  int // number of the run that lowered it; 0: none has
 	ports []ir.InboundPlan
 }
 
 func (l *lowering) roleUnit(role *ir.Role) *roleUnit {
-	u := &roleUnit{name: role.Name(), role: role}
+	u := &roleUnit{name: role.Name(), role: *role}
 	for i := range role.Ports {
 		p := &role.Ports[i]
 		u.spaces = append(u.spaces, l.spaceOf(p))
-		u.grants = append(u.grants, slices.Collect(l.grantsTo(role.Identity, p.Services)))
+		u.grants = append(u.grants, owned(slices.Collect(l.grantsTo(role.Identity, p.Services))))
 	}
 	return u
 }
@@ -126,7 +151,7 @@ func (u *roleUnit) is(role *ir.Role) bool {
 
 // sameRole tells whether the unit is what the role would be lowered to.
 func (l *lowering) sameRole(u *roleUnit, role *ir.Role) bool {
-	if !equalBy(u.role.Ports, role.Ports, sameInbound) {
+	if !ir.EqualBy(u.role.Ports, role.Ports, ir.SameInboundPort) {
 		return false
 	}
 	for i := range role.Ports {
@@ -135,18 +160,33 @@ func (l *lowering) sameRole(u *roleUnit, role *ir.Role) bool {
 			return false
 		}
 		for g := range l.grantsTo(role.Identity, p.Services) {
-			if n == len(u.grants[i]) || !sameGrant(u.grants[i][n], g) {
+			if n == len(u.grants[i]) || !ir.SameGrant(u.grants[i][n], g) {
 				return false
 			}
-			u.grants[i][n] = g // the mesh that the old one is part of may be forgotten
 			n++
 		}
 		if n < len(u.grants[i]) {
 			return false
 		}
 	}
-	u.role = role
 	return true
+}
+
+// placed is what a plan says of the ports of a role. It is appended to ports, and
+// the chains of these to chains.
+func (u *roleUnit) placed(ports []ir.InboundPlan, chains []ir.Ref) ([]ir.InboundPlan, []ir.Ref) {
+	for _, p := range u.ports {
+		from := len(chains)
+		for _, c := range p.Chains {
+			chains = append(chains, placed(u.items, c))
+		}
+		if len(p.Chains) > 0 {
+			p.Chains = chains[from:len(chains):len(chains)]
+		}
+		p.Route, p.Extension = placed(u.items, p.Route), placed(u.items, p.Extension)
+		ports = append(ports, p)
+	}
+	return ports, chains
 }
 
 func (u *roleUnit) lower(l *lowering) error {
@@ -161,66 +201,17 @@ func (u *roleUnit) lower(l *lowering) error {
 			u.ports = append(u.ports, l.inboundPort(port, u.spaces[i], u.grants[i]))
 		}
 	}
-	u.items, u.done = l.items, true
+	u.items = l.items
 	return l.err
-}
-
-// equal is slices.Equal, at once for slices of one place in memory: meshes that
-// follow each other share what is the same.
-func equal[T comparable](a, b []T) bool { return onePlace(a, b) || slices.Equal(a, b) }
-
-// equalBy compares by reference: elements are large.
-func equalBy[T any](a, b []T, same func(a, b *T) bool) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	if onePlace(a, b) {
-		return true
-	}
-	for i := range a {
-		if !same(&a[i], &b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func onePlace[T any](a, b []T) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-func sameInbound(a, b *ir.InboundPort) bool {
-	return a.TargetPort == b.TargetPort && a.TargetName == b.TargetName && a.Protocol == b.Protocol && a.Plaintext == b.Plaintext && equal(a.Services, b.Services)
-}
-
-func sameGrant(a, b *ir.Grant) bool {
-	return a == b || a.Name == b.Name && a.Destination == b.Destination && equal(a.Sources, b.Sources) &&
-		equal(a.Ports, b.Ports) && equalBy(a.HTTP, b.HTTP, sameMatch)
-}
-
-func sameMatch(a, b *ir.Match) bool {
-	return a.Name == b.Name && a.Path == b.Path && equal(a.Methods, b.Methods) && equal(a.Headers, b.Headers)
-}
-
-func sameSplit(a, b *ir.Split) bool {
-	return a == b || a.Name == b.Name && a.Root == b.Root && equalBy(a.Matches, b.Matches, sameMatch) &&
-		equalBy(a.Backends, b.Backends, func(x, y *ir.Backend) bool {
-			return x.Service == y.Service && x.Weight == y.Weight && x.Missing == y.Missing && equal(x.Ports, y.Ports)
-		})
 }
 
 // sameSight tells that identities see the same in two meshes.
 func sameSight(a, b *ir.Mesh) bool {
-	return slices.Equal(a.Identities, b.Identities) && slices.Equal(a.Namespaces, b.Namespaces) &&
-		a.Settings.EgressAllowed == b.Settings.EgressAllowed && a.Settings.Mode == b.Settings.Mode &&
-		equalBy(a.Services, b.Services, sameTarget) &&
-		equalBy(a.Roles, b.Roles, func(x, y *ir.Role) bool { return x.Identity == y.Identity }) &&
-		equalBy(a.Grants, b.Grants, func(x, y *ir.Grant) bool {
-			return x.Destination == y.Destination && equal(x.Sources, y.Sources) && equal(x.Ports, y.Ports)
+	return sameSettings(a, b) && ir.Equal(a.Identities, b.Identities) &&
+		ir.EqualBy(a.Services, b.Services, sameStand) &&
+		ir.EqualBy(a.Roles, b.Roles, func(x, y *ir.Role) bool { return x.Identity == y.Identity }) &&
+		ir.EqualBy(a.Grants, b.Grants, func(x, y *ir.Grant) bool {
+			return x.Destination == y.Destination && ir.Equal(x.Sources, y.Sources) && ir.Equal(x.Ports, y.Ports)
 		}) &&
-		equalBy(a.Splits, b.Splits, sameSplit)
-}
-
-func sameTarget(a, b *ir.Service) bool {
-	return a.ID == b.ID && a.Headless == b.Headless && a.Outside == b.Outside && equal(a.Accounts, b.Accounts) && equal(a.Ports, b.Ports)
+		ir.EqualBy(a.Splits, b.Splits, sameLeaves)
 }
