@@ -3,6 +3,9 @@ package diag
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -179,6 +182,26 @@ func TestTextDoesNotSteerATerminal(t *testing.T) {
 	for _, r := range got {
 		if r != '\n' && (r < ' ' || r >= 0x7f && r <= 0x9f || r == '\ufffd') {
 			t.Fatalf("%q reaches the terminal:\n%q", r, got)
+		}
+	}
+}
+
+// A list that is patched is the one that sorting everything would make.
+func TestAPatchedListIsTheSortedOne(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	some := func(n int) diag.List {
+		var out diag.List
+		for range n {
+			out.Add(diag.New("MSH1017", diag.Span{File: "f", Line: r.IntN(20), Col: 1}, "m%d", r.IntN(3)))
+		}
+		return out
+	}
+	for range 500 {
+		stay, gone, come := some(r.IntN(12)), some(r.IntN(4)), some(r.IntN(4))
+		before := append(slices.Clone(stay), gone...).Sorted()
+		want := append(slices.Clone(stay), come...).Sorted()
+		if got := before.Patched(come, gone); !reflect.DeepEqual(slices.Clone(got), want) && len(got)+len(want) > 0 {
+			t.Fatalf("%v less %v and with %v is\n%v, not\n%v", before, gone, come, got, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package diag
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 )
 
@@ -85,26 +86,31 @@ func members(sections []*Section) map[*Section]bool {
 
 // Patched is a sorted list without some of its findings and with others.
 func (l List) Patched(added, removed List) List {
-	if len(added)+len(removed) == 0 {
+	added, removed = added.Sorted(), removed.Sorted()
+	if reflect.DeepEqual(added, removed) { // found again as they were
 		return l
 	}
-	added, removed = added.Sorted(), removed.Sorted()
 	out := make(List, 0, len(l)+len(added))
-	for i := range l {
-		f := &l[i]
-		for len(removed) > 0 && compare(&removed[0], f) < 0 {
-			removed = removed[1:]
+	for len(added)+len(removed) > 0 {
+		gone := len(added) == 0 || len(removed) > 0 && compare(&removed[0], &added[0]) <= 0
+		f := &added
+		if gone {
+			f = &removed
 		}
-		if len(removed) > 0 && compare(&removed[0], f) == 0 {
-			removed = removed[1:]
-			continue
+		at, there := slices.BinarySearchFunc(l, &(*f)[0], func(x Finding, f *Finding) int { return compare(&x, f) })
+		for !gone && at < len(l) && compare(&l[at], &(*f)[0]) == 0 {
+			at++
 		}
-		for len(added) > 0 && compare(&added[0], f) < 0 {
-			out, added = append(out, added[0]), added[1:]
+		out, l = append(out, l[:at]...), l[at:]
+		switch {
+		case gone && there:
+			l = l[1:]
+		case !gone:
+			out = append(out, (*f)[0])
 		}
-		out = append(out, *f)
+		*f = (*f)[1:]
 	}
-	return append(out, added...)
+	return append(out, l...)
 }
 
 // Without is a list, sorted, less the findings of another but for those that

@@ -46,7 +46,11 @@ func (m *Memo) Compare(mesh *ir.Mesh, plan *ir.Plan) []Disagreement {
 
 // compare asks what is not proved, and gives the classes that it asked about.
 func (m *Memo) compare(mesh *ir.Mesh, plan *ir.Plan) ([]Disagreement, []classDigest) {
-	if err := checkRefs(plan); err != nil {
+	before := m.plan
+	if before == nil {
+		before = &ir.Plan{}
+	}
+	if err := checkRefsSince(before, plan); err != nil {
 		return []Disagreement{{Asked: "any request", Why: err.Error()}}, nil
 	}
 	sel := everything(mesh, plan)

@@ -1,7 +1,9 @@
 package verify_test
 
 import (
+	"bytes"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -171,5 +173,41 @@ func (d dice) damage(p *ir.Plan) {
 			other(&o.Route)
 			other(&o.Direct)
 		}
+	}
+}
+
+// A session gives plans that are in one place in memory but for the resources that
+// changed: a bug in one of these is caught where nothing else tells of it.
+func TestAWarmMemoHidesNoBugInWhatPlansShare(t *testing.T) {
+	bugs := 0
+	for _, suite := range suites() {
+		for _, name := range slices.Sorted(maps.Keys(suite.bugs)) {
+			m := suite.mesh()
+			good, broken := lowered(t, m), lowered(t, m)
+			suite.bugs[name](broken)
+			frame, resources := *broken, *good
+			frame.Resources, resources.Resources = nil, nil
+			if !reflect.DeepEqual(frame, resources) {
+				continue // the bug is in more than resources
+			}
+			bugs++
+			var memo verify.Memo
+			if found := memo.Compare(m, good); len(found) > 0 {
+				t.Fatalf("%s: without the bug: %s: %s", name, found[0].Asked, found[0].Why)
+			}
+			shared := *good
+			shared.Resources = slices.Clone(good.Resources)
+			for i := range min(len(shared.Resources), len(broken.Resources)) {
+				if !bytes.Equal(shared.Resources[i].Body, broken.Resources[i].Body) {
+					shared.Resources[i] = broken.Resources[i]
+				}
+			}
+			if len(memo.Compare(m, &shared)) == 0 {
+				t.Errorf("%s: the build goes on as if nothing had happened", name)
+			}
+		}
+	}
+	if bugs < 10 {
+		t.Errorf("only %d bugs are in resources alone", bugs)
 	}
 }

@@ -8,18 +8,68 @@ import (
 )
 
 // checkRefs makes sure that every reference leads to a resource of its type.
-func checkRefs(plan *ir.Plan) error {
+func checkRefs(plan *ir.Plan) error { return checkRefsSince(&ir.Plan{}, plan) }
+
+// checkRefsSince leaves out lists that a plan whose references were checked has too,
+// if its resources are of the same types and names at the same places.
+func checkRefsSince(before, plan *ir.Plan) error {
 	c := refCheck{plan: plan}
-	for i := range plan.Outbound {
-		o := &plan.Outbound[i]
+	framed := sameFrame(before.Resources, plan.Resources)
+	again := false
+	for _, list := range []struct {
+		same  bool
+		check func()
+	}{
+		{onePlace(before.Outbound, plan.Outbound), c.outbound},
+		{onePlace(before.Clusters, plan.Clusters), c.clusters},
+		{onePlace(before.Scopes, plan.Scopes) && onePlace(before.Identities, plan.Identities), c.scopes},
+		{onePlace(before.Roles, plan.Roles), c.roles},
+	} {
+		if !framed || !list.same {
+			list.check()
+			again = true
+		}
+	}
+	if !framed {
+		c.order()
+	}
+	if again {
+		c.names()
+	}
+	return c.err
+}
+
+// sameFrame tells that resources of the same types and names are at the same places.
+func sameFrame(a, b []ir.Resource) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name || a[i].Type != b[i].Type {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *refCheck) outbound() {
+	for i := range c.plan.Outbound {
+		o := &c.plan.Outbound[i]
 		c.must(ir.TypeListener, o.Listener)
 		c.may(ir.TypeRoute, o.Route)
 		c.may(ir.TypeExtension, o.Extension)
 		c.may(ir.TypeCluster, o.Direct)
 	}
-	for i := range plan.Clusters {
-		c.must(ir.TypeCluster, plan.Clusters[i].Resource)
+}
+
+func (c *refCheck) clusters() {
+	for i := range c.plan.Clusters {
+		c.must(ir.TypeCluster, c.plan.Clusters[i].Resource)
 	}
+}
+
+func (c *refCheck) scopes() {
+	plan := c.plan
 	for i := range plan.Scopes {
 		s := &plan.Scopes[i]
 		c.must(ir.TypeListener, s.Virtual)
@@ -33,25 +83,32 @@ func checkRefs(plan *ir.Plan) error {
 			c.err = fmt.Errorf("the plan gives %s scope %d, which it does not hold", p.Identity, p.Scope)
 		}
 	}
-	for i := range plan.Roles {
-		c.role(&plan.Roles[i])
+}
+
+func (c *refCheck) roles() {
+	for i := range c.plan.Roles {
+		c.role(&c.plan.Roles[i])
 	}
-	c.names()
-	return c.err
+}
+
+// order makes sure that resources are in order of type and name, so that namesakes
+// are neighbours.
+func (c *refCheck) order() {
+	for i := 1; i < len(c.plan.Resources) && c.err == nil; i++ {
+		a, b := &c.plan.Resources[i-1], &c.plan.Resources[i]
+		if cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)) > 0 {
+			c.err = fmt.Errorf("%s %s stands before %s %s in the plan, which has them in order", a.Type, a.Name, b.Type, b.Name)
+		}
+	}
 }
 
 // names makes sure that no proxy is sent two resources of one type and name, of
-// which it would take either. Resources are in order, so that namesakes are
-// neighbours.
+// which it would take either.
 func (c *refCheck) names() {
 	alike := false
-	for i := 1; i < len(c.plan.Resources) && c.err == nil; i++ {
+	for i := 1; i < len(c.plan.Resources) && c.err == nil && !alike; i++ {
 		a, b := &c.plan.Resources[i-1], &c.plan.Resources[i]
-		if order := cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)); order > 0 {
-			c.err = fmt.Errorf("%s %s stands before %s %s in the plan, which has them in order", a.Type, a.Name, b.Type, b.Name)
-		} else if order == 0 {
-			alike = true
-		}
+		alike = a.Name == b.Name && a.Type == b.Type
 	}
 	if !alike || c.err != nil {
 		return

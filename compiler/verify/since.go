@@ -71,9 +71,9 @@ func (d *difference) touch(ports []ir.PortID) {
 
 // outbound is what clients are given, and where it leads.
 func (d *difference) outbound() {
-	changed(d.plan0.Outbound, d.plan.Outbound, func(o *ir.OutboundPort) ir.PortID { return o.Port }, d.sameOutbound,
+	led(d.plan0.Outbound, d.plan.Outbound, func(o *ir.OutboundPort) ir.PortID { return o.Port }, d.sameOutbound,
 		func(o *ir.OutboundPort) { d.touched.add(o.Port.Service) })
-	changed(d.plan0.Clusters, d.plan.Clusters, func(c *ir.Cluster) ir.PortID { return c.Port }, func(a, b *ir.Cluster) bool {
+	led(d.plan0.Clusters, d.plan.Clusters, func(c *ir.Cluster) ir.PortID { return c.Port }, func(a, b *ir.Cluster) bool {
 		return a.Port == b.Port && d.same(a.Resource, b.Resource) && equal(a.Accounts, b.Accounts)
 	}, func(c *ir.Cluster) { d.touched.add(c.Port.Service) })
 }
@@ -92,11 +92,16 @@ func (d *difference) same(a, b ir.Ref) bool {
 	return d.was[b] == a
 }
 
-func (d *difference) sameRefs(a, b []ir.Ref) bool { return equalFunc(a, b, d.same) }
+// sameRefs is never told by the place in memory, nor is anything else that holds
+// references: a plan that is the same but for a resource leads elsewhere.
+func (d *difference) sameRefs(a, b []ir.Ref) bool { return slices.EqualFunc(a, b, d.same) }
 
 // clients are the identities with their scopes. Many share one: each pair of
 // scopes is looked at once.
 func (d *difference) clients() {
+	if onePlace(d.plan0.Identities, d.plan.Identities) && onePlace(d.plan0.Scopes, d.plan.Scopes) && !slices.ContainsFunc(d.plan.Scopes, d.led) {
+		return
+	}
 	compared := make([]int, len(d.plan.Scopes)) // 1 + the scope of plan0
 	i := 0
 	for j := range d.plan.Identities {
@@ -122,6 +127,11 @@ func (d *difference) clients() {
 	for ; i < len(d.plan0.Identities); i++ {
 		d.client(&d.plan0.Scopes[d.plan0.Identities[i].Scope], nil)
 	}
+}
+
+// led tells that a scope's own resources are others.
+func (d *difference) led(s ir.Scope) bool {
+	return !d.same(s.Virtual, s.Virtual) || !d.same(s.Ranged, s.Ranged) || !d.sameRefs(s.Extra, s.Extra)
 }
 
 // client touches what is given to a client anew or no longer; nil: no such client.
@@ -164,12 +174,12 @@ func (d *difference) inbound() {
 			d.touch(r.Ports[i].Services)
 		}
 	}
-	changed(d.plan0.Roles, d.plan.Roles, func(r *ir.RolePlan) string { return ir.RoleName(r.Identity, r.Services) }, d.sameRolePlan, touch)
+	led(d.plan0.Roles, d.plan.Roles, func(r *ir.RolePlan) string { return ir.RoleName(r.Identity, r.Services) }, d.sameRolePlan, touch)
 }
 
 func (d *difference) sameRolePlan(a, b *ir.RolePlan) bool {
 	return a.Identity == b.Identity && equal(a.Services, b.Services) && d.same(a.Listener, b.Listener) &&
-		equalFunc(a.Ports, b.Ports, func(x, y ir.InboundPlan) bool {
+		slices.EqualFunc(a.Ports, b.Ports, func(x, y ir.InboundPlan) bool {
 			return x.TargetPort == y.TargetPort && x.Protocol == y.Protocol && equal(x.Services, y.Services) &&
 				d.sameRefs(x.Chains, y.Chains) && d.same(x.Route, y.Route) && d.same(x.Extension, y.Extension)
 		})
@@ -225,6 +235,14 @@ func (d *difference) serves(p ir.InboundPlan) bool {
 // sameResources finds for each new resource the equal old one. Both are in order.
 func sameResources(old, now []ir.Resource) []ir.Ref {
 	out := make([]ir.Ref, len(now))
+	if sameFrame(old, now) {
+		for i := range out {
+			if out[i] = ir.Ref(i); !onePlace(old[i].Body, now[i].Body) && !bytes.Equal(old[i].Body, now[i].Body) {
+				out[i] = ir.NoRef
+			}
+		}
+		return out
+	}
 	i := 0
 	for j := range now {
 		out[j] = ir.NoRef
@@ -255,9 +273,13 @@ func compareResources(a, b *ir.Resource) int {
 // changed touches what one of two lists has and the other has not, or has
 // elsewhere among what both have. Lists of one place in memory are equal.
 func changed[T any, K comparable](old, now []T, key func(*T) K, same func(a, b *T) bool, touch func(*T)) {
-	if onePlace(old, now) {
-		return
+	if !onePlace(old, now) {
+		led(old, now, key, same, touch)
 	}
+}
+
+// led is changed for what holds references: lists of one place may lead elsewhere.
+func led[T any, K comparable](old, now []T, key func(*T) K, same func(a, b *T) bool, touch func(*T)) {
 	for len(old) > 0 && len(now) > 0 && same(&old[0], &now[0]) {
 		old, now = old[1:], now[1:]
 	}
