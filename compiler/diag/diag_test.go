@@ -189,10 +189,10 @@ func TestTextDoesNotSteerATerminal(t *testing.T) {
 // A list that is patched is the one that sorting everything would make.
 func TestAPatchedListIsTheSortedOne(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	some := func(n int) diag.List {
-		var out diag.List
+	some := func(n int) List {
+		var out List
 		for range n {
-			out.Add(diag.New("MSH1017", diag.Span{File: "f", Line: r.IntN(20), Col: 1}, "m%d", r.IntN(3)))
+			out.Add(New("MSH1017", Span{File: "f", Line: r.IntN(20), Col: 1}, "m%d", r.IntN(3)))
 		}
 		return out
 	}
