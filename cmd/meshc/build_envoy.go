@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -76,6 +77,9 @@ type validator struct {
 	cache  string // empty: nothing is remembered
 }
 
+// envoyVersion is what every Envoy says of itself: COMMIT/1.40.0/Clean/RELEASE/...
+var envoyVersion = regexp.MustCompile(`version: [0-9a-f]+/[0-9]+\.[0-9]+\.[0-9]+`)
+
 func newValidator(binary string) (*validator, error) {
 	path, err := exec.LookPath(binary)
 	if err != nil {
@@ -84,6 +88,10 @@ func newValidator(binary string) (*validator, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
+	}
+	// Many a program ends with 0 whatever it is asked: that would count as a yes.
+	if said, err := exec.Command(path, "--version").CombinedOutput(); err != nil || !envoyVersion.Match(said) {
+		return nil, fmt.Errorf("%s is no Envoy: it does not answer --version as one", path)
 	}
 	v := &validator{binary: path, stamp: fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano())}
 	if dir, err := os.UserCacheDir(); err == nil {

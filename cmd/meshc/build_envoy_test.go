@@ -31,6 +31,9 @@ func TestBuildLetsEnvoyJudge(t *testing.T) {
 		t.Fatalf("%d configurations are remembered, %v: Envoy was not asked", len(taken), err)
 	}
 	wants(t, exitUsage, "build", filepath.Join("..", "..", "examples", "01-bookstore"), "-o", out, "--envoy", filepath.Join(out, "none"))
+	if _, said := wants(t, exitUsage, "build", filepath.Join("..", "..", "examples", "01-bookstore"), "-o", out, "--envoy", "true"); !strings.Contains(said, "is no Envoy") {
+		t.Errorf("a program that says yes to everything has judged: %s", said)
+	}
 }
 
 // What Envoy refuses is a finding in Envoy's words, and no crash of the build.

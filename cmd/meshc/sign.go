@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,8 +38,11 @@ func (f *signFlags) add(cmd *cobra.Command) {
 
 // check judges the flags and reads the keys, before anything is built.
 func (f *signFlags) check() ([]signature.Signer, error) {
-	if f.epoch < 0 {
+	switch {
+	case f.epoch < 0:
 		return nil, usage(fmt.Errorf("--epoch %d is below 0", f.epoch))
+	case f.provenance == "" && f.flags != nil && f.flags.Changed("builder"):
+		return nil, usage(errors.New("--builder is written into the provenance: name its file with --provenance"))
 	}
 	var out []signature.Signer
 	for _, path := range f.keys {
@@ -115,6 +119,9 @@ func judgeProvenance(path string, b *bundle.Bundle, keys []signature.Key) (diag.
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
+	}
+	if len(keys) == 0 && signature.IsEnvelope(data) {
+		return diag.List{noProvenance(path, errors.New("it is signed, and no key was named")).WithHelp("name the public key of whom you trust with --key")}, nil
 	}
 	if len(keys) > 0 {
 		kind, text, _, err := signature.Open(data, keys)

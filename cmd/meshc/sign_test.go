@@ -69,9 +69,14 @@ func TestSignAndVerify(t *testing.T) {
 			t.Errorf("verify does not say who signed it:\n%s", out)
 		}
 	}
+	if out, _ := wants(t, exitClean, "verify", at("bundle")); !strings.Contains(out, "2 signatures, looked at by nobody") {
+		t.Errorf("whoever names no key may think that the signatures were checked:\n%s", out)
+	}
 	unsigned := at("unsigned")
 	wants(t, exitClean, "build", at("apps.yaml"), "-o", unsigned, "--provenance", at("bare.json"))
-	wants(t, exitClean, "verify", unsigned, "--provenance", at("bare.json"))
+	if out, _ := wants(t, exitClean, "verify", unsigned, "--provenance", at("bare.json")); !strings.Contains(out, "not signed") {
+		t.Errorf("verify does not say that nobody signed it:\n%s", out)
+	}
 	writeFiles(t, dir, map[string]string{"broken.pub": "?"})
 	wants(t, exitClean, "build", at("apps.yaml"), "-o", at("other"), "--revision", "r2", "--provenance", at("other.json"))
 	for _, c := range []struct {
@@ -82,6 +87,7 @@ func TestSignAndVerify(t *testing.T) {
 		{"MSH0408", []string{unsigned, "--key", at("mine.pub")}},
 		{"MSH0411", []string{at("bundle"), "--key", at("broken.pub")}},
 		{"MSH0416", []string{at("bundle"), "--key", at("mine.pub"), "--provenance", at("bare.json")}},
+		{"no key was named", []string{at("bundle"), "--provenance", at("how.json")}},
 		{"another bundle", []string{unsigned, "--provenance", at("other.json")}},
 	} {
 		if _, errs := wants(t, exitFindings, append([]string{"verify"}, c.args...)...); !strings.Contains(errs, c.want) {
@@ -95,6 +101,7 @@ func TestSignAndVerify(t *testing.T) {
 		t.Errorf("a key that all may read is taken, or: %s", errs)
 	}
 	wants(t, exitUsage, "build", at("apps.yaml"), "-o", at("bundle"), "--epoch", "-1")
+	wants(t, exitUsage, "build", at("apps.yaml"), "-o", at("bundle"), "--builder", "https://ci.example")
 }
 
 // Environments are built, signed and told of one by one.

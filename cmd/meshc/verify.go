@@ -70,8 +70,13 @@ func (f *verifyFlags) print(s streams, path string, b *bundle.Bundle, by signatu
 	if m.Epoch > 0 {
 		fmt.Fprintf(s.Out, "epoch %d\n", m.Epoch)
 	}
-	if by.ID != "" {
+	switch n := len(b.Signatures()); {
+	case by.ID != "":
 		fmt.Fprintf(s.Out, "signed by %s (%s)\n", by.Short(), by.Name)
+	case n == 0:
+		fmt.Fprintln(s.Out, "not signed")
+	default:
+		fmt.Fprintf(s.Out, "%s, looked at by nobody: name a public key with --key\n", plural(n, "signature"))
 	}
 	if f.provenance != "" {
 		fmt.Fprintf(s.Out, "%s tells how it was built\n", f.provenance)

@@ -88,6 +88,12 @@ func parseEnvelope(data []byte) (Envelope, error) {
 	return e, nil
 }
 
+// IsEnvelope tells whether a file is a DSSE envelope, whoever signed it.
+func IsEnvelope(data []byte) bool {
+	_, err := parseEnvelope(data)
+	return err == nil
+}
+
 // Open gives what an envelope holds if one of the keys signed it.
 func Open(data []byte, keys []Key) (payloadType string, payload []byte, by Key, err error) {
 	e, err := parseEnvelope(data)
