@@ -1,10 +1,9 @@
 package source
 
 import (
+	"slices"
 	"strings"
 	"sync"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // simple reads documents in the style that nearly all manifests have: block maps and
@@ -23,16 +22,6 @@ type simple struct {
 	marks []mark
 }
 
-// mark is a node in the order in which they are written.
-type mark struct {
-	kind      yaml.Kind
-	style     yaml.Style
-	line, col int
-	from, to  int // of the value in the text
-	size      int // how many nodes it holds directly
-	next      int // the first mark after it and what it holds
-}
-
 // simpleDepth is how deep nodes may lie; the full parser may go deeper.
 const simpleDepth = 100
 
@@ -41,21 +30,20 @@ const simpleLine = 1000
 
 var simples = sync.Pool{New: func() any { return &simple{} }}
 
-// simpleNode is the root of a document that is a map; ok is false if it takes the
-// full parser.
-func simpleNode(text []byte) (n *yaml.Node, ok bool) {
+// readSimple reads a document that is a map; nil if it takes the full parser.
+func readSimple(text []byte) *Layout {
 	if !plain(text) {
-		return nil, false
+		return nil
 	}
 	s := simples.Get().(*simple)
 	defer simples.Put(s)
 	*s = simple{text: string(text), marks: s.marks[:0], end: -1}
 	if !s.advance() || !s.opened() || !s.isKey() || !s.mapping(s.col) || s.col >= 0 {
-		return nil, false
+		return nil
 	}
-	n = s.nodes()
+	l := &Layout{text: s.text, marks: slices.Clone(s.marks)}
 	s.text = ""
-	return n, true
+	return l
 }
 
 // opened steps over the marker that begins a document.
@@ -97,6 +85,9 @@ func (s *simple) advance() bool {
 	return true
 }
 
+// column is where it goes on, from 0.
+func (s *simple) column() uint16 { return uint16(s.at - s.start) }
+
 func (s *simple) blanks() {
 	for s.at < s.end && s.text[s.at] == ' ' {
 		s.at++
@@ -111,7 +102,7 @@ func (s *simple) over() bool {
 }
 
 func (s *simple) add(m mark) int {
-	m.line, m.next = s.line, len(s.marks)+1
+	m.line, m.next = int32(s.line), int32(len(s.marks)+1)
 	s.marks = append(s.marks, m)
 	return len(s.marks) - 1
 }
@@ -121,7 +112,7 @@ func (s *simple) mapping(col int) bool {
 	if s.depth++; s.depth > simpleDepth {
 		return false
 	}
-	m := s.add(mark{kind: yaml.MappingNode, col: s.at - s.start})
+	m := s.add(mark{kind: mappingMark, col: s.column()})
 	for {
 		if !s.key() || !s.value(col) {
 			return false
@@ -131,18 +122,18 @@ func (s *simple) mapping(col int) bool {
 			break
 		}
 	}
-	s.marks[m].next = len(s.marks)
+	s.marks[m].next = int32(len(s.marks))
 	s.depth--
 	return true
 }
 
 // value reads what stands behind a key, and goes on to the next line.
 func (s *simple) value(col int) bool {
-	none := mark{kind: yaml.ScalarNode, col: s.at - s.start}
+	none := mark{kind: scalarMark, col: s.column()}
 	if !s.over() {
 		return s.inline() && s.advance() && s.col <= col
 	}
-	none.line = s.line
+	none.line = int32(s.line)
 	if !s.advance() {
 		return false
 	}
@@ -186,7 +177,7 @@ func (s *simple) sequence(col int, underKey bool) bool {
 	if s.depth++; s.depth > simpleDepth {
 		return false
 	}
-	m := s.add(mark{kind: yaml.SequenceNode, col: col})
+	m := s.add(mark{kind: sequenceMark, col: uint16(col)})
 	for s.isEntry() {
 		if !s.entry(col) {
 			return false
@@ -199,14 +190,14 @@ func (s *simple) sequence(col int, underKey bool) bool {
 	if s.col > col || s.col == col && !underKey {
 		return false
 	}
-	s.marks[m].next = len(s.marks)
+	s.marks[m].next = int32(len(s.marks))
 	s.depth--
 	return true
 }
 
 func (s *simple) entry(col int) bool {
 	s.at++
-	none := mark{kind: yaml.ScalarNode, col: s.at - s.start, line: s.line}
+	none := mark{kind: scalarMark, col: s.column(), line: int32(s.line)}
 	if s.over() {
 		if !s.advance() {
 			return false

@@ -2,8 +2,6 @@ package source
 
 import (
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // flow reads [a, b] or {a: b, c: d}, which ends in the line it begins in.
@@ -11,15 +9,15 @@ func (s *simple) flow() bool {
 	if s.depth++; s.depth > simpleDepth {
 		return false
 	}
-	kind, closer := yaml.SequenceNode, byte(']')
+	kind, closer := sequenceMark, byte(']')
 	if s.text[s.at] == '{' {
-		kind, closer = yaml.MappingNode, '}'
+		kind, closer = mappingMark, '}'
 	}
-	m := s.add(mark{kind: kind, style: yaml.FlowStyle, col: s.at - s.start})
+	m := s.add(mark{kind: kind, style: flowMark, col: s.column()})
 	s.at++
 	s.blanks()
 	for s.at < s.end && s.text[s.at] != closer {
-		if kind == yaml.MappingNode {
+		if kind == mappingMark {
 			if !s.key() {
 				return false
 			}
@@ -38,7 +36,7 @@ func (s *simple) flow() bool {
 		return false
 	}
 	s.at++
-	s.marks[m].next = len(s.marks)
+	s.marks[m].next = int32(len(s.marks))
 	s.depth--
 	return true
 }

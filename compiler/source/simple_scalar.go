@@ -50,12 +50,12 @@ func (s *simple) key() bool {
 
 // scalar adds the plain or quoted text from here to an end.
 func (s *simple) scalar(end int) {
-	m := mark{kind: yaml.ScalarNode, col: s.at - s.start, from: s.at, to: end}
+	m := mark{kind: scalarMark, col: s.column(), from: int32(s.at), to: int32(end)}
 	switch s.text[s.at] {
 	case '"':
-		m.style, m.from, m.to = yaml.DoubleQuotedStyle, s.at+1, end-1
+		m.style, m.from, m.to = uint8(yaml.DoubleQuotedStyle), int32(s.at+1), int32(end-1)
 	case '\'':
-		m.style, m.from, m.to = yaml.SingleQuotedStyle, s.at+1, end-1
+		m.style, m.from, m.to = uint8(yaml.SingleQuotedStyle), int32(s.at+1), int32(end-1)
 	}
 	s.add(m)
 	s.at = end

@@ -34,17 +34,50 @@ func same(a, b *yaml.Node, path string) error {
 // parser; it tells whether it read it at all.
 func agrees(t *testing.T, text []byte) bool {
 	t.Helper()
-	n, ok := simpleNode(text)
-	if !ok {
+	l := readSimple(text)
+	if l == nil {
 		return false
 	}
+	n := l.Nodes()
 	full, err := parseNode(text)
 	if err != nil || full == nil {
 		t.Errorf("read, and the full parser gives %v, %v:\n%s", full, err, text)
 	} else if err := same(n, full, ""); err != nil {
 		t.Errorf("%v:\n%s", err, text)
+	} else {
+		placed(t, &Document{File: "x.yaml", Text: text}, l, full, nil)
 	}
 	return true
+}
+
+// placed fails where a layout finds a value, or what is not there, at another place
+// than the nodes do.
+func placed(t *testing.T, d *Document, l *Layout, root *yaml.Node, path []any) {
+	t.Helper()
+	n, key, left := Find(root, path)
+	for _, wantKey := range []bool{false, true} {
+		want := d.Place(n, key, wantKey && len(left) == 0)
+		if got := d.PlaceIn(l, path, wantKey); got != want {
+			t.Errorf("%v, key %t: %+v, the nodes say %+v:\n%s", path, wantKey, got, want, d.Text)
+		}
+	}
+	if l.Has(path) != (len(left) == 0) {
+		t.Errorf("%v: %t:\n%s", path, l.Has(path), d.Text)
+	}
+	if len(left) > 0 {
+		return
+	}
+	down := func(step any) { placed(t, d, l, root, append(slices.Clone(path), step)) }
+	for i, below := range n.Content {
+		switch {
+		case n.Kind == yaml.SequenceNode:
+			down(i)
+		case i%2 == 0:
+			down(below.Value)
+		}
+	}
+	down("none")
+	down(len(n.Content))
 }
 
 // oddities are documents at the border of what is read.
@@ -143,7 +176,7 @@ func FuzzSimple(f *testing.F) {
 func BenchmarkParse(b *testing.B) {
 	text := []byte("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: svc\n  namespace: ns\nspec:\n  replicas: 2\n  selector:\n    matchLabels:\n      app: svc\n  template:\n    metadata:\n      labels:\n        app: svc\n    spec:\n      serviceAccountName: svc\n      containers:\n      - name: app\n        image: echo\n        ports:\n        - containerPort: 8080\n")
 	for name, parse := range map[string]func(){
-		"simple": func() { simpleNode(text) },
+		"simple": func() { readSimple(text).Nodes() },
 		"full":   func() { _, _ = parseNode(text) },
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -29,34 +29,44 @@ const longLine = 16 << 10
 
 // width is how many columns a node covers on its first line.
 func (d *Document) width(n *yaml.Node) int {
-	text := d.text(n.Line)
+	return d.reach(n.Line, n.Column, n.Kind, n.Style, n.Value, func() int {
+		if len(n.Content) == 0 {
+			return 1
+		}
+		return d.width(n.Content[0])
+	})
+}
+
+// reach is the width of a node of which this is known; first is that of its first key.
+func (d *Document) reach(at, column int, kind yaml.Kind, style yaml.Style, value string, first func() int) int {
+	text := d.text(at)
 	if len(text) > longLine {
 		return 1
 	}
-	if n.Kind == yaml.ScalarNode && n.Style&(quoted|block) == 0 && n.Column >= 1 && n.Column <= len(text) &&
-		plain(text) && strings.HasPrefix(string(text[n.Column-1:]), n.Value) { // bytes are columns: nearly all there is
-		return max(1, len(n.Value))
+	if kind == yaml.ScalarNode && style&(quoted|block) == 0 && column >= 1 && column <= len(text) &&
+		plain(text) && strings.HasPrefix(string(text[column-1:]), value) { // bytes are columns: nearly all there is
+		return max(1, len(value))
 	}
 	line := []rune(string(text))
-	if n.Column < 1 || n.Column > len(line) {
+	if column < 1 || column > len(line) {
 		return 1
 	}
-	rest := line[n.Column-1:]
+	rest := line[column-1:]
 	switch {
-	case n.Kind == yaml.ScalarNode && n.Style&quoted != 0:
+	case kind == yaml.ScalarNode && style&quoted != 0:
 		return quotedWidth(rest)
-	case n.Kind == yaml.ScalarNode && n.Style&block != 0:
+	case kind == yaml.ScalarNode && style&block != 0:
 		return 1
-	case n.Kind == yaml.ScalarNode:
-		value := []rune(n.Value)
-		if strings.HasPrefix(string(rest), n.Value) {
-			return max(1, len(value))
+	case kind == yaml.ScalarNode:
+		runes := []rune(value)
+		if strings.HasPrefix(string(rest), value) {
+			return max(1, len(runes))
 		}
 		return max(1, len([]rune(strings.TrimRight(string(rest), " "))))
-	case n.Style&yaml.FlowStyle != 0:
+	case style&yaml.FlowStyle != 0:
 		return flowWidth(rest)
-	case len(n.Content) > 0 && n.Kind == yaml.MappingNode:
-		return d.width(n.Content[0])
+	case kind == yaml.MappingNode:
+		return first()
 	}
 	return 1
 }

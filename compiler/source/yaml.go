@@ -15,9 +15,17 @@ import (
 // Parse reads the document; nil for an empty one. A fault of syntax is one finding, at the line where
 // the parser first stumbles.
 func (d *Document) Parse() (*yaml.Node, diag.List) {
-	if n, ok := simpleNode(d.Text); ok {
-		return n, nil
+	if l := readSimple(d.Text); l != nil {
+		return l.Nodes(), nil
 	}
+	return d.parseAll()
+}
+
+// Layout is the document if it is written in a simple style; nil: it takes Parse.
+func (d *Document) Layout() *Layout { return readSimple(d.Text) }
+
+// parseAll is Parse by the full parser.
+func (d *Document) parseAll() (*yaml.Node, diag.List) {
 	n, err := parseNode(d.Text)
 	if err == nil {
 		return n, nil

@@ -58,7 +58,7 @@ func (o *Object) Rename(path []any, from, to string) (e diag.Edit, ok bool) {
 // sameIn tells whether the object, as it is written, means the same in another
 // version of its kind.
 func (o *Object) sameIn(apiVersion string) bool {
-	root := *o.positions.root
+	root := *o.positions.nodes()
 	root.Content = append([]*yaml.Node{}, root.Content...)
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value == "apiVersion" {
@@ -158,7 +158,7 @@ func (o *Object) written(path []any) (n, key *yaml.Node, ok bool) {
 	if o.positions.rendered != nil || o.positions.doc == nil || o.positions.overlay != nil || o.positions.doc.Indent > 0 {
 		return nil, nil, false
 	}
-	n, key, left := source.Find(o.positions.root, path)
+	n, key, left := source.Find(o.positions.nodes(), path)
 	if len(path) > 0 {
 		if _, index := path[len(path)-1].(int); index {
 			key = nil

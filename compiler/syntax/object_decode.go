@@ -13,6 +13,11 @@ import (
 
 // run parses a document and decodes what is in it.
 func (j *job) run() result {
+	if j.rendered == nil && !j.config {
+		if l := j.doc.Layout(); l != nil {
+			return j.simple(l)
+		}
+	}
 	var r result
 	root, found := j.doc.Parse()
 	if j.rendered == nil {
@@ -23,6 +28,26 @@ func (j *job) run() result {
 	}
 	if j.rendered == nil && !j.tables && !j.config {
 		r.remarks = remarks(j.doc, root)
+	}
+	return r
+}
+
+// simple decodes a document of which the layout is kept. Its nodes go when its objects
+// are made, unless these are such as keep some.
+func (j *job) simple(l *source.Layout) result {
+	root, back := l.Borrow()
+	var r result
+	j.object(&r, root)
+	if !j.tables {
+		r.remarks = remarks(j.doc, root)
+	}
+	for _, o := range r.objects {
+		if o.positions.root == root {
+			o.positions.root, o.positions.layout = nil, l
+		}
+	}
+	if len(r.objects) == 1 && r.objects[0].positions.root == nil || r.passed == 1 && len(r.objects) == 0 {
+		back()
 	}
 	return r
 }

@@ -12,8 +12,10 @@ import (
 
 // positions finds where the values of an object were written.
 type positions struct {
-	doc  *source.Document
-	root *yaml.Node
+	doc *source.Document
+	// root is nil where layout says it all.
+	root   *yaml.Node
+	layout *source.Layout
 	// overlay is a path whose values lie over those of `spec`: the environment of a
 	// meshc.yaml. nil: none.
 	overlay []any
@@ -31,8 +33,7 @@ func (p positions) at(path []any) diag.Span {
 	if full := p.overlaid(path); full != nil {
 		path = full
 	}
-	n, key, _ := source.Find(p.root, path)
-	return p.doc.Place(n, key, false)
+	return p.place(path, false)
 }
 
 // atKey is the span of a key.
@@ -43,8 +44,23 @@ func (p positions) atKey(path []any) diag.Span {
 	if full := p.overlaid(path); full != nil {
 		path = full
 	}
-	n, key, left := source.Find(p.root, path)
-	return p.doc.Place(n, key, len(left) == 0)
+	return p.place(path, true)
+}
+
+func (p positions) place(path []any, key bool) diag.Span {
+	if p.layout != nil {
+		return p.doc.PlaceIn(p.layout, path, key)
+	}
+	n, k, left := source.Find(p.root, path)
+	return p.doc.Place(n, k, key && len(left) == 0)
+}
+
+// nodes is the document as it is written, nil if there is none.
+func (p positions) nodes() *yaml.Node {
+	if p.layout != nil {
+		return p.layout.Nodes()
+	}
+	return p.root
 }
 
 // overlaid is the path of the value in the overlay, nil if it says nothing of it.
@@ -53,7 +69,14 @@ func (p positions) overlaid(path []any) []any {
 		return nil
 	}
 	full := append(append([]any{}, p.overlay...), path[1:]...)
-	if _, _, left := source.Find(p.root, full); len(left) > 0 {
+	there := false
+	if p.layout != nil {
+		there = p.layout.Has(full)
+	} else {
+		_, _, left := source.Find(p.root, full)
+		there = len(left) == 0
+	}
+	if !there {
 		return nil
 	}
 	return full

@@ -94,7 +94,7 @@ func scalar(n *yaml.Node) any {
 
 // Document is the object as it was written (an alias-free map), or as it was
 // rendered; nil for an object that was made by hand. It must not be changed.
-func (o *Object) Document() *yaml.Node { return o.positions.root }
+func (o *Object) Document() *yaml.Node { return o.positions.nodes() }
 
 // PathText writes a path as findings show it: spec.rules[0].name.
 func PathText(path []any) string { return pathText(path) }

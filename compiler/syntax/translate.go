@@ -65,7 +65,7 @@ func translateHeader(o *Object, path []any) []any {
 	if at < 0 {
 		return path
 	}
-	n, _, left := source.Find(o.positions.root, path[:at+1])
+	n, _, left := source.Find(o.positions.nodes(), path[:at+1])
 	if len(left) > 0 {
 		return path
 	}
