@@ -2,11 +2,12 @@ package envoy
 
 import (
 	"slices"
-	"strings"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	streamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -92,22 +93,37 @@ func metadata(filter, key string) string { return "%DYNAMIC_METADATA(" + filter 
 // from port to port, so the rest is serialised once and the port concatenated:
 // protobuf merges the two messages when it reads them.
 func (s *store) accessLog(kind string, on side, port string, groups ...[]logField) []*accesslogv3.AccessLog {
-	fields := append([]logField{{"meshc", kind}, {"side", string(on)}}, slices.Concat(append(groups, logAlways)...)...)
-	var key strings.Builder
-	for _, f := range fields {
-		key.WriteString(f.name + "=" + f.format + "\n")
-	}
-	common, ok := s.logs.Load(key.String())
-	if !ok {
-		common, _ = s.logs.LoadOrStore(key.String(), s.pack(stdoutLog(fields)))
-	}
-	own := s.pack(stdoutLog([]logField{{"port", port}}))
+	common := s.once(logKey(kind, on, groups), func() proto.Message {
+		return stdoutLog(append([]logField{{"meshc", kind}, {"side", string(on)}}, slices.Concat(append(groups, logAlways)...)...))
+	})
 	return []*accesslogv3.AccessLog{{
 		Name: "envoy.access_loggers.stdout",
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: &anypb.Any{
-			TypeUrl: own.TypeUrl, Value: slices.Concat(common.(*anypb.Any).Value, own.Value),
+			TypeUrl: common.TypeUrl, Value: slices.Concat(common.Value, portLog(port)),
 		}},
 	}}
+}
+
+// logKey tells access logs apart by the fields that are not in all of them.
+func logKey(kind string, on side, groups [][]logField) string {
+	key := make([]byte, 0, 512)
+	key = append(append(append(key, kind...), ' '), on...)
+	for _, g := range groups {
+		for _, f := range g {
+			key = append(append(append(append(key, '\n'), f.name...), '='), f.format...)
+		}
+	}
+	return string(key)
+}
+
+// portLog is stdoutLog of the port alone, as bytes: there is one for every port.
+func portLog(port string) []byte {
+	field := func(number protowire.Number, value []byte) []byte {
+		out := protowire.AppendTag(make([]byte, 0, len(value)+8), number, protowire.BytesType)
+		return protowire.AppendBytes(out, value)
+	}
+	entry := append(field(1, []byte("port")), field(2, field(3, []byte(port)))...)
+	return field(1, field(2, field(1, entry)))
 }
 
 func stdoutLog(fields []logField) *streamv3.StdoutAccessLog {

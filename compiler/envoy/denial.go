@@ -5,6 +5,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -76,16 +77,16 @@ func answered(status uint32) *accesslogv3.AccessLogFilter {
 	}}
 }
 
+var refusedByRBAC = &celv3.ExpressionFilter{Expression: `response.code_details.startsWith("rbac_access_denied")`}
+
 // ungranted picks the requests that RBAC refused, and no other 403: an upgrade
 // that Envoy does not carry is not the lack of a grant. The filter's metadata
 // would say it too, but is written after the reply.
 func (s *store) ungranted() *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
 		ExtensionFilter: &accesslogv3.ExtensionFilter{
-			Name: "envoy.access_loggers.extension_filters.cel",
-			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: s.pack(&celv3.ExpressionFilter{
-				Expression: `response.code_details.startsWith("rbac_access_denied")`,
-			})},
+			Name:       "envoy.access_loggers.extension_filters.cel",
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: s.once(refusedByRBAC, func() proto.Message { return refusedByRBAC })},
 		},
 	}}
 }

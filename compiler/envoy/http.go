@@ -50,7 +50,7 @@ func (s *store) manager(statPrefix string, filters []*hcmv3.HttpFilter) *hcmv3.H
 		SkipXffAppend:                true,
 		InternalAddressConfig:        nobodyInternal,
 		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{
-			Name: "envoy.http.early_header_mutation.header_mutation", TypedConfig: s.pack(dropEnvoyHeaders),
+			Name: "envoy.http.early_header_mutation.header_mutation", TypedConfig: s.once(dropEnvoyHeaders, func() proto.Message { return dropEnvoyHeaders }),
 		}},
 		GenerateRequestId:          wrapperspb.Bool(true),
 		PreserveExternalRequestId:  true,

@@ -18,10 +18,10 @@ var wire = proto.MarshalOptions{Deterministic: true}
 // in the order in which they came. It is for one goroutine, but for what it shares.
 type store struct {
 	items  []*item
-	found  map[resourceKey]ir.Ref
+	found  map[resourceKey][]ir.Ref
 	inner  map[*anypb.Any][]reference // what is named inside
 	shared *store                     // what it may name and wrap besides its own; nil: nothing
-	logs   *sync.Map                  // what access logs have in common, by their fields
+	packed *sync.Map                  // what many resources wrap, by what it is made of
 	err    error
 }
 
@@ -34,16 +34,15 @@ type item struct {
 }
 
 type resourceKey struct {
-	kind       ir.ResourceType
-	name, body string
+	kind ir.ResourceType
+	name string
 }
 
 func newStore(shared *store) *store {
-	s := &store{found: map[resourceKey]ir.Ref{}, inner: map[*anypb.Any][]reference{}, shared: shared, logs: &sync.Map{}}
 	if shared != nil {
-		s.logs = shared.logs
+		return &store{found: map[resourceKey][]ir.Ref{}, inner: map[*anypb.Any][]reference{}, shared: shared, packed: shared.packed}
 	}
-	return s
+	return &store{found: map[resourceKey][]ir.Ref{}, inner: map[*anypb.Any][]reference{}, packed: &sync.Map{}}
 }
 
 // fail keeps the first defect; Lower ends with it.
@@ -64,13 +63,15 @@ func (s *store) add(kind ir.ResourceType, name string, m proto.Message) ir.Ref {
 		s.fail(fmt.Errorf("%s %q: %w", kind, name, err))
 		return ir.NoRef
 	}
-	key := resourceKey{kind, name, string(body)}
-	if ref, ok := s.found[key]; ok {
-		return ref
+	key := resourceKey{kind, name}
+	for _, ref := range s.found[key] {
+		if bytes.Equal(s.items[ref].Body, body) {
+			return ref
+		}
 	}
 	ref := ir.Ref(len(s.items))
 	s.items = append(s.items, &item{Resource: ir.Resource{Type: kind, Name: name, Body: body}, needs: s.references(m)})
-	s.found[key] = ref
+	s.found[key] = append(s.found[key], ref)
 	return ref
 }
 
@@ -91,6 +92,15 @@ func (s *store) pack(m proto.Message) *anypb.Any {
 		s.inner[a] = refs
 	}
 	return a
+}
+
+// once is pack of a message that is always the same, and names nothing.
+func (s *store) once(key any, m func() proto.Message) *anypb.Any {
+	if a, ok := s.packed.Load(key); ok {
+		return a.(*anypb.Any)
+	}
+	a, _ := s.packed.LoadOrStore(key, s.pack(m()))
+	return a.(*anypb.Any)
 }
 
 // inside are the references of the message that pack put into an Any.
