@@ -11,25 +11,30 @@ import (
 // compileAndEnd are the verbs that compile and end.
 var compileAndEnd = []string{"build", "check", "lock", "can", "allow", "graph", "test"}
 
-// roomyHeap is how much a run may allocate between two garbage collections even
-// when little of it stays.
-const roomyHeap = 512 << 20
+// roomyHeap is how much a run may allocate between two garbage collections even when
+// little of it stays. Twice as much takes no less time: each page that is touched
+// first costs about what collecting it again does.
+const roomyHeap = 256 << 20
+
+// mostGrowth bounds what a large heap may grow by between two of them.
+const mostGrowth = 512 << 20
 
 // collectSeldom is for verbs that compile and end: most of what they make lives
 // nearly as long as they do, so that collecting at every doubling of a small heap
 // finds little. What GOGC or GOMEMLIMIT say goes first. A heap that outgrows the
-// room is collected each time that it has grown by the room: sooner than when it
-// has doubled, which large meshes would not fit into memory with.
+// room is collected when it has doubled, and a large one sooner: it would not fit
+// into memory otherwise.
 func collectSeldom() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
 	debug.SetGCPercent(roomyHeap / minHeap * 100)
 	afterCollection(func() {
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(live)
-		percent := 100 * roomyHeap / max(float64(live[0].Value.Uint64()), minHeap)
-		debug.SetGCPercent(int(max(leastPercent, math.Ceil(percent))))
+		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(sample)
+		live := max(float64(sample[0].Value.Uint64()), minHeap)
+		growth := max(roomyHeap, min(live, mostGrowth))
+		debug.SetGCPercent(int(max(leastPercent, math.Ceil(100*growth/live))))
 	})
 }
 
