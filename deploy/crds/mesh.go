@@ -1,0 +1,30 @@
+package crds
+
+// duration is a length of time such as 24h.
+var duration = str
+
+// mesh is spec of kind Mesh: what meshc.yaml takes, and the source of policy on a cluster.
+func mesh() object {
+	side := object{"mode": enum("strict", "permissive", "audit"), "egress": enum("deny", "allow"), "plaintext": enum("deny", "allow")}
+	fields := plus(side, object{
+		"trustDomain": str, "clusterDomain": str, "compat": enum("smi", "osm", "maesh"),
+		"namespaces": object{"type": "object", "additionalProperties": rec(side)},
+		// A text, or a record with path, kustomize and namespace.
+		"sources":           list(object{"x-kubernetes-preserve-unknown-fields": true}),
+		"bundle":            rec(object{"path": str, "oci": str}),
+		"rules":             anyRecord,
+		"lock":              rec(object{"file": str, "maxAge": duration}),
+		"assume":            list(anyRecord),
+		"waivers":           list(anyRecord),
+		"denial":            rec(object{"body": truth, "header": truth}),
+		"tcpDrain":          duration,
+		"maxStreamDuration": duration,
+		"authGrace":         duration,
+		"certificates":      rec(object{"leaf": duration, "intermediate": duration}),
+		"targets":           list(enum("envoy", "grpc")),
+		"rollout":           rec(object{"rings": list(object{"x-kubernetes-preserve-unknown-fields": true}), "step": duration}),
+		"ranges":            rec(object{"services": strs, "pods": strs}),
+	})
+	fields["environments"] = object{"type": "object", "additionalProperties": anyRecord}
+	return rec(fields)
+}

@@ -1,0 +1,91 @@
+// App is the workload and the client of tests on a cluster: it answers on the
+// ports it is given, as the lab's echo does, and it calls.
+//
+//	app serve 8080/http 9000/grpc 3306/tcp-server-first
+//	app call http://shop.shop:80/books
+//	app wait
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/lab/echo"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "app:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	switch {
+	case len(args) > 1 && args[0] == "serve":
+		return serve(args[1:])
+	case len(args) > 1 && args[0] == "call":
+		return call(args[1:])
+	case len(args) == 1 && args[0] == "wait":
+		return wait()
+	}
+	return fmt.Errorf("usage: app serve PORT/PROTOCOL..., app call URL..., app wait")
+}
+
+func serve(words []string) error {
+	var ports []echo.Port
+	for _, w := range words {
+		number, protocol, _ := strings.Cut(w, "/")
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err != nil {
+			return fmt.Errorf("%q is not PORT/PROTOCOL", w)
+		}
+		ports = append(ports, echo.Port{Number: uint16(n), Protocol: ir.Protocol(protocol)})
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	s, err := echo.Start(echo.Who{Workload: os.Getenv("WORKLOAD"), Pod: name, Account: os.Getenv("ACCOUNT")}, ports)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return wait()
+}
+
+func wait() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	<-ctx.Done()
+	return nil
+}
+
+// call prints the status and the body of each answer, a line each.
+func call(urls []string) error {
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, url := range urls {
+		resp, err := client.Get(url)
+		if err != nil {
+			fmt.Println("error:", err)
+			continue
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			fmt.Println("error:", err)
+			continue
+		}
+		fmt.Println(resp.StatusCode, strings.Join(strings.Fields(string(body)), " "))
+	}
+	return nil
+}
