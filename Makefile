@@ -33,7 +33,14 @@ browser-test: browser ## look at the page of `meshc graph -o html` in a real bro
 	go test -tags browser -count=1 ./test/browser
 
 CLUSTER := .cache/cluster
-cluster-up: ## start a single-node Kubernetes on this machine (as root; its first build takes some 15 minutes of two cores)
+cluster-build: ## build Kubernetes for tests from its Go modules into .cache/cluster, once (some 15 minutes of two cores)
+	test/cluster/build $(CLUSTER)/bin
+
+kube-test: cluster-build ## tests on a real API server, and on the cluster of KUBECONFIG or of cluster-up
+	go vet -tags kube ./test/cluster/...
+	go test -tags kube -count=1 -timeout 20m ./test/cluster/...
+
+cluster-up: ## start a single-node Kubernetes on this machine, as root
 	test/cluster/up $(CLUSTER)
 
 cluster-down: ## end it without a trace
@@ -82,8 +89,10 @@ golden: ## rewrite goldens and generated documents
 	go test ./test/golden -run Golden -update
 	go test ./compiler/syntax -run Stories -update
 	go test ./cmd/meshc -run "Generated|Golden" -update
+	go test ./admission/inject -run Stories -update
+	go test ./deploy/crds -run Generated -update
 
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy cluster-up cluster-down browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean
+.PHONY: help build envoy cluster-build kube-test cluster-up cluster-down browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean

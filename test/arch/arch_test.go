@@ -119,6 +119,10 @@ var ladder = []room{
 	// lsp serves an editor: it reads folders, keeps meshes compiled, and knows nothing
 	// of what is served or run.
 	{"lsp", []string{"compiler", "policies"}, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
+	// deploy is manifests, and what prints them.
+	{"deploy", nil, with(pure, neither)},
+	// convert knows quantities of Kubernetes, and nothing of meshes.
+	{"admission/convert", nil, with(pure, noEnvoy)},
 	// admission patches objects as JSON; how a cluster is watched it does not know.
 	{"admission", []string{"compiler", "dataplane"}, with(noEnvoy, noKube)},
 	{"lab", []string{"compiler", "catalog", "xds", "dataplane"}, with(noKube, noEnvoy)},

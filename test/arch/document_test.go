@@ -19,7 +19,7 @@ func TestArchitectureDocumentIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	var named []string
-	for _, m := range regexp.MustCompile("`((?:admission|compiler|policies|catalog|gitops|xds|dataplane|lab|lsp|cmd|examples|test|docs)(?:/[A-Za-z0-9_./-]+)?)`").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("`((?:admission|deploy|compiler|policies|catalog|gitops|xds|dataplane|lab|lsp|cmd|examples|test|docs)(?:/[A-Za-z0-9_./-]+)?)`").FindAllStringSubmatch(string(text), -1) {
 		path := m[1]
 		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(path))); err != nil {
 			t.Errorf("ARCHITECTURE.md names %s, which does not exist", path)
