@@ -37,8 +37,7 @@ cluster-build: ## build Kubernetes for tests from its Go modules into .cache/clu
 	test/cluster/build $(CLUSTER)/bin
 
 kube-test: cluster-build ## tests on a real API server, and on the cluster of KUBECONFIG or of cluster-up
-	go vet -tags kube ./test/cluster/...
-	go test -tags kube -count=1 -timeout 20m ./test/cluster/...
+	go test -count=1 -timeout 20m ./test/cluster/... ./catalog/kube
 
 cluster-up: ## start a single-node Kubernetes on this machine, as root
 	test/cluster/up $(CLUSTER)

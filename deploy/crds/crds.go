@@ -33,7 +33,7 @@ type kind struct {
 	group, name, plural string
 	short               []string
 	versions            []version
-	cluster, status     bool
+	cluster             bool
 	columns             []any
 }
 

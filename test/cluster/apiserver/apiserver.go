@@ -86,7 +86,7 @@ func (s *Server) Start() {
 		if _, err := os.Stat(s.Config.CAFile); err != nil {
 			continue
 		}
-		if _, err := s.try(http.MethodGet, "/readyz", nil); err == nil {
+		if _, err := s.Try(http.MethodGet, "/readyz", nil); err == nil {
 			return
 		}
 	}
@@ -97,14 +97,15 @@ func (s *Server) Start() {
 // Do asks the API server: of a path, with an object as JSON or nil.
 func (s *Server) Do(method, path string, object any) []byte {
 	s.t.Helper()
-	out, err := s.try(method, path, object)
+	out, err := s.Try(method, path, object)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return out
 }
 
-func (s *Server) try(method, path string, object any) ([]byte, error) {
+// Try asks as Do does; a refusal is an error with what the API server says.
+func (s *Server) Try(method, path string, object any) ([]byte, error) {
 	client, err := rest.HTTPClientFor(s.Config)
 	if err != nil {
 		return nil, err

@@ -1,8 +1,7 @@
-//go:build kube
-
 package apiserver_test
 
 import (
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -25,12 +25,34 @@ import (
 
 type object = map[string]any
 
+// server is an API server that is asked with objects, and may refuse.
+type server struct{ *apiserver.Server }
+
+func (s server) Do(method, path string, in, out any) error {
+	raw, err := s.Try(method, path, in)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
+}
+
+func (s server) until(t *testing.T, what string, try func() error) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if err = try(); err == nil {
+			return
+		}
+	}
+	t.Fatalf("not so: %s: %v", what, err)
+}
+
 // plurals are the kinds that are defined, by group and kind.
 var plurals = map[string]string{}
 
 // define applies every definition, with a converter that this test runs, and waits
 // until the API server serves them.
-func define(t *testing.T, s *apiserver.Server) {
+func define(t *testing.T, s server) {
 	t.Helper()
 	converter := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -65,11 +87,11 @@ func define(t *testing.T, s *apiserver.Server) {
 			t.Fatalf("%s: %v", f.Name, err)
 		}
 		path := "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + crd["metadata"].(object)["name"].(string)
-		s.Until(t, f.Name+" is established", func() error { return established(s, path) })
+		s.until(t, f.Name+" is established", func() error { return established(s, path) })
 	}
 }
 
-func established(s *apiserver.Server, path string) error {
+func established(s server, path string) error {
 	var got struct {
 		Status struct {
 			Conditions []struct{ Type, Status, Message string }
@@ -116,7 +138,7 @@ const strict = "?fieldValidation=Strict"
 // Every object of the examples that the definitions are for goes in, is the same
 // when it is read, and reads in each version or says why not.
 func TestExamplesGoIn(t *testing.T) {
-	s := apiserver.Start(t)
+	s := server{apiserver.New(t)}
 	define(t, s)
 	count := 0
 	for _, o := range examples(t) {
@@ -159,7 +181,7 @@ func same(a, b any) bool {
 }
 
 // versions writes in the oldest form and reads in every one.
-func versions(t *testing.T, s *apiserver.Server) {
+func versions(t *testing.T, s server) {
 	t.Helper()
 	for _, text := range []string{
 		"{apiVersion: access.smi-spec.io/v1alpha1, kind: TrafficTarget, metadata: {name: old}, destination: {kind: ServiceAccount, name: d}, specs: [{kind: HTTPRouteGroup, name: g}], sources: [{kind: ServiceAccount, name: c, namespace: default}]}",
@@ -187,7 +209,7 @@ func versions(t *testing.T, s *apiserver.Server) {
 }
 
 // faults are refused when they come, with what is wrong.
-func faults(t *testing.T, s *apiserver.Server) {
+func faults(t *testing.T, s server) {
 	t.Helper()
 	for text, says := range map[string]string{
 		"{apiVersion: access.smi-spec.io/v1alpha2, kind: TrafficTarget, metadata: {name: a}, spec: {destination: {kind: ServiceAccount, name: d, port: 80}}}": "every port",
