@@ -9,11 +9,10 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 )
 
-// changes are the findings that only one of two lists has. One that only moved, with
-// the lines around it, is in both.
+// changes are the findings that only one of two sorted lists has. One that only moved,
+// with the lines around it, is in both.
 func changes(before, after diag.List) (appeared, went diag.List) {
-	never := func(diag.Finding) bool { return false }
-	appeared, went = after.Without(before, never), before.Without(after, never)
+	appeared, went = diag.Compared(before, after)
 	was, stayed := map[string]int{}, map[string]int{}
 	for _, f := range went {
 		was[f.Mark()]++
@@ -111,6 +110,9 @@ func (w *checkWatch) conclusion(next watched, appeared, went int) string {
 
 // renew writes the reports that go to files.
 func (w *checkWatch) renew(next watched) error {
+	if !slices.ContainsFunc(w.report.reports, func(spec string) bool { return strings.Contains(spec, "=") }) {
+		return nil
+	}
 	report, err := w.report.of(next.all(), next.text)
 	if err != nil {
 		return err

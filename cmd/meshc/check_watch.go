@@ -36,17 +36,22 @@ type watched struct {
 	tree   *source.Tree // that was compiled; nil: none yet
 	lock   lockFile
 	day    string    // of the judgement
-	judged diag.List // of the tree
+	judged diag.List // of the tree, sorted
 	left   int       // findings that --changed-since leaves out
 	// Of files that cannot be loaded now: the tree before stays what is judged.
 	faults  diag.List
 	failure string
 	text    diag.Sources
-	err     error // that a check of it would end with
+	end     func() error // what a check of it would end with
 }
 
-// all are the findings that hold.
-func (a watched) all() diag.List { return slices.Concat(a.judged, a.faults) }
+// all are the findings that hold, sorted.
+func (a watched) all() diag.List {
+	if len(a.faults) == 0 {
+		return a.judged
+	}
+	return slices.Concat(a.judged, a.faults).Sorted()
+}
 
 // watchable refuses flags that make no sense for a check that goes on.
 func (w *checkWatch) watchable() error {
@@ -96,11 +101,21 @@ func (w *checkWatch) run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return w.last.err
+			return w.last.end()
 		case edit = <-files.Edits():
+		case <-time.After(unhurried):
+			collectEarly()
+			select {
+			case <-ctx.Done():
+				return w.last.end()
+			case edit = <-files.Edits():
+			}
 		}
 	}
 }
+
+// unhurried is how long after an answer nobody is taken to wait for another.
+const unhurried = 300 * time.Millisecond
 
 // follows are the paths whose changes concern the check.
 func (w *checkWatch) follows() []string {
@@ -148,7 +163,8 @@ func (w *checkWatch) look(now time.Time) (next watched, changed bool, err error)
 		found.Add(faults...)
 	}
 	if err != nil {
-		next.faults, next.failure, next.err, next.text = found.Sorted(), err.Error(), failed(exitInput), tree.Text
+		next.faults, next.failure, next.text = found.Sorted(), err.Error(), tree.Text
+		next.end = func() error { return failed(exitInput) }
 		return next, next.failure != w.last.failure || !slices.EqualFunc(next.faults, w.last.faults, sameFinding), nil
 	}
 	day := now.Format(time.DateOnly)
@@ -164,11 +180,13 @@ func (w *checkWatch) look(now time.Time) (next watched, changed bool, err error)
 	c := &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: slices.Concat(found, w.compile.judging.faults, told, more), judging: w.compile.judging, before: w.before}
 	c.Findings.Add(w.locked.check(c)...)
 	left := c.narrow()
-	next = watched{left: left, tree: tree, lock: lock, day: day, judged: c.Findings.Sorted(), text: c.text}
-	if report, err := w.report.of(next.judged, c.text); err != nil {
-		next.err = err
-	} else {
-		next.err = c.outcome(report.verdict())
+	next = watched{left: left, tree: tree, lock: lock, day: day, judged: c.Findings.InOrder(), text: c.text}
+	next.end = func() error {
+		report, err := w.report.of(next.judged, nil)
+		if err != nil {
+			return err
+		}
+		return c.outcome(report.verdict())
 	}
 	return next, true, nil
 }

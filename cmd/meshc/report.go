@@ -70,7 +70,7 @@ func (f *reportFlags) of(findings diag.List, sources diag.Sources) (r judgedRepo
 	if err != nil {
 		return r, usage(fmt.Errorf("--min-severity: %w", err))
 	}
-	shown := diag.Report{Findings: atLeast(least, findings.Sorted()), Sources: sources, Summary: summary(findings), FailOn: failOn, Tool: version}
+	shown := diag.Report{Findings: atLeast(least, findings.InOrder()), Sources: sources, Summary: summary(findings), FailOn: failOn, Tool: version}
 	return judgedReport{shown, findings}, nil
 }
 
@@ -134,7 +134,10 @@ func toFile(spec string) bool {
 const stepSummary = "GITHUB_STEP_SUMMARY"
 
 func atLeast(least diag.Severity, all diag.List) diag.List {
-	return slices.DeleteFunc(all, func(f diag.Finding) bool { return f.Severity < least })
+	if least == diag.Info {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(f diag.Finding) bool { return f.Severity < least })
 }
 
 // colored tells whether w wants colour: a terminal, unless NO_COLOR is set.

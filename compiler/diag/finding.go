@@ -178,6 +178,16 @@ type List []Finding
 // Add appends findings.
 func (l *List) Add(fs ...Finding) { *l = append(*l, fs...) }
 
+// InOrder is Sorted, and the list itself where it is sorted: it must not be changed.
+func (l List) InOrder() List {
+	for i := 1; i < len(l); i++ {
+		if compare(&l[i-1], &l[i]) > 0 {
+			return l.Sorted()
+		}
+	}
+	return l
+}
+
 // Sorted returns the findings in order of file, line, column, code and message.
 func (l List) Sorted() List {
 	if len(l) == 0 {

@@ -113,6 +113,32 @@ func (l List) Patched(added, removed List) List {
 	return append(out, l...)
 }
 
+// Compared are the findings that only one of two sorted lists has.
+func Compared(before, after List) (appeared, went List) {
+	for len(before)+len(after) > 0 {
+		c := 0
+		switch {
+		case len(before) == 0:
+			c = 1
+		case len(after) == 0:
+			c = -1
+		default:
+			c = compare(&before[0], &after[0])
+		}
+		switch {
+		case c < 0:
+			went = append(went, before[0])
+			before = before[1:]
+		case c > 0:
+			appeared = append(appeared, after[0])
+			after = after[1:]
+		default:
+			before, after = before[1:], after[1:]
+		}
+	}
+	return appeared, went
+}
+
 // Without is a list, sorted, less the findings of another but for those that
 // always stay.
 func (l List) Without(other List, stays func(Finding) bool) List {

@@ -41,6 +41,7 @@ var chapters = []chapter{
 	{"rules", (*bench).rules},
 	{"bundle", (*bench).bundles},
 	{"session", (*bench).sessions},
+	{"watch", (*bench).watches},
 	{"change", (*bench).changes},
 	{"envoy", (*bench).envoys},
 	{"start", (*bench).starts},
