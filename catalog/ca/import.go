@@ -43,16 +43,13 @@ func Import(stateDir string, opts Options, o ImportOptions) (Description, error)
 
 func (a *Authority) importInto(o ImportOptions) error {
 	empty := !a.has(rotationFile) && !a.has(rootFile) && !a.has(intermediateFile)
-	if empty {
-		if err := a.domain(); err != nil {
-			return err
-		}
-	}
 	a.opts.existing = true // what is left to make, a server makes with its own lifetimes
-	if !empty {
-		if err := a.load(); err != nil {
-			return err
-		}
+	settle := a.load
+	if empty {
+		settle = a.domain // and it is written down when the authority is taken
+	}
+	if err := settle(); err != nil {
+		return err
 	}
 	to, err := a.judge(o)
 	switch {
@@ -61,7 +58,9 @@ func (a *Authority) importInto(o ImportOptions) error {
 	case a.rotation != nil:
 		return fmt.Errorf("a rotation is under way since %s: it ends before another begins", a.rotation.Started.Format(time.RFC3339))
 	case empty:
-		err = a.begin(to, stepDrop, 0)
+		if err = a.keepDomain(); err == nil {
+			err = a.begin(to, stepDrop, 0)
+		}
 	case !to.root.cert.Equal(a.current.root.cert):
 		err = a.begin(to, StepTrust, o.MaxWait)
 	case to.intermediate.cert == nil:

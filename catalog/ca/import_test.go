@@ -128,6 +128,23 @@ func TestImportIntoAnEmptyFolder(t *testing.T) {
 	}
 }
 
+// The first try often fails. It settles nothing: the trust domain least of all,
+// which could not be changed any more.
+func TestARefusedImportLeavesAnEmptyFolderEmpty(t *testing.T) {
+	dir, c := filepath.Join(t.TempDir(), "state"), &clock{t: start}
+	root := forge(t, "corp root", p256(t), nil)
+	if err := bring(t, dir, c, forge(t, "another", p256(t), nil).keyPEM(t), root); err == nil {
+		t.Fatal("a key of another certificate is taken")
+	}
+	_, err := ca.Import(dir, ca.Options{TrustDomain: "corp.example", Now: c.now}, ca.ImportOptions{Certificates: root.pem(), Key: root.keyPEM(t)})
+	if err != nil {
+		t.Fatalf("the second try: %v", err)
+	}
+	if domain, err := ca.FolderDomain(dir); domain != "corp.example" {
+		t.Errorf("the folder is of the trust domain %q, %v", domain, err)
+	}
+}
+
 // What somebody would not accept is refused with the reason, and changes nothing.
 func TestImportRefusals(t *testing.T) {
 	root := forge(t, "corp root", p256(t), nil)

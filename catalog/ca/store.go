@@ -71,7 +71,7 @@ func (a *Authority) domain() error {
 		if a.opts.existing {
 			return nil
 		}
-		return state.Write(path, []byte(a.opts.TrustDomain+"\n"))
+		return a.keepDomain()
 	case err != nil:
 		return err
 	case !ir.ValidTrustDomain(kept):
@@ -82,6 +82,10 @@ func (a *Authority) domain() error {
 		return fmt.Errorf("the authority in %s is of the trust domain %s, not %s", a.dir, kept, a.opts.TrustDomain)
 	}
 	return nil
+}
+
+func (a *Authority) keepDomain() error {
+	return state.Write(filepath.Join(a.dir, domainFile), []byte(a.opts.TrustDomain+"\n"))
 }
 
 // read takes what the folder holds. It never makes a root. A rotation whose end

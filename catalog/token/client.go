@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -73,6 +74,9 @@ func answered(resp *http.Response) (Renewal, error) {
 	return got, nil
 }
 
+// shape is a JWT's: three parts in base64url.
+var shape = regexp.MustCompile(`^[\w-]+\.[\w-]+\.[\w-]+$`)
+
 // ReadFile reads a token file.
 func ReadFile(path string) (string, error) {
 	data, err := os.ReadFile(path)
@@ -80,8 +84,8 @@ func ReadFile(path string) (string, error) {
 		return "", err
 	}
 	raw := string(bytes.TrimSpace(data))
-	if raw == "" || len(raw) > maxLength {
-		return "", fmt.Errorf("%s holds no token", path)
+	if len(raw) > maxLength || !shape.MatchString(raw) {
+		return "", fmt.Errorf("%s holds no join token", path)
 	}
 	return raw, nil
 }

@@ -179,12 +179,21 @@ func TestReplaceFileKeepsModeAndLinks(t *testing.T) {
 	if err := os.Symlink("real", link); err != nil {
 		t.Fatal(err)
 	}
-	if err := token.ReplaceFile(link, "new"); err != nil {
+	if err := token.ReplaceFile(link, "n.e.w"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := token.ReadFile(link)
-	if err != nil || got != "new" {
+	if err != nil || got != "n.e.w" {
 		t.Errorf("%q, %v", got, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "no-token"), []byte("-----BEGIN PRIVATE KEY-----\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := token.ReadFile(filepath.Join(dir, "no-token")); err == nil {
+		t.Errorf("what is no token is about to be sent to the control plane: %q", got)
+	}
+	if err := os.Remove(filepath.Join(dir, "no-token")); err != nil {
+		t.Fatal(err)
 	}
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode().Perm() != 0o640 {

@@ -19,8 +19,6 @@ import (
 
 	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/catalog/token"
-	"github.com/meshc/meshc/compiler/diff"
-	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/gitops/oci"
 	"github.com/meshc/meshc/xds/follow"
 	"github.com/meshc/meshc/xds/server"
@@ -189,12 +187,8 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 
 // source sets where bundles come from, and what going back to an older one opens.
 func (f *serveFlags) source() error {
-	f.follow.Widened = func(was, is *ir.Mesh) []string {
-		var out []string
-		for _, c := range diff.Meshes(was, is).Widening() {
-			out = append(out, c.Text)
-		}
-		return out
+	if err := f.goBack(); err != nil {
+		return err
 	}
 	if f.follow.Fetch <= 0 {
 		return usage(fmt.Errorf("--poll %s is no time to wait", f.follow.Fetch))

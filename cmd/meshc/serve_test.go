@@ -122,6 +122,15 @@ func TestServeWithoutABundle(t *testing.T) {
 	}
 }
 
+// A slip in what is to be gone back to is told at once: served would be the newest,
+// in an hour in which somebody wants anything else.
+func TestServeGoesBackToADigestOnly(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range [][]string{{"--rollback", "v1"}, {"--rollback", "sha256:abc"}, {"--allow-widen"}} {
+		wants(t, exitUsage, append([]string{"serve", "--bundle", dir, "--catalog", filepath.Join(dir, "catalog.yaml"), "--state", filepath.Join(dir, "state")}, args...)...)
+	}
+}
+
 // Status shows what people look for: who is behind, who refuses what, what drifts.
 func TestStatusText(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
