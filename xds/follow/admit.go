@@ -75,9 +75,13 @@ func (f *Follower) ordered(b *bundle.Bundle) *diag.Finding {
 	}
 	at := diag.Span{File: strings.TrimSuffix(f.opts.Bundle, "/") + "/" + bundle.ManifestFile}
 	if want := f.opts.Rollback; want == "" || want != m.PolicyDigest && want != m.BundleDigest {
-		finding := diag.New("MSH0412", at, "the bundle of mesh %q has epoch %d, and epoch %d (%s) is served", m.Mesh, m.Epoch, f.served.Epoch, f.served.PolicyDigest).
+		has, again := fmt.Sprintf("epoch %d", m.Epoch), "from the newest commit"
+		if m.Epoch == 0 {
+			has, again = "no epoch, which counts as the oldest", "from sources in a Git commit, or with --epoch"
+		}
+		finding := diag.New("MSH0412", at, "the bundle of mesh %q has %s, and epoch %d (%s) is served", m.Mesh, has, f.served.Epoch, f.served.PolicyDigest).
 			WithEffect("the bundle is not taken; what was served before stays served").
-			WithHelp("build it again from the newest commit; or, if going back is meant, serve with --rollback %s", m.PolicyDigest)
+			WithHelp("build it again %s; or, if going back is meant, serve with --rollback %s", again, m.PolicyDigest)
 		return &finding
 	}
 	return f.reopens(b, at)

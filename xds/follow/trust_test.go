@@ -145,7 +145,7 @@ func TestEpochOutlivesTheProcess(t *testing.T) {
 		t.Errorf("the findings of the start are %v", findings)
 	}
 	must(t, bundle.Write(o.Bundle, aged(t, "unordered", 0)))
-	r.refuses(t, "epoch 0", "nine")
+	r.refuses(t, "has no epoch, which counts as the oldest", "nine")
 	stop()
 
 	must(t, bundle.Write(o.Bundle, older))

@@ -21,7 +21,9 @@ func leftOut(c *planCluster, out []catalog.Endpoint) diag.List {
 	for _, e := range out {
 		f := diag.New("MSH4602", source, "endpoint %q of service %q stays out: %s", e.Address, c.Port, why(c, e)).
 			WithEffect("no client of the mesh is sent to it").About(object(c.Port.Service), "endpoints")
-		if !e.Meshed && !c.outside {
+		if stranger(c, e) {
+			f = f.WithHelp("write `trustDomain: %s` into the catalog, under `spec`", c.Accounts[0].TrustDomain())
+		} else if !e.Meshed && !c.outside {
 			f = f.WithHelp("give workload %q a sidecar, or take it out of the service", e.Workload)
 		} else {
 			f = f.WithHelp("compile again with what runs behind the service (`meshc lock --update`), or take workload %q out of it", e.Workload)
@@ -31,8 +33,16 @@ func leftOut(c *planCluster, out []catalog.Endpoint) diag.List {
 	return l
 }
 
+// stranger tells of an endpoint whose certificate would be of another trust domain
+// than the mesh's: most often a catalog that forgets to name it.
+func stranger(c *planCluster, e catalog.Endpoint) bool {
+	return e.Meshed && !c.outside && len(c.Accounts) > 0 && e.Identity.TrustDomain() != c.Accounts[0].TrustDomain()
+}
+
 func why(c *planCluster, e catalog.Endpoint) string {
 	switch {
+	case stranger(c, e):
+		return fmt.Sprintf("it is %s, and the mesh is of the trust domain %s", e.Identity, c.Accounts[0].TrustDomain())
 	case c.outside && e.Meshed:
 		return "it has a sidecar, and the service was compiled as outside the mesh"
 	case !c.outside && !e.Meshed:

@@ -226,6 +226,19 @@ func TestInbound(t *testing.T) {
 	want(t, "endpoints", endpoints(t, w, "shop/web:80"), []string{"10.1.0.1:8080", "10.1.0.2:8088"})
 }
 
+// A catalog that forgets its trust domain closes every service: the finding says
+// that, and not that an account is missing which everybody can see in the lock.
+func TestEndpointsOfAnotherTrustDomain(t *testing.T) {
+	_, findings := link.New(pack(t, shop()), running(func(s *catalog.Snapshot) {
+		web(s).Endpoints = []catalog.Endpoint{{Address: addr("10.1.0.1"), Identity: "spiffe://other.example/ns/shop/sa/web", Meshed: true, Workload: "shop/web-0"}}
+	}))
+	if !slices.ContainsFunc(findings, func(f diag.Finding) bool {
+		return f.Code == "MSH4602" && strings.Contains(f.Message, "spiffe://other.example/ns/shop/sa/web, and the mesh is of the trust domain") && strings.Contains(f.Help, "trustDomain: ")
+	}) {
+		t.Errorf("no finding names the trust domain: %v", findings)
+	}
+}
+
 // An endpoint that clients could not trust stays out, with a finding.
 func TestEndpoints(t *testing.T) {
 	w, findings := link.New(pack(t, shop()), running(func(s *catalog.Snapshot) {
