@@ -55,25 +55,23 @@ func Difference(before, now []*Section) (added, removed List) {
 	return added, removed
 }
 
-// unlike leaves out what two lists share at their ends and, if they are of one
-// length, at the same places: nearly everything.
-func unlike(before, now []*Section) (_, _ []*Section) {
-	for len(before) > 0 && len(now) > 0 && before[0] == now[0] {
-		before, now = before[1:], now[1:]
-	}
-	for len(before) > 0 && len(now) > 0 && before[len(before)-1] == now[len(now)-1] {
-		before, now = before[:len(before)-1], now[:len(now)-1]
-	}
-	if len(before) != len(now) {
-		return before, now
-	}
-	var was, is []*Section
-	for i := range now {
-		if before[i] != now[i] {
-			was, is = append(was, before[i]), append(is, now[i])
+// unlike leaves out most of what two lists share: nearly everything is at the same
+// place, or one further where something was put in before it.
+func unlike(before, now []*Section) (was, is []*Section) {
+	for len(before) > 0 && len(now) > 0 {
+		switch {
+		case before[0] == now[0]:
+			before, now = before[1:], now[1:]
+		case len(now) > 1 && before[0] == now[1]:
+			is, now = append(is, now[0]), now[1:]
+		case len(before) > 1 && before[1] == now[0]:
+			was, before = append(was, before[0]), before[1:]
+		default:
+			was, is = append(was, before[0]), append(is, now[0])
+			before, now = before[1:], now[1:]
 		}
 	}
-	return was, is
+	return append(was, before...), append(is, now...)
 }
 
 func members(sections []*Section) map[*Section]bool {

@@ -1,9 +1,6 @@
 package resolve
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/syntax"
 )
@@ -13,8 +10,9 @@ import (
 // who needs to know of one service or one account reads that part of it.
 type backing struct {
 	*part
-	workloads []*workload // in order of kind and name, then those that controllers will make
+	workloads []*workload // of the crew
 	services  map[ir.ServiceID]*service
+	order     []ir.ServiceID // of services, sorted
 	accounts  map[string][]*workload
 	backed    map[*workload][]ir.ServiceID // sorted
 	// variants are further sets of services that pods back while a controller
@@ -23,20 +21,13 @@ type backing struct {
 }
 
 func (r *resolver) readBacking(ns string) *backing {
+	crew := r.crew.Get(ns)
 	b := &backing{
-		services: make(map[ir.ServiceID]*service, len(r.of("Service", ns))), accounts: map[string][]*workload{},
-		backed: map[*workload][]ir.ServiceID{}, variants: map[*workload][][]ir.ServiceID{},
-	}
-	for _, kind := range workloadKinds {
-		for _, o := range r.of(kind, ns) {
-			if w := r.workload.Get(syntax.NameOf(o)); w != nil && w.spec != nil {
-				b.workloads = append(b.workloads, w)
-			}
-		}
+		workloads: crew.workloads, services: make(map[ir.ServiceID]*service, len(r.of("Service", ns))), accounts: map[string][]*workload{},
+		backed: make(map[*workload][]ir.ServiceID, len(crew.workloads)), variants: map[*workload][][]ir.ServiceID{},
 	}
 	b.part = r.unit(func() {
-		r.addPrimaries(b, ns)
-		r.addServices(b, ns)
+		r.addServices(b, crew.pods, ns)
 		r.addCanaryServices(b, ns)
 	})
 	for _, w := range b.workloads {
@@ -46,14 +37,36 @@ func (r *resolver) readBacking(ns string) *backing {
 	return b
 }
 
+// crew is the workloads of a namespace: in order of kind and name, then those that
+// controllers will make.
+type crew struct {
+	*part
+	workloads []*workload
+	pods      podIndex
+}
+
+func (r *resolver) readCrew(ns string) *crew {
+	c := &crew{}
+	for _, kind := range workloadKinds {
+		for _, o := range r.of(kind, ns) {
+			if w := r.workload.Get(syntax.NameOf(o)); w != nil && w.spec != nil {
+				c.workloads = append(c.workloads, w)
+			}
+		}
+	}
+	c.part = r.unit(func() { r.addPrimaries(c, ns) })
+	c.pods = indexPods(c.workloads)
+	return c
+}
+
 // addServices finds the workloads that the namespace's services select.
-func (r *resolver) addServices(b *backing, ns string) {
-	pods := indexPods(b.workloads)
+func (r *resolver) addServices(b *backing, pods podIndex, ns string) {
 	for _, o := range r.of("Service", ns) {
 		if written := r.written.Get(idOf(o)).service; written != nil {
 			s := *written
 			s.workloads = pods.find(s.selector)
 			b.services[s.id] = &s
+			b.order = append(b.order, s.id)
 		}
 	}
 }
@@ -83,7 +96,8 @@ func (r *resolver) readWritten(id ir.ServiceID) *writtenService {
 
 // bind tells the workloads which services select them.
 func (b *backing) bind() {
-	for _, id := range slices.SortedFunc(maps.Keys(b.services), ir.ServiceID.Compare) {
+	sorted(b.order, ir.ServiceID.Compare)
+	for _, id := range b.order {
 		for _, w := range b.services[id].workloads {
 			b.backed[w] = append(b.backed[w], id)
 		}
@@ -95,9 +109,9 @@ func (b *backing) bind() {
 	}
 }
 
-// find is a workload by name.
-func (b *backing) find(kind, name string) (*workload, bool) {
-	for _, w := range b.workloads {
+// named finds a workload by name.
+func named(workloads []*workload, kind, name string) (*workload, bool) {
+	for _, w := range workloads {
 		if w.kind == kind && w.name == name {
 			return w, true
 		}

@@ -16,23 +16,23 @@ import (
 func primaryOf(target string) string { return target + "-primary" }
 
 // addPrimaries adds the workloads that Flagger will make.
-func (r *resolver) addPrimaries(b *backing, ns string) {
+func (r *resolver) addPrimaries(c *crew, ns string) {
 	for _, o := range r.of("Canary", ns) {
 		if o.Canary == nil {
 			continue
 		}
-		target, ok := b.find(o.Canary.TargetKind, o.Canary.TargetName)
+		target, ok := named(c.workloads, o.Canary.TargetKind, o.Canary.TargetName)
 		if !ok {
 			r.report(diag.New("MSH4017", o.At("spec", "targetRef", "name"), "%s %q, the target of %s, is not known", o.Canary.TargetKind, o.Canary.TargetName, nameOf(o)).
 				WithEffect("the accounts behind its services are not known, so nobody reaches them").
 				WithHelp("add the manifest of %s %s to the sources", o.Canary.TargetKind, o.Canary.TargetName).About(o.Ref(), "spec.targetRef.name"))
 			continue
 		}
-		if _, written := b.find(target.kind, primaryOf(target.name)); written {
+		if _, written := named(c.workloads, target.kind, primaryOf(target.name)); written {
 			continue
 		}
 		w := primary(target)
-		b.workloads = append(b.workloads, w)
+		c.workloads = append(c.workloads, w)
 		r.originOf(rankTree+len(workloadKinds), "Workload/"+w.namespace+"/"+w.name, w.obj, namePosition(w.obj))
 	}
 }
@@ -58,11 +58,11 @@ func (r *resolver) addCanaryServices(b *backing, ns string) {
 		if o.Canary == nil {
 			continue
 		}
-		target, ok := b.find(o.Canary.TargetKind, o.Canary.TargetName)
+		target, ok := named(b.workloads, o.Canary.TargetKind, o.Canary.TargetName)
 		if !ok {
 			continue
 		}
-		main, _ := b.find(target.kind, primaryOf(target.name))
+		main, _ := named(b.workloads, target.kind, primaryOf(target.name))
 		name := or(o.Canary.ServiceName, o.Canary.TargetName)
 		apex := r.canaryService(b, o, name, main)
 		r.canaryService(b, o, name+"-primary", main)
@@ -84,7 +84,7 @@ func (r *resolver) canaryService(b *backing, o *syntax.Object, name string, back
 			Name: or(c.PortName, "http"), Protocol: "TCP", AppProtocol: c.AppProtocol, Port: c.Port,
 			TargetPort: c.TargetPort, TargetName: c.TargetPortName,
 		}}, made: true}
-		b.services[id] = s
+		b.services[id], b.order = s, append(b.order, id)
 		r.origin("Service/"+id.String(), o, namePosition(o))
 	}
 	if backing != nil && !s.backedBy(backing) {

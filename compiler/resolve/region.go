@@ -129,7 +129,9 @@ func (r *resolver) readOnce(ns string) diag.List {
 }
 
 func (r *resolver) gatherWorkloads(c *chunk, ns string) {
-	c.add(r.space.Get(ns).part, r.listing.Get(ns), r.backing.Get(ns).part)
+	crew := r.crew.Get(ns)
+	c.parts = make([]*part, 0, len(crew.workloads)+4)
+	c.add(r.space.Get(ns).part, r.listing.Get(ns), crew.part, r.backing.Get(ns).part)
 	for _, kind := range workloadKinds {
 		for _, o := range r.of(kind, ns) {
 			if w := r.workload.Get(syntax.NameOf(o)); w != nil {
@@ -152,16 +154,20 @@ func (r *resolver) readStaffed(ns string) []ir.Identity {
 }
 
 func (r *resolver) gatherGroups(c *chunk, ns string) {
-	for _, o := range r.of("HTTPRouteGroup", ns) {
+	groups := r.of("HTTPRouteGroup", ns)
+	c.parts = make([]*part, 0, len(groups))
+	for _, o := range groups {
 		c.add(r.group.Get(idOf(o)).part)
 	}
 }
 
 func (r *resolver) gatherServices(c *chunk, ns string) {
-	for _, o := range r.of("Service", ns) {
+	written, ids := r.of("Service", ns), r.servicesIn(ns)
+	c.parts = make([]*part, 0, len(written)+len(ids))
+	for _, o := range written {
 		c.add(r.written.Get(idOf(o)).part)
 	}
-	for _, id := range r.servicesIn(ns) {
+	for _, id := range ids {
 		c.add(r.settled.Get(id).part)
 	}
 }
@@ -177,8 +183,10 @@ func (r *resolver) readOffers(ns string) []ir.Service {
 }
 
 func (r *resolver) gatherRoles(c *chunk, ns string) {
+	roles := r.roles.Get(ns)
+	c.parts = make([]*part, 0, 1+len(roles))
 	c.add(r.cast.Get(ns).part)
-	for _, ro := range r.roles.Get(ns) {
+	for _, ro := range roles {
 		c.add(r.role.Get(roleKey{ns, ro.name}).part)
 	}
 }
@@ -203,13 +211,17 @@ func notNil[T any](s []T) []T {
 }
 
 func (r *resolver) gatherTargets(c *chunk, ns string) {
-	for _, id := range r.targets.Get(ns) {
+	ids := r.targets.Get(ns)
+	c.parts = make([]*part, 0, len(ids))
+	for _, id := range ids {
 		c.add(r.subject.Get(id).part)
 	}
 }
 
 func (r *resolver) gatherGrants(c *chunk, ns string) {
-	for _, id := range r.targets.Get(ns) {
+	ids := r.targets.Get(ns)
+	c.parts = make([]*part, 0, len(ids))
+	for _, id := range ids {
 		c.add(r.grants.Get(id).part)
 	}
 }

@@ -1,7 +1,6 @@
 package resolve
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -120,7 +119,11 @@ func (r *resolver) serviceNames(namespace string) []string {
 func (r *resolver) servicesIn(ns string) []ir.ServiceID { return r.within.Get(ns) }
 
 func (r *resolver) readWithin(ns string) []ir.ServiceID {
-	out := slices.Collect(maps.Keys(r.backing.Get(ns).services))
+	out := r.backing.Get(ns).order
+	if len(r.known.inPlace[ns]) == 0 {
+		return out
+	}
+	out = slices.Clone(out)
 	for _, f := range r.known.inPlace[ns] {
 		if id := (ir.ServiceID{Namespace: ns, Name: f.Name}); r.service.Get(id) != nil {
 			out = append(out, id)

@@ -60,6 +60,7 @@ type tables struct {
 
 	workload *memo.Table[syntax.Name, *workload]
 	written  *memo.Table[ir.ServiceID, *writtenService]
+	crew     *memo.Table[string, *crew]
 	backing  *memo.Table[string, *backing]
 	declared *memo.Table[ir.ServiceID, *service]
 	running  *memo.Table[accountName, []*workload]
@@ -137,6 +138,7 @@ func (r *resolver) makeTables() {
 
 	r.workload = memo.Func(g, memo.Is, quiet(r, r.readWorkload))
 	r.written = memo.Func(g, memo.Is, quiet(r, r.readWritten))
+	r.crew = memo.Func(g, memo.Is, quiet(r, r.readCrew))
 	r.backing = memo.Func(g, memo.Is, quiet(r, r.readBacking))
 	r.declared = memo.Func(g, sameDeclaration, quiet(r, func(id ir.ServiceID) *service { return r.backing.Get(id.Namespace).services[id] }))
 	r.running = memo.Func(g, equalSlices, quiet(r, func(a accountName) []*workload { return r.backing.Get(a.namespace).accounts[a.name] }))
