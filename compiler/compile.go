@@ -45,6 +45,9 @@ type Options struct {
 	Base *Base
 	// Ruling is what judges instead of the tree's own rules, severities and waivers; nil: these.
 	Ruling *Ruling
+	// Also judges a tree by other means; what it finds is waived, weighed and held against
+	// the baseline as all else. It must give the same for the same tree; nil: nothing does.
+	Also func(*source.Tree) diag.List
 	// Stage is where the findings are judged; empty: a build.
 	Stage policies.Stage
 }
@@ -86,7 +89,11 @@ func (s *Session) stages() []*diag.Section {
 func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
 	result := s.resolve(edit)
 	config := s.ruling().Config
-	findings := waive.Apply(s.syntax.WithBases(s.findings), result.Waivers, config.Rules.MaxWaiver, s.opts.Now)
+	all := s.syntax.WithBases(s.findings)
+	if s.opts.Also != nil {
+		all = append(slices.Clone(all), s.opts.Also(s.tree)...).Sorted()
+	}
+	findings := waive.Apply(all, result.Waivers, config.Rules.MaxWaiver, s.opts.Now)
 	findings = s.opts.Baseline.Apply(waive.Severities(findings, config.Rules.Severity))
 	if s.once { // from here on nothing holds the manifests: they may be collected
 		s.tree, s.syntax, s.graph, s.world, s.check, s.sections = nil, nil, nil, nil, nil, nil

@@ -66,7 +66,8 @@ several environments, all are held, and findings name theirs; --env picks one.
 
 With --compat conftest, policies that were written for conftest judge every document as
 well, also those of kinds that the mesh does not read, as they are: deny and violation are
-errors, warn is a warning, exceptions spare what they name. They have no network, no
+errors, warn is a warning, exceptions spare what they name; waivers and baselines count for
+them as for all else. They have no network, no
 environment and no files.`,
 		Example: `  meshc check examples/01-bookstore
   meshc check --fix --dry-run examples/01-bookstore
@@ -94,6 +95,7 @@ environment and no files.`,
 		if err := f.check(cmd); err != nil {
 			return err
 		}
+		f.compile.compat = f.compat.run(f.compile.judging)
 		if f.held.ref != "" {
 			return f.held.run(s, f.report, args, f.compile.env, f.compile.judging.registry)
 		}
@@ -114,9 +116,6 @@ environment and no files.`,
 func (f *checkCommand) check(cmd *cobra.Command) error {
 	if err := f.compat.check(cmd); err != nil {
 		return err
-	}
-	if f.compat.compat != "" && f.watching {
-		return usage(errors.New("--watch does not go with --compat"))
 	}
 	if err := f.fixes.check(f.watching || cmd.Flags().Changed("changed-since")); err != nil {
 		return err
@@ -143,9 +142,6 @@ func (f *checkCommand) once(s streams, paths []string) error {
 		return err
 	}
 	c.Findings.Add(f.locked.check(c)...)
-	if err := f.compat.judge(c); err != nil {
-		return err
-	}
 	left := c.narrow()
 	if err := c.report(s, f.report); err != nil || left > 0 {
 		fmt.Fprint(s.Err, notShown(left))

@@ -95,6 +95,43 @@ func TestCheckShowsWhatOtherRulesFind(t *testing.T) {
 	}
 }
 
+// Who takes a waiver away, or lets it end sooner, is shown what it was for, on objects
+// that did not change; what another waiver still covers is not.
+func TestCheckShowsWhatAWaiverCovered(t *testing.T) {
+	const both = "  waivers:\n  - {code: MSH1503, target: {kind: HTTPRouteGroup, namespace: shop, name: web}, reason: r, owner: o, expires: 2027-01-01}\n  - {code: MSH1503, target: {kind: HTTPRouteGroup, namespace: shop, name: two}, reason: r, owner: o, expires: 2027-01-01}\n"
+	tracing(t)
+	edit(t, "meshc.yaml", "  rules: {", both+"  rules: {commentWaivers: true, ")
+	commit(t, ".")
+	since := []string{"check", "--changed-since", "main", "--now", "2026-12-01"}
+	wants(t, exitClean, since...)
+	edit(t, "meshc.yaml", "  - {code: MSH1503, target: {kind: HTTPRouteGroup, namespace: shop, name: two}, reason: r, owner: o, expires: 2027-01-01}\n", "")
+	_, stderr := wants(t, exitFindings, since...)
+	if strings.Count(stderr, "error[MSH1503]") != 1 || !strings.Contains(stderr, "two.yaml:") {
+		t.Errorf("not what the waiver covered, and that alone:\n%s", stderr)
+	}
+	inGit(t, ".", "checkout", "-q", ".")
+	edit(t, "meshc.yaml", "name: two}, reason: r, owner: o, expires: 2027-01-01", "name: two}, reason: r, owner: o, expires: 2026-11-01")
+	_, stderr = wants(t, exitFindings, since...)
+	has(t, stderr, "error[MSH1503]", "two.yaml:")
+
+	// A comment is no change of its object, and its end is one all the same.
+	inGit(t, ".", "checkout", "-q", ".")
+	edit(t, "meshc.yaml", both, "")
+	const comment = "# meshc:waive MSH1503 until=2027-01-01 owner=o reason=r\n"
+	for _, name := range []string{"one.yaml", "two.yaml"} {
+		if err := os.WriteFile(name, append([]byte(comment), read(t, name)...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(t, ".")
+	wants(t, exitClean, since...)
+	edit(t, "two.yaml", comment, "")
+	_, stderr = wants(t, exitFindings, since...)
+	if strings.Count(stderr, "error[MSH1503]") != 1 || !strings.Contains(stderr, "two.yaml:") {
+		t.Errorf("not what the comment covered, and that alone:\n%s", stderr)
+	}
+}
+
 func TestCheckSinceRefuses(t *testing.T) {
 	tracing(t)
 	wants(t, exitInput, "check", "--changed-since", "no-such-revision")

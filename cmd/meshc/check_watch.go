@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,9 +36,10 @@ type checkWatch struct {
 type watched struct {
 	tree   *source.Tree // that was compiled; nil: none yet
 	lock   lockFile
-	day    string    // of the judgement
-	judged diag.List // of the tree, sorted
-	left   int       // findings that --changed-since leaves out
+	day    string            // of the judgement
+	compat [sha256.Size]byte // of the policies of another tool
+	judged diag.List         // of the tree, sorted
+	left   int               // findings that --changed-since leaves out
 	// Of files that cannot be loaded now: the tree before stays what is judged.
 	faults  diag.List
 	failure string
@@ -88,6 +90,9 @@ func (w *checkWatch) run(ctx context.Context) error {
 		return err
 	}
 	opts.Base, opts.Ruling = w.before.base, w.before.ruling
+	if w.compile.compat != nil {
+		opts.Also = w.compile.compat.also
+	}
 	w.session = compiler.NewSession(ir.Known{}, opts)
 	files.Follow(w.follows()...)
 	for edit := (watch.Edit{At: time.Now()}); ; {
@@ -130,7 +135,7 @@ func (w *checkWatch) follows() []string {
 		}
 		out = append(out, t.Names()...)
 	}
-	return out
+	return append(out, w.compile.compat.follows()...)
 }
 
 // answer tells what is other than before. An error is about the run, not the files.
@@ -167,8 +172,8 @@ func (w *checkWatch) look(now time.Time) (next watched, changed bool, err error)
 		next.end = func() error { return failed(exitInput) }
 		return next, next.failure != w.last.failure || !slices.EqualFunc(next.faults, w.last.faults, sameFinding), nil
 	}
-	day := now.Format(time.DateOnly)
-	if was := w.last; was.tree != nil && was.failure == "" && tree.Same(was.tree) && day == was.day && lock.same(was.lock) {
+	day, compat := now.Format(time.DateOnly), w.compile.compat.state()
+	if was := w.last; was.tree != nil && was.failure == "" && tree.Same(was.tree) && day == was.day && compat == was.compat && lock.same(was.lock) {
 		return next, false, nil
 	}
 	told, err := w.before.told(tree, w.paths, w.compile.env)
@@ -178,9 +183,14 @@ func (w *checkWatch) look(now time.Time) (next watched, changed bool, err error)
 	w.session.At(now)
 	result, more := w.session.Load(tree, lock.Known)
 	c := &compilation{Result: result, Tree: tree, Lock: lock, Now: now, Findings: slices.Concat(found, w.compile.judging.faults, told, more), judging: w.compile.judging, before: w.before}
+	if err := w.compile.compat.done(c); err != nil { // the policies cannot be read now: what was judged stays
+		next.failure, next.text = err.Error(), c.text
+		next.end = func() error { return err }
+		return next, next.failure != w.last.failure, nil
+	}
 	c.Findings.Add(w.locked.check(c)...)
 	left := c.narrow()
-	next = watched{left: left, tree: tree, lock: lock, day: day, judged: c.Findings.InOrder(), text: c.text}
+	next = watched{left: left, tree: tree, lock: lock, day: day, compat: compat, judged: c.Findings.InOrder(), text: c.text}
 	next.end = func() error {
 		report, err := w.report.of(next.judged, nil)
 		if err != nil {

@@ -20,6 +20,8 @@ type compileFlags struct {
 	env string
 	// judging is nil for verbs without its flags.
 	judging *judging
+	// compat judges by policies of another tool too; nil: none does.
+	compat *compatRun
 	// Of benchmarks only.
 	noRules, noVerify bool
 }
@@ -82,6 +84,9 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 		findings.Add(f.judging.faults...)
 	}
 	opts.Base, opts.Ruling = before.base, before.ruling
+	if f.compat != nil {
+		opts.Also = f.compat.also
+	}
 	told, err := before.told(tree, paths, env)
 	if err != nil {
 		return nil, err
@@ -90,6 +95,9 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 	result, more := compiler.Compile(tree, lock.Known, opts)
 	findings.Add(append(told, more...)...)
 	c.Result, c.Findings, c.options, c.before = result, findings, opts, before
+	if err := f.compat.done(c); err != nil {
+		return nil, err
+	}
 	if env != "" && slices.ContainsFunc(findings, func(one diag.Finding) bool { return one.Code == "MSH0119" }) {
 		return nil, badFlag(report.emit(s, findings, c.text))
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -102,24 +104,86 @@ func filesBelow(paths []string, extensions ...string) ([]*source.File, error) {
 	return out, nil
 }
 
-// judge adds to a compilation what the policies find in its documents.
-func (f *compatFlags) judge(c *compilation) error {
+// compatRun judges the trees of a run by the policies.
+type compatRun struct {
+	*compatFlags
+	now       func() time.Time
+	texts     diag.Sources // of policies and data, as they were read last
+	documents int          // that were judged last
+	err       error        // of reading them last: nothing was judged
+}
+
+// also judges every document of a tree, with the policies as they are now.
+func (r *compatRun) also(tree *source.Tree) diag.List {
+	set, found, texts, err := r.load(r.policy, false)
+	r.texts, r.err, r.documents = texts, err, 0
+	if err != nil || len(found) > 0 {
+		return found
+	}
+	documents := documentsOf(tree)
+	r.documents = len(documents)
+	return set.Judge(documents, r.combine, r.now())
+}
+
+// done tells a compilation what was judged beside it: documents of other kinds, too.
+func (r *compatRun) done(c *compilation) error {
+	if r == nil || r.err != nil {
+		return r.failure()
+	}
+	if r.texts != nil {
+		c.others = append(c.others, r.texts)
+	}
+	c.Objects = max(c.Objects, r.documents)
+	return nil
+}
+
+func (r *compatRun) failure() error {
+	if r == nil {
+		return nil
+	}
+	return r.err
+}
+
+// run is nil without --compat.
+func (f *compatFlags) run(judging *judging) *compatRun {
 	if f.compat == "" {
 		return nil
 	}
-	set, found, texts, err := f.load(f.policy, false)
-	if err != nil {
-		return err
+	return &compatRun{compatFlags: f, now: func() time.Time {
+		now, err := judging.time()
+		if err != nil {
+			return time.Time{} // the compilation says so
+		}
+		return now
+	}}
+}
+
+// follows are the paths that the policies are read from.
+func (r *compatRun) follows() []string {
+	if r == nil {
+		return nil
 	}
-	c.others = append(c.others, texts)
-	if len(found) == 0 {
-		documents := documentsOf(c.Tree)
-		c.Objects = max(c.Objects, len(documents)) // documents of other kinds were judged as well
-		found = set.Judge(documents, f.combine, c.Now)
+	return append(slices.Clone(r.policy), r.data...)
+}
+
+// state names what policies and data say now.
+func (r *compatRun) state() (out [sha256.Size]byte) {
+	if r == nil {
+		return out
 	}
-	c.Findings.Add(found...)
-	c.Findings = c.Findings.Sorted()
-	return nil
+	h := sha256.New()
+	for _, kind := range []struct {
+		paths      []string
+		extensions []string
+	}{{r.policy, []string{".rego"}}, {r.data, []string{".yaml", ".yml", ".json"}}} {
+		files, err := filesBelow(kind.paths, kind.extensions...)
+		fmt.Fprintf(h, "%d %v ", len(files), err)
+		for _, f := range files {
+			fmt.Fprintf(h, "%q %d %s", f.Path, len(f.Data), f.Data)
+		}
+	}
+	h.Sum(out[:0])
+	return out
 }
 
 // documentsOf are the documents of a tree, those of kinds that the mesh does not

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -60,4 +61,42 @@ func TestTestsOfConftestPoliciesRun(t *testing.T) {
 	edit(t, filepath.Join(policy, "p.rego"), "count(deny) == 1", "count(deny) == 2")
 	out, _ = wants(t, exitFindings, "policy", "test", policy, "--compat", "conftest")
 	has(t, out, "p.rego:15:1", "it is not true")
+}
+
+// What such a policy finds is accepted as all else is: until a day, by a waiver or by a
+// baseline.
+func TestFindingsOfConftestAreWaived(t *testing.T) {
+	const waiver = "  waivers:\n  - {code: MSH0650, target: {kind: ConfigMap, name: colours}, reason: r, owner: o, expires: 2027-01-01}\n"
+	dir := ruled(t, "")
+	policy := filepath.Join(t.TempDir(), "policy")
+	writeFiles(t, dir, map[string]string{"config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: colours\n"})
+	writeFiles(t, policy, map[string]string{"p.rego": foreignPolicy})
+	args := []string{"check", dir, "--compat", "conftest", "-p", policy, "--now", "2026-12-01"}
+	old := filepath.Join(t.TempDir(), "old.txt")
+	wants(t, exitClean, append(args, "--write-baseline", old)...)
+	wants(t, exitClean, append(args, "--baseline", old)...)
+	edit(t, filepath.Join(dir, "meshc.yaml"), "spec:\n", "spec:\n"+waiver)
+	_, err := wants(t, exitClean, args...)
+	has(t, err, "MSH0650", "1 waived")
+	if strings.Contains(err, "MSH0902") {
+		t.Errorf("a waiver that is needed is called idle:\n%s", err)
+	}
+	_, err = wants(t, exitFindings, append(args, "--now", "2027-01-02")...)
+	has(t, err, "MSH0650", "the waiver ended on 2027-01-01")
+}
+
+// An edit of a manifest or of a policy is answered alike.
+func TestWatchJudgesByPoliciesOfConftest(t *testing.T) {
+	dir := ruled(t, "")
+	policy := filepath.Join(t.TempDir(), "policy")
+	writeFiles(t, policy, map[string]string{"p.rego": foreignPolicy})
+	until, end := watchingCheck(t, dir, "--compat", "conftest", "-p", policy, "--report", "compact", "--min-severity", "error")
+	until("the first state", holding("in "))
+	writeFiles(t, dir, map[string]string{"config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: colours\n"})
+	until("a document that is denied", holding("error[MSH0650]", "config.yaml:4:", "1 appeared"))
+	writeFiles(t, policy, map[string]string{"p.rego": strings.Replace(foreignPolicy, `"ConfigMap"`, `"Secret"`, 1)})
+	until("a policy that denies it no more", holding("gone: ", "MSH0650", "0 appeared, 1 gone"))
+	if code := end(); code != exitClean {
+		t.Errorf("it ends with %d where a check would find nothing", code)
+	}
 }

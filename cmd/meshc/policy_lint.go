@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,12 +16,14 @@ import (
 	"github.com/meshc/meshc/compiler/resolve"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/compiler/waive"
 	"github.com/meshc/meshc/policies"
 	"github.com/meshc/meshc/policies/suite"
 )
 
 func newPolicyLintCmd(s streams) *cobra.Command {
 	var noProof bool
+	at := &judging{}
 	cmd := &cobra.Command{
 		Use:   "lint [DIR...]",
 		Short: "Find what is weak in how rules are written and proved",
@@ -30,11 +34,17 @@ that no deny needs, deprecated functions, missing samples. Each deny and each co
 taken away, and the conditions are turned round too: what no test and no sample notices is a
 finding.
 
-Most findings are warnings: --fail-on warning makes them count. Rules that cannot be judged
-by end the run with exit code 4.`,
+Most findings are warnings: --fail-on warning makes them count. A finding may be accepted
+until a day by a comment in the rule, above or beside what it is about (above everything, of
+the whole file):
+
+  # meshc:waive MSH0629 until=2027-01-31 owner=team reason="why"
+
+Rules that cannot be judged by end the run with exit code 4.`,
 		Example: "  meshc policy lint policies/lib/trace-method\n  meshc policy lint policies/lib --no-proof --report sarif=rules.sarif",
 	}
 	report := addReportFlags(cmd)
+	cmd.Flags().StringVar(&at.now, "now", "", "judge ends of waivers at `TIME` (default the clock, or SOURCE_DATE_EPOCH)")
 	cmd.Flags().BoolVar(&noProof, "no-proof", false, "leave out the search for parts that no test needs")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -57,7 +67,12 @@ by end the run with exit code 4.`,
 				texts[name] = text
 			}
 		}
-		err := report.emit(s, found, func(name string) ([]byte, bool) { text, ok := texts[name]; return text, ok })
+		now, err := at.time()
+		if err != nil {
+			return usage(err)
+		}
+		found = accepted(found, texts, now)
+		err = report.emit(s, found, func(name string) ([]byte, bool) { text, ok := texts[name]; return text, ok })
 		switch {
 		case err != nil && exitCode(err) != exitFindings:
 			return err
@@ -71,6 +86,17 @@ by end the run with exit code 4.`,
 		return err
 	}
 	return cmd
+}
+
+// accepted marks the findings that comments in the rules waive.
+func accepted(found diag.List, texts map[string][]byte, now time.Time) diag.List {
+	var waivers []syntax.Waiver
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		own, faults := syntax.RegoWaivers(name, texts[name])
+		waivers = append(waivers, own...)
+		found.Add(faults...)
+	}
+	return waive.Apply(found, waivers, waive.Longest, now)
 }
 
 // isFolder judges a folder that was named on the command line.

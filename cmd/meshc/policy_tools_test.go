@@ -72,3 +72,33 @@ func TestPolicyLintFindsWhatIsNotProved(t *testing.T) {
 	wants(t, exitEngine, "policy", "lint", t.TempDir())
 	wants(t, exitInput, "policy", "lint", filepath.Join(rules, "nowhere"))
 }
+
+// What lint finds is accepted in the rule itself, by whom and until when, and no longer.
+func TestPolicyLintFindingsAreWaived(t *testing.T) {
+	rules := filepath.Join(ruled(t, ""), "rules")
+	rule := filepath.Join(rules, "owners", "policy.rego")
+	lint := []string{"policy", "lint", rules, "--fail-on", "info", "--now", "2026-12-01"}
+	wants(t, exitClean, lint...)
+	const comment = "# meshc:waive MSH0628 until=2027-01-01 owner=team reason=\"a test is to come\"\n"
+	const more = "deny contains \"never\" if {\n\tinput.object.metadata.name == \"nobody\"\n}\n"
+	text := string(read(t, rule))
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(rule, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(text + "\n" + more)
+	_, err := wants(t, exitFindings, lint...)
+	has(t, err, "MSH0628")
+	write(text + "\n" + comment + more)
+	_, err = wants(t, exitClean, append(lint, "--fail-on", "warning")...)
+	has(t, err, "waived")
+	wants(t, exitFindings, append(lint, "--fail-on", "warning", "--now", "2027-01-02")...)
+	write(text + "\n" + strings.Replace(comment, " owner=team", "", 1) + more)
+	_, err = wants(t, exitFindings, append(lint, "--fail-on", "warning")...)
+	has(t, err, "MSH0104", `"owner" is missing`)
+	write(comment + "\n" + text)
+	_, err = wants(t, exitFindings, append(lint, "--fail-on", "warning")...)
+	has(t, err, "MSH0902")
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,8 @@ import (
 	"github.com/meshc/meshc/compiler/diff"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/compiler/waive"
 )
 
 // revisions are the earlier states that a tree is compared with, and judged by.
@@ -50,7 +54,9 @@ type earlier struct {
 	judging func(own diff.Judging) diff.Judging // of ruling, beside the tree's own
 	rulesOf string                              // what ruling is called
 
-	was      diff.Judging // of base
+	was      diff.Judging    // of base
+	waivers  []syntax.Waiver // of base
+	longest  time.Duration   // that one of them may last; 0: the default
 	rejudged bool         // by other rules, severities or parameters than base
 }
 
@@ -69,6 +75,8 @@ func (r *revisions) open(opts compiler.Options, paths []string, env string) (*ea
 			return nil, err
 		}
 		e.base, e.lock = compiler.Before(tree, lock.Known, opts), lock
+		files, _ := syntax.Parse(tree)
+		e.waivers, e.longest = files.Waivers, files.Config.Rules.MaxWaiver
 	}
 	if r.rulesFrom == "" {
 		return e, nil
@@ -158,9 +166,31 @@ func (c *compilation) narrow() (left int) {
 	}
 	all := len(c.Findings)
 	c.Findings = slices.DeleteFunc(slices.Clone(c.Findings), func(f diag.Finding) bool {
-		return !c.Concern.Holds(f) && !unjudged(f) && f.Code != codeLessStrict && f.Code != codeMoreStrict
+		return !c.Concern.Holds(f) && !unjudged(f) && !c.before.uncovers(f, c.Now) && f.Code != codeLessStrict && f.Code != codeMoreStrict
 	})
 	return all - len(c.Findings)
+}
+
+// uncovers tells whether a waiver of the base accepted a finding that none accepts
+// now: whoever takes a waiver away answers for what it was for.
+func (e *earlier) uncovers(f diag.Finding, now time.Time) bool {
+	if e.ruling != nil || !f.Counts() {
+		return false
+	}
+	for _, w := range e.waivers {
+		if w.Within.File != "" { // lines of the base: what counts is what the comment stood by
+			object, _, _ := strings.Cut(w.Beside, ": ")
+			w.Within, w.Target = diag.Span{}, syntax.WaiverTarget{}
+			if f.Code != w.Code || f.Object == nil || f.Object.String() != object {
+				continue
+			}
+			w.Target = syntax.WaiverTarget{Kind: f.Object.Kind, Namespace: f.Object.Namespace, Name: f.Object.Name}
+		}
+		if marked := waive.Mark(diag.List{f}, []syntax.Waiver{w}, e.longest, now); marked[0].Waiver != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func notShown(left int) string {

@@ -69,3 +69,14 @@ func TestWaiversGoToAFileOfTheirOwn(t *testing.T) {
 		t.Errorf("the waivers are\n%s", text)
 	}
 }
+
+// A field that nothing was found in is answered with those there are.
+func TestAWaiverOfAFieldSaysWhereTheFindingsAre(t *testing.T) {
+	dir, _ := oldShop(t)
+	waive := func(field string) string {
+		_, stderr := wants(t, exitUsage, "waive", "MSH1503", "shop/web", "--field", field, "--reason", "r", "--owner", "o", "--until", "2027-01-31", "--now", "2027-01-01", dir)
+		return stderr
+	}
+	has(t, waive("spec.match"), `not in the field "spec.match"; it was found in spec.matches`)
+	has(t, waive("spec.matches[0]"), "counts no items", "spec.matches")
+}

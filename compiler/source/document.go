@@ -37,6 +37,9 @@ func Split(file string, text []byte, limit int) ([]*Document, diag.List) {
 		}
 		switch marker(text[pos:next]) {
 		case "---":
+			if start == 0 && preamble(text[:pos]) {
+				break // it is said of the document that begins here
+			}
 			add(pos)
 			start, startLine = pos, line
 		case "...":
@@ -53,6 +56,12 @@ func Split(file string, text []byte, limit int) ([]*Document, diag.List) {
 	add(len(text))
 	return docs, nil
 }
+
+// toMeshc is in comments that are said to meshc, such as waivers.
+var toMeshc = []byte("meshc:")
+
+// preamble tells comments to meshc above the first marker of a file.
+func preamble(part []byte) bool { return bytes.Contains(part, toMeshc) && !hasContent(part) && marker(part) == "" }
 
 // marker is "---" or "..." if the line is a document marker.
 func marker(line []byte) string {

@@ -47,6 +47,39 @@ func remarks(doc *source.Document, root *yaml.Node) []remark {
 	return out
 }
 
+// strays finds the waivers in comments that belong to no document of a file: nothing
+// stands below them.
+func strays(file string, text []byte, docs []*source.Document) []remark {
+	if !bytes.Contains(text, []byte(waiverMark)) {
+		return nil
+	}
+	within := make([]bool, bytes.Count(text, []byte("\n"))+2)
+	for _, d := range docs {
+		for i := range bytes.Count(d.Text, []byte("\n")) + 1 {
+			within[min(d.First+i, len(within)-1)] = true
+		}
+		if bytes.HasSuffix(d.Text, []byte("\n")) { // the line that it ends before is another's
+			within[min(d.First+bytes.Count(d.Text, []byte("\n")), len(within)-1)] = false
+		}
+	}
+	whole := &source.Document{File: file, Text: text}
+	var out []remark
+	for i, line := range strings.Split(string(text), "\n") {
+		col := commentAt(line)
+		if col < 0 || within[i] {
+			continue
+		}
+		r := &remarkReader{doc: whole, line: i + 1, text: []rune(strings.TrimRight(line, " \t\r")), col: utf8.RuneCountInString(line[:col])}
+		one := r.read()
+		one.Within = diag.Span{File: file, Line: i + 1, EndLine: i + 1}
+		r.out.faults = nil
+		r.fault(word{from: r.col, to: len(r.text)}, "MSH0902", "write it above an object, in its document, or beside the field that it is for", "no object stands below the waiver of %s", one.Code)
+		one.faults = append(one.faults, r.out.faults...)
+		out = append(out, one)
+	}
+	return out
+}
+
 // called names the object of a document as it is written.
 func called(root *yaml.Node) string {
 	out := head(root, "kind")

@@ -146,3 +146,25 @@ spec:
 		}
 	}
 }
+
+// A comment above the first marker of a file is for the document below it; one that
+// stands above none says so.
+func TestCommentsBetweenDocuments(t *testing.T) {
+	const w = `# meshc:waive MSH1503 until=2027-01-31 owner=team-shop reason=r`
+	const object = "apiVersion: v1\nkind: Namespace\nmetadata: {name: NAME}\n"
+	text := "# ours\n" + w + "\n\n---\n" + strings.Replace(object, "NAME", "shop", 1) + "...\n" + w + "\n---\n" + w + "\n---\n" + strings.Replace(object, "NAME", "other", 1)
+	files, found := commented(t, map[string]string{"meshc.yaml": lettingComments, "a.yaml": text, "b.yaml": w + "\n", "c.yaml": "# nothing to meshc\n---\n" + w + "\n"})
+	if len(files.Waivers) != 1 || files.Waivers[0].At.Line != 2 || files.Waivers[0].Within.Line > 5 || files.Waivers[0].Within.EndLine < 7 {
+		t.Errorf("read %+v", files.Waivers)
+	}
+	var got []string
+	for _, f := range found {
+		got = append(got, fmt.Sprintf("%s %s:%d", f.Code, f.At().File, f.At().Line))
+	}
+	if want := "MSH0902 a.yaml:9, MSH0902 a.yaml:11, MSH0902 b.yaml:1, MSH0902 c.yaml:3"; strings.Join(got, ", ") != want {
+		t.Errorf("found %s, want %s", strings.Join(got, ", "), want)
+	}
+	if len(files.Objects) != 2 || files.Objects[1].At().Line > 7 {
+		t.Errorf("the objects are %v", files.Objects)
+	}
+}

