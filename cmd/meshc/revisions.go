@@ -57,7 +57,7 @@ type earlier struct {
 	was      diff.Judging    // of base
 	waivers  []syntax.Waiver // of base
 	longest  time.Duration   // that one of them may last; 0: the default
-	rejudged bool         // by other rules, severities or parameters than base
+	rejudged bool            // by other rules, severities or parameters than base
 }
 
 // open reads the revisions that a run over paths needs.

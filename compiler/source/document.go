@@ -61,7 +61,9 @@ func Split(file string, text []byte, limit int) ([]*Document, diag.List) {
 var toMeshc = []byte("meshc:")
 
 // preamble tells comments to meshc above the first marker of a file.
-func preamble(part []byte) bool { return bytes.Contains(part, toMeshc) && !hasContent(part) && marker(part) == "" }
+func preamble(part []byte) bool {
+	return bytes.Contains(part, toMeshc) && !hasContent(part) && marker(part) == ""
+}
 
 // marker is "---" or "..." if the line is a document marker.
 func marker(line []byte) string {
