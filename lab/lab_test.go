@@ -106,6 +106,10 @@ func TestMeshLive(t *testing.T) {
 			if kind == caller.GRPC && header(got, "Grpc-Status") != "7" {
 				t.Errorf("a gRPC call that no grant covers must end with PermissionDenied: %+v", got)
 			}
+			// A gRPC client shows this and never the body of a 403.
+			if said := header(got, "Grpc-Message"); kind == caller.GRPC && !(strings.HasPrefix(said, "no grant lets ") && strings.Contains(said, "meshc can ")) {
+				t.Errorf("a gRPC client that is refused is told %q, not what it lacks", said)
+			}
 		}
 	})
 	t.Run("exec", func(t *testing.T) { testExec(t, l) })
