@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,9 +12,11 @@ import (
 
 	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/catalog/kube"
+	"github.com/meshc/meshc/catalog/token"
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/xds/follow"
+	"github.com/meshc/meshc/xds/server"
 )
 
 // fromCluster in the place of a catalog's file, or of an export, is the cluster
@@ -75,20 +79,33 @@ func (f *clusterFlags) facts(ctx context.Context, mesh string, now time.Time) (i
 
 // clusterCatalog is the cluster as a server's catalog.
 type clusterCatalog struct {
-	flags    *clusterFlags
-	log      *slog.Logger
+	flags *clusterFlags
+	log   *slog.Logger
+	asked bool
+
+	mu       sync.Mutex
 	provider *kube.Provider
-	asked    bool
+}
+
+// running is the provider, nil while the cluster could not be watched at all.
+func (c *clusterCatalog) running() *kube.Provider {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.provider
 }
 
 // open waits for the cluster the first time only: later somebody is being served.
 func (c *clusterCatalog) open(b *bundle.Bundle) (follow.Catalog, error) {
-	if c.provider == nil {
-		p, err := c.flags.watch(kube.Rules{Mesh: b.Mesh.Settings.Name, TrustDomain: b.Mesh.Settings.TrustDomain}, c.log)
+	p := c.running()
+	if p == nil {
+		var err error
+		p, err = c.flags.watch(kube.Rules{Mesh: b.Mesh.Settings.Name, TrustDomain: b.Mesh.Settings.TrustDomain}, c.log)
 		if err != nil {
 			return nil, err
 		}
+		c.mu.Lock()
 		c.provider = p
+		c.mu.Unlock()
 	}
 	wait := impatience
 	if c.asked {
@@ -97,14 +114,56 @@ func (c *clusterCatalog) open(b *bundle.Bundle) (follow.Catalog, error) {
 	c.asked = true
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	if err := c.provider.Wait(ctx); err != nil {
+	if err := p.Wait(ctx); err != nil {
 		return nil, err
 	}
-	return c.provider, nil
+	return p, nil
 }
 
 func (c *clusterCatalog) close() {
-	if c.provider != nil {
-		_ = c.provider.Close() // it never fails
+	if p := c.running(); p != nil {
+		_ = p.Close() // it never fails
 	}
+}
+
+// tokens judges what the cluster's kubelets project into pods, beside join tokens.
+func (c *clusterCatalog) tokens(set ir.Settings, leaf time.Duration, state string, joined *token.Store,
+	known func() *catalog.Snapshot, degraded func(string),
+) (server.TokenVerifier, error) {
+	config, err := kube.Config(c.flags.kubeconfig, c.flags.context)
+	if err != nil {
+		return nil, err
+	}
+	grace := set.Certificates.Grace
+	if grace == 0 {
+		grace = cmp.Or(leaf, 24*time.Hour) / 2
+	}
+	projected, err := kube.NewTokens(kube.TokenOptions{
+		Config: config, TrustDomain: set.TrustDomain, State: state, Grace: grace, Log: c.log, Catalog: known, Degraded: degraded,
+		Pods: c.running,
+	})
+	return eitherTokens{joined, projected}, err
+}
+
+// eitherTokens picks who judges a token by what it says: what it is worth, only
+// that one tells.
+type eitherTokens struct {
+	joined    *token.Store
+	projected *kube.Tokens
+}
+
+// Verify judges a token.
+func (e eitherTokens) Verify(raw string, now time.Time) (token.Claims, error) {
+	if kube.IsProjected(raw) {
+		return e.projected.Verify(raw, now)
+	}
+	return e.joined.Verify(raw, now)
+}
+
+// Revoked judges it again. Join tokens are of a family; others are of none.
+func (e eitherTokens) Revoked(c token.Claims) (bool, error) {
+	if c.Family == "" {
+		return e.projected.Revoked(c)
+	}
+	return e.joined.Revoked(c)
 }

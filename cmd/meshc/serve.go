@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/catalog/token"
 	"github.com/meshc/meshc/gitops/oci"
@@ -64,7 +65,8 @@ by digest is fetched once. While the registry is away, what was served stays.
 
 With "cluster" for a catalog, it is read from a Kubernetes cluster: the one of
 --kubeconfig and --context, or the one that this runs in. While its API server is
-away, what was served stays.
+away, what was served stays. Proxies then prove themselves by the token, with
+audience meshc, that their kubelet projects into the pod; join tokens count as well.
 
 With --sources there is no bundle: the manifests are compiled here, and again
 when they change. Faulty ones change nothing that is served; what was found is in
@@ -153,8 +155,8 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	if f.close != nil {
 		defer f.close()
 	}
+	cluster := &clusterCatalog{flags: &f.clusterFlags, log: log}
 	if f.follow.Catalog == fromCluster {
-		cluster := &clusterCatalog{flags: &f.clusterFlags, log: log}
 		f.follow.Open = cluster.open
 		defer cluster.close()
 	}
@@ -176,7 +178,16 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 		return input(err)
 	}
 	certificate := authority.GetCertificate(f.names())
-	srv, err := server.New(server.Options{Authority: authority, Certificate: certificate, Tokens: tokens, Log: log, Now: now})
+	var srv *server.Server
+	var verifier server.TokenVerifier = tokens
+	if f.follow.Catalog == fromCluster {
+		degraded := func(reason string) { srv.Degrade("authentication", reason, nil) }
+		known := func() *catalog.Snapshot { return srv.World().Snapshot() }
+		if verifier, err = cluster.tokens(set, leaf, f.follow.State, tokens, known, degraded); err != nil {
+			return input(err)
+		}
+	}
+	srv, err = server.New(server.Options{Authority: authority, Certificate: certificate, Tokens: verifier, Log: log, Now: now})
 	if err != nil {
 		return engine(err)
 	}

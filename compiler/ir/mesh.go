@@ -87,6 +87,9 @@ type Settings struct {
 type Lifetimes struct {
 	Leaf         time.Duration `json:"leaf,omitempty"`
 	Intermediate time.Duration `json:"intermediate,omitempty"`
+	// Grace is how long past its end a token counts while the API server that could
+	// renew it is away; 0: half a leaf's life, negative: not at all.
+	Grace time.Duration `json:"grace,omitempty"`
 }
 
 // Namespace holds the settings that are in force in one namespace. Namespaces

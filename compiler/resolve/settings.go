@@ -143,7 +143,10 @@ func (r *resolver) lifetimes() ir.Lifetimes {
 	c := r.config
 	leaf := r.duration(c.LeafLifetime, 24*time.Hour, time.Minute, "certificates", "leaf")
 	intermediate := r.duration(c.Intermediate, 2160*time.Hour, time.Minute, "certificates", "intermediate")
-	r.duration(c.AuthGrace, leaf/2, 0, "authGrace")
+	grace := r.duration(c.AuthGrace, leaf/2, 0, "authGrace")
+	if grace == 0 {
+		grace = -1 // 0 is what nobody wrote
+	}
 	switch at := r.inConfig("spec", "certificates"); {
 	case leaf > intermediate/2:
 		r.report(diag.New("MSH0302", at, "leaves of %s outlive the half of intermediate certificates of %s", leaf, intermediate).
@@ -159,7 +162,7 @@ func (r *resolver) lifetimes() ir.Lifetimes {
 			}
 			return v
 		}
-		return ir.Lifetimes{Leaf: written(c.LeafLifetime, leaf), Intermediate: written(c.Intermediate, intermediate)}
+		return ir.Lifetimes{Leaf: written(c.LeafLifetime, leaf), Intermediate: written(c.Intermediate, intermediate), Grace: written(c.AuthGrace, grace)}
 	}
 	return ir.Lifetimes{}
 }
