@@ -115,7 +115,7 @@ func (s *Session) Apply(changes ...Change) (*Result, diag.List) {
 
 // Try tells what would be found if a single object were changed: all that is found
 // with the object itself, and what is found with others and was not before. Rules
-// in Rego and lowering are left out. The session stays as it is; it must have
+// in Rego and lowering are left out. Severities are those of Options.Stage. The session stays as it is; it must have
 // compiled something before.
 func (s *Session) Try(c Change) diag.List {
 	s.mu.Lock()
@@ -129,6 +129,7 @@ func (s *Session) Try(c Change) diag.List {
 	added, removed := diag.Difference(s.sections, s.stages())
 	fresh := added.Without(removed, func(f diag.Finding) bool { return f.At().File == c.Path })
 	config := s.ruling().Config
+	fresh = staged(fresh, s.opts.Stage)
 	fresh = waive.Mark(fresh, s.waivers(), config.Rules.MaxWaiver, s.opts.Now)
 	return waive.Severities(fresh, config.Rules.Severity)
 }

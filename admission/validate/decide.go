@@ -1,0 +1,148 @@
+// Package validate answers whether an object may come into a mesh, change or go:
+// one AdmissionReview in, one answer out, by what the compiler would find with the
+// object laid over the live state. Decide is pure; Handler is its HTTP shell. It does
+// not know how the cluster is watched.
+package validate
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// Compiler tells what a change would be found with; *compiler.Session is one, made
+// with Options.Stage policies.Admission.
+type Compiler interface {
+	Try(compiler.Change) diag.List
+}
+
+// policyKinds are those that only a mesh reads: a fault in one is denied. Anything
+// else that is judged belongs to who runs applications.
+var policyKinds = map[string][]string{
+	"access.smi-spec.io": {"TrafficTarget", "IdentityBinding"},
+	"specs.smi-spec.io":  {"HTTPRouteGroup", "TCPRoute", "UDPRoute"},
+	"split.smi-spec.io":  {"TrafficSplit"},
+	"meshc.dev":          {"Mesh", "Waivers"},
+}
+
+// coreKinds may break a policy by how they change.
+var coreKinds = []string{"Namespace", "Service", "ServiceAccount"}
+
+// kindOf tells whether a kind is judged, and whether only a mesh reads it.
+func kindOf(k GroupKind) (judged, policy bool) {
+	for _, kind := range policyKinds[k.Group] {
+		if kind == k.Kind {
+			return true, true
+		}
+	}
+	for _, kind := range coreKinds {
+		if k.Group == "" && kind == k.Kind {
+			return true, false
+		}
+	}
+	return false, false
+}
+
+// Decide answers a request. With enforce, what a change of an application breaks is
+// denied like a faulty policy; else it is a warning. The answer to a dry run is that
+// to the run itself: nothing is remembered.
+func Decide(c Compiler, r *Request, enforce bool) *Response {
+	out := &Response{UID: r.UID, Allowed: true}
+	judged, policy := kindOf(r.Kind)
+	if !judged || r.Operation != "CREATE" && r.Operation != "UPDATE" && r.Operation != "DELETE" {
+		return out
+	}
+	var data []byte
+	if r.Operation != "DELETE" {
+		object, err := judgedPart(r.Object, r)
+		if err != nil {
+			return deny(out, diag.List{undecodable(r, err)}, nil)
+		}
+		if object.leaving {
+			return out // it may only lose its finalizers now, which nobody must hinder
+		}
+		if old, err := judgedPart(r.OldObject, r); err == nil && bytes.Equal(old.data, object.data) {
+			return out // labels of a controller, a status: nothing that the mesh reads
+		}
+		data, r.Name = object.data, object.name
+	}
+	name := syntax.Name{Kind: r.Kind.Kind, Namespace: r.Namespace, Name: r.Name}
+	if r.Kind.Kind == "Namespace" {
+		name.Namespace = ""
+	}
+	path := strings.TrimPrefix(name.Namespace+"/"+name.Name, "/")
+	var errors, warnings diag.List
+	for _, f := range c.Try(compiler.Change{Path: r.Kind.Kind + "/" + path, Data: data, Object: &name}) {
+		switch {
+		case !f.Counts() || f.Severity == diag.Info:
+		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && breaks(f):
+			errors.Add(f)
+		default:
+			warnings.Add(f)
+		}
+	}
+	if len(errors) > 0 {
+		return deny(out, errors, warnings)
+	}
+	return annotated(warn(out, warnings), warnings)
+}
+
+// breaks tells whether a build would fail for it. At admission much of that is a
+// warning, since objects come in any order; applications that go do not.
+func breaks(f diag.Finding) bool {
+	e, ok := diag.Lookup(f.Code)
+	return ok && e.Build == diag.Error
+}
+
+// part is what of an object is judged.
+type part struct {
+	data    []byte
+	name    string
+	leaving bool
+}
+
+// judgedPart takes an object as the API server has it, without what the API server
+// itself writes: a manifest would not have it.
+func judgedPart(raw json.RawMessage, r *Request) (part, error) {
+	var o map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return part{}, err
+	}
+	var meta struct {
+		Name              string            `json:"name,omitempty"`
+		GenerateName      string            `json:"generateName,omitempty"`
+		Namespace         string            `json:"namespace,omitempty"`
+		Labels            map[string]string `json:"labels,omitempty"`
+		Annotations       map[string]string `json:"annotations,omitempty"`
+		DeletionTimestamp *string           `json:"deletionTimestamp,omitempty"`
+	}
+	if err := json.Unmarshal(o["metadata"], &meta); err != nil {
+		return part{}, err
+	}
+	out := part{leaving: meta.DeletionTimestamp != nil}
+	if meta.Name == "" {
+		meta.Name = meta.GenerateName + "new" // its name is made after this
+	}
+	out.name = meta.Name
+	meta.GenerateName, meta.DeletionTimestamp = "", nil
+	delete(meta.Annotations, "kubectl.kubernetes.io/last-applied-configuration")
+	if meta.Namespace == "" && r.Kind.Kind != "Namespace" {
+		meta.Namespace = r.Namespace
+	}
+	var err error
+	if o["metadata"], err = json.Marshal(meta); err != nil {
+		return part{}, err
+	}
+	delete(o, "status")
+	out.data, err = json.Marshal(o) // keys in order
+	return out, err
+}
+
+// undecodable is an object that is no JSON object: an API server never sends one.
+func undecodable(r *Request, err error) diag.Finding {
+	return diag.New("MSH0102", diag.Span{File: r.Kind.Kind}, "the object of the request cannot be read: %v", err)
+}
