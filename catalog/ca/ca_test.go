@@ -137,6 +137,35 @@ func TestLeafHasOneNameAndBothUses(t *testing.T) {
 	}
 }
 
+// A mesh that asks for shorter certificates gets them while proxies come and go: a
+// longer one that a proxy brings back is replaced at once.
+func TestLifetimesChangeWhileItIssues(t *testing.T) {
+	c := &clock{t: start}
+	a := open(t, t.TempDir(), c)
+	long, _ := issue(t, a)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20 {
+			a.Keeps(long.Version())
+			_, _ = a.Issue(buyer, 0)
+		}
+	}()
+	if err := a.SetLifetimes(time.Hour, 0); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if short, _ := issue(t, a); !short.NotAfter.Equal(start.Add(time.Hour)) {
+		t.Errorf("a certificate lives until %s", short.NotAfter)
+	}
+	if _, ok := a.Keeps(long.Version()); ok {
+		t.Error("a certificate of a day is kept where an hour is asked for")
+	}
+	if err := a.SetLifetimes(time.Second, 0); err == nil {
+		t.Error("a life that cannot be renewed in time is taken")
+	}
+}
+
 func TestMutualTLSBetweenTwoLeaves(t *testing.T) {
 	a, err := ca.Open(t.TempDir(), ca.Options{})
 	if err != nil {

@@ -103,9 +103,9 @@ func (a *Authority) Keeps(version string) (renewAt time.Time, ok bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	now, notAfter := a.opts.Now(), time.Unix(end, 0)
-	half := notAfter.Add(-a.opts.Leaf / 2)
-	if !now.Before(half) || notAfter.After(now.Add(a.opts.Leaf+time.Second)) {
+	now, notAfter, life := a.opts.Now(), time.Unix(end, 0), a.longest()
+	half := notAfter.Add(-life / 2)
+	if !now.Before(half) || notAfter.After(now.Add(life+time.Second)) {
 		return time.Time{}, false
 	}
 	return half, true
