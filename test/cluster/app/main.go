@@ -1,7 +1,7 @@
 // App is the workload and the client of tests on a cluster: it answers on the
 // ports it is given, as the lab's echo does, and it calls.
 //
-//	app serve 8080/http 9000/grpc 3306/tcp-server-first
+//	app serve 8080/http 9000/grpc 3306/tcp-server-first 9100/health
 //	app call http://shop.shop:80/books
 //	app wait
 package main
@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -17,6 +18,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/lab/echo"
@@ -49,6 +54,12 @@ func serve(words []string) error {
 		if err != nil {
 			return fmt.Errorf("%q is not PORT/PROTOCOL", w)
 		}
+		if protocol == "health" {
+			if err := serveHealth(number); err != nil {
+				return err
+			}
+			continue
+		}
 		ports = append(ports, echo.Port{Number: uint16(n), Protocol: ir.Protocol(protocol)})
 	}
 	name, err := os.Hostname()
@@ -61,6 +72,18 @@ func serve(words []string) error {
 	}
 	defer s.Close()
 	return wait()
+}
+
+// serveHealth answers gRPC health checks.
+func serveHealth(port string) error {
+	ln, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		return err
+	}
+	server := grpc.NewServer()
+	healthpb.RegisterHealthServer(server, health.NewServer())
+	go func() { _ = server.Serve(ln) }() // until the program ends
+	return nil
 }
 
 func wait() error {

@@ -1,0 +1,290 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+type object = map[string]any
+
+const policy = `
+apiVersion: specs.smi-spec.io/v1alpha4
+kind: HTTPRouteGroup
+metadata: {name: books, namespace: shop}
+spec: {matches: [{name: list, pathRegex: /books, methods: [GET]}]}
+---
+apiVersion: access.smi-spec.io/v1alpha3
+kind: TrafficTarget
+metadata: {name: client-web, namespace: shop}
+spec:
+  destination: {kind: ServiceAccount, name: web, namespace: shop}
+  rules: [{kind: HTTPRouteGroup, name: books}]
+  sources: [{kind: ServiceAccount, name: client, namespace: shop}]
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {meshc.dev/mesh: meshc}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: web, namespace: shop}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: client, namespace: shop}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  ipFamilyPolicy: RequireDualStack
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: 8080}]
+`
+
+// web is a pod with every kind of probe that goes over the network, and a sidecar
+// of its own that starts before it; port 9191 is not the mesh's.
+const web = `
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}, annotations: {meshc.dev/exclude-inbound-ports: "9191"}}
+spec:
+  terminationGracePeriodSeconds: 1
+  serviceAccountName: web
+  initContainers:
+  - {name: cache, image: meshc.test/app:1, args: [serve, 6379/tcp], restartPolicy: Always, startupProbe: {tcpSocket: {port: 6379}, periodSeconds: 1, failureThreshold: 60}}
+  containers:
+  - name: app
+    image: meshc.test/app:1
+    args: [serve, 8080/http, 9100/health, 9191/http]
+    ports: [{name: http, containerPort: 8080}]
+    startupProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 1, failureThreshold: 60}
+    livenessProbe: {grpc: {port: 9100}, periodSeconds: 1, failureThreshold: 2}
+    readinessProbe: {httpGet: {path: '/healthz?full=1', port: 8080}, periodSeconds: 1}
+  - name: ill
+    image: meshc.test/app:1
+    args: [serve, 7000/http]
+    livenessProbe: {tcpSocket: {port: 7001}, periodSeconds: 1, failureThreshold: 2}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: outsider, namespace: shop, labels: {meshc.dev/inject: disabled}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: app, image: meshc.test/app:1, args: [wait]}]
+`
+
+// clients call as soon as they run, and end: a Job's pod, and one whose init
+// container calls.
+const clients = `
+apiVersion: v1
+kind: Pod
+metadata: {name: once, namespace: shop}
+spec:
+  serviceAccountName: client
+  restartPolicy: Never
+  initContainers: [{name: first, image: meshc.test/app:1, args: [call, URL4/books/init]}]
+  containers: [{name: app, image: meshc.test/app:1, args: [call, URL4/books, URL4/buy, URL6/books]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: classic, namespace: shop, annotations: {meshc.dev/native-sidecar: "false"}}
+spec:
+  terminationGracePeriodSeconds: 1
+  serviceAccountName: client
+  containers: [{name: app, image: meshc.test/app:1, args: [wait]}]
+`
+
+// mesh is a control plane on this machine that the cluster's pods reach.
+type mesh struct {
+	meshc, dir string
+}
+
+func (m *mesh) path(name string) string { return filepath.Join(m.dir, name) }
+
+func (m *mesh) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(m.path(name)+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(m.path(name)+".new", m.path(name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// serve runs `meshc serve` until the test ends.
+func (m *mesh) serve(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	log, err := os.Create(m.path("serve.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, m.meshc, "serve", "--sources", m.path("mesh"), "--catalog", m.path("catalog.yaml"), "--state", m.path("state"),
+		"--listen", "10.250.0.1:15128", "--host", "10.250.0.1", "--admin", "")
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // it was killed
+		log.Close()
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name()) // only to be shown
+			t.Logf("the control plane said:\n%s", text)
+		}
+	})
+	until(t, "the control plane listens", func() bool {
+		text, err := os.ReadFile(log.Name())
+		return err == nil && strings.Contains(string(text), "listening for proxies")
+	})
+}
+
+// catalog is what runs: pods that do not yet run stand at addresses that nobody has.
+func (m *mesh) catalog(t *testing.T, vips []string, addresses map[string][]string) {
+	t.Helper()
+	workload := func(n int, name, account string) object {
+		at, ok := addresses[name]
+		if !ok {
+			at = []string{fmt.Sprintf("10.244.0.%d", 240+n)}
+		}
+		return object{"name": "shop/" + name, "identity": "shop/" + account, "addresses": at}
+	}
+	spec := object{
+		"ranges":    object{"services": []string{"10.96.0.0/16", "fd00:96::/112"}, "pods": []string{"10.244.0.0/24", "fd00:244::/64"}},
+		"workloads": []object{workload(1, "web", "web"), workload(2, "once", "client"), workload(3, "classic", "client")},
+		"services": []object{{"name": "shop/web", "vips": vips, "ports": []object{{"port": 80, "name": "http", "targetPort": 8080}},
+			"endpoints": []object{{"workload": "shop/web"}}}},
+	}
+	text, err := yaml.Marshal(object{"apiVersion": "meshc.dev/v1alpha1", "kind": "Catalog", "metadata": object{"name": "cluster"}, "spec": spec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write(t, "catalog.yaml", string(text))
+}
+
+// apply injects manifests as a user does, and gives each pod a join token where the
+// cluster's own token would stand: this control plane knows no cluster.
+func (m *mesh) apply(t *testing.T, manifests string) {
+	t.Helper()
+	m.write(t, "apps.yaml", manifests)
+	injected := command(t, m.meshc, "inject", "-f", m.path("apps.yaml"), "--control-plane", "10.250.0.1:15128", "--envoy-image", envoyImage,
+		"--meshc-image", meshcImage, "--pull-policy", "Never", "--ca", m.path("root.pem"))
+	for text := range strings.SplitSeq(injected, "---\n") {
+		var o object
+		if err := yaml.Unmarshal([]byte(text), &o); err != nil {
+			t.Fatal(err)
+		}
+		if o == nil {
+			continue
+		}
+		if o["kind"] == "Pod" {
+			m.token(t, o)
+			raw, err := yaml.Marshal(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(raw)
+		}
+		must(t, text, "apply", "-f", "-")
+	}
+}
+
+func (m *mesh) token(t *testing.T, o object) {
+	t.Helper()
+	spec := o["spec"].(object)
+	volumes, _ := spec["volumes"].([]any)
+	for _, v := range volumes {
+		projected, ok := v.(object)["projected"].(object)
+		if !ok {
+			continue
+		}
+		name := o["metadata"].(object)["name"].(string)
+		raw := command(t, m.meshc, "token", "create", "--state", m.path("state"), "--identity", "shop/"+spec["serviceAccountName"].(string), "--workload", "shop/"+name)
+		secret, err := yaml.Marshal(object{"apiVersion": "v1", "kind": "Secret", "metadata": object{"name": name, "namespace": "shop"}, "stringData": object{"token": raw}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		must(t, string(secret), "apply", "-f", "-")
+		projected["sources"].([]any)[0] = object{"secret": object{"name": name}}
+	}
+}
+
+// calls are the answers of calls from a pod's application, their first words.
+func calls(t *testing.T, pod string, urls ...string) []string {
+	t.Helper()
+	return answers(must(t, "", append([]string{"-n", "shop", "exec", pod, "-c", "app", "--", "app", "call"}, urls...)...))
+}
+
+func answers(text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		word, _, _ := strings.Cut(line, " ")
+		out = append(out, strings.TrimSpace(word))
+	}
+	return out
+}
+
+func TestInjectedPods(t *testing.T) {
+	m := &mesh{meshc: build(t), dir: t.TempDir()}
+	must(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}", "apply", "-f", "-")
+	t.Cleanup(func() { _, _ = kubectl("", "delete", "namespace", "shop", "--wait=false") }) // the cluster may be gone
+	if err := os.Mkdir(m.path("mesh"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m.write(t, "mesh/policy.yaml", policy)
+	m.write(t, "mesh/web.yaml", web)
+	m.write(t, "mesh/clients.yaml", clients)
+	must(t, policy[strings.Index(policy, "apiVersion: v1"):], "apply", "-f", "-")
+	vips := strings.Fields(must(t, "", "-n", "shop", "get", "service", "web", "-o", "jsonpath={.spec.clusterIPs[*]}"))
+	if len(vips) != 2 {
+		t.Fatalf("the service has addresses %v, want two families", vips)
+	}
+	m.catalog(t, vips, nil)
+	m.serve(t)
+	m.write(t, "root.pem", command(t, m.meshc, "ca", "export", "--state", m.path("state")))
+
+	m.apply(t, web)
+	// Its containers wait for its proxy, its proxy for the control plane: all probes
+	// answer, those of an application that is ill restart it and nothing else.
+	until(t, "the application is ready by its probes", func() bool {
+		p := look(t, "web")
+		return p.restarts("ill") > 0 && len(p.Status.PodIPs) == 2
+	})
+	p := look(t, "web")
+	for _, name := range []string{"app", "cache", "meshc-proxy"} {
+		if n := p.restarts(name); n != 0 {
+			t.Errorf("container %s restarted %d times: its probes do not reach it", name, n)
+		}
+	}
+	addresses := map[string][]string{"web": {p.Status.PodIPs[0].IP, p.Status.PodIPs[1].IP}}
+	m.catalog(t, vips, addresses)
+
+	replace := strings.NewReplacer("URL4", "http://"+vips[0], "URL6", "http://["+vips[1]+"]")
+	m.apply(t, replace.Replace(clients))
+	until(t, "a pod of a Job ends although it has a proxy", func() bool { return look(t, "once").Status.Phase == "Succeeded" })
+	if got := answers(must(t, "", "-n", "shop", "logs", "once", "-c", "app")); strings.Join(got, " ") != "200 403 200" {
+		t.Errorf("the first calls of a pod are answered %v, want 200 403 200", got)
+	}
+	if got := answers(must(t, "", "-n", "shop", "logs", "once", "-c", "first")); strings.Join(got, " ") != "200" {
+		t.Errorf("an init container that calls is answered %v, want 200", got)
+	}
+	until(t, "the classic form is ready", func() bool { return look(t, "classic").ready() })
+	if got := calls(t, "classic", "http://"+vips[0]+"/books", "http://"+vips[0]+"/buy"); strings.Join(got, " ") != "200 403" {
+		t.Errorf("beside a classic proxy calls are answered %v, want 200 403", got)
+	}
+	until(t, "the outsider runs", func() bool { return look(t, "outsider").ready() })
+	ip := addresses["web"][0]
+	got := calls(t, "outsider", "http://"+vips[0]+"/books", "http://"+ip+":8080/books", "http://"+ip+":9191/", "http://"+ip+":15020/app/readiness", "http://"+ip+":15020/books", "http://"+ip+":15000/")
+	if strings.Join(got, " ") != "error: error: 200 200 404 error:" {
+		t.Errorf("who is not in the mesh is answered %v, want only the excluded port and probes", got)
+	}
+}
