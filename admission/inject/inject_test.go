@@ -83,6 +83,20 @@ func TestTooManyGRPCProbes(t *testing.T) {
 	}
 }
 
+// Kubernetes refuses a pod whose container sleeps longer than the pod may take to end.
+func TestClassicProxyEndsInTime(t *testing.T) {
+	for grace, want := range map[string]string{"": `"sleep":{"seconds":10}`, `"terminationGracePeriodSeconds": 5,`: `"sleep":{"seconds":4}`, `"terminationGracePeriodSeconds": 1,`: ""} {
+		pod := decode(t, []byte(`{"spec": {`+grace+` "containers": [{"name": "app"}]}}`))
+		s := settings()
+		s.Form = inject.Classic
+		r, _ := inject.Pod(pod, member, s, anywhere)
+		text := string(encode(t, r.Pod))
+		if want != "" && !strings.Contains(text, want) || want == "" && strings.Contains(text, "preStop") {
+			t.Errorf("a pod with %q: want %q in %s", grace, want, text)
+		}
+	}
+}
+
 func TestNoProxyWithoutAControlPlane(t *testing.T) {
 	pod := decode(t, []byte(`{"spec": {"containers": [{"name": "app"}]}}`))
 	for _, s := range []inject.Settings{{}, {ControlPlane: "meshc"}, {ControlPlane: "meshc:15128", TrustDomain: "No Domain"}} {

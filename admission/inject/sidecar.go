@@ -103,10 +103,20 @@ func (i *injection) proxy(probes []bootstrap.Probe) (Object, error) {
 		c["restartPolicy"] = "Always"
 	default:
 		// Beside the application it is told to end at the same time: it stays until
-		// what was under way is answered.
-		c["lifecycle"] = Object{"preStop": Object{"sleep": Object{"seconds": max(1, int(s.Drain.Seconds()))}}}
+		// what was under way is answered, as far as the pod's own patience goes.
+		if stay := min(int64(s.Drain.Seconds()), i.grace()-1); stay > 0 {
+			c["lifecycle"] = Object{"preStop": Object{"sleep": Object{"seconds": stay}}}
+		}
 	}
 	return c, nil
+}
+
+// grace is how many seconds the pod may take to end.
+func (i *injection) grace() int64 {
+	if n, ok := number(at(i.spec, "terminationGracePeriodSeconds")); ok {
+		return n
+	}
+	return 30 // Kubernetes' default
 }
 
 func ready(period, failures int) Object {

@@ -90,8 +90,8 @@ metadata: {name: once, namespace: shop}
 spec:
   serviceAccountName: client
   restartPolicy: Never
-  initContainers: [{name: first, image: meshc.test/app:1, args: [call, URL4/books/init]}]
-  containers: [{name: app, image: meshc.test/app:1, args: [call, URL4/books, URL4/buy, URL6/books]}]
+  initContainers: [{name: first, image: meshc.test/app:1, args: [call, "URL4/books/init"]}]
+  containers: [{name: app, image: meshc.test/app:1, args: [call, "URL4/books", "URL4/buy", "URL6/books"]}]
 ---
 apiVersion: v1
 kind: Pod
@@ -178,7 +178,7 @@ func (m *mesh) apply(t *testing.T, manifests string) {
 	m.write(t, "apps.yaml", manifests)
 	injected := command(t, m.meshc, "inject", "-f", m.path("apps.yaml"), "--control-plane", "10.250.0.1:15128", "--envoy-image", envoyImage,
 		"--meshc-image", meshcImage, "--pull-policy", "Never", "--ca", m.path("root.pem"))
-	for text := range strings.SplitSeq(injected, "---\n") {
+	for text := range strings.SplitSeq(injected, "\n---\n") {
 		var o object
 		if err := yaml.Unmarshal([]byte(text), &o); err != nil {
 			t.Fatal(err)
