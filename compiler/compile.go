@@ -110,7 +110,10 @@ func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
 }
 
 // resolve makes the mesh, and finds all that can be found without lowering it.
+// What needs neither waits for none: rules are compiled meanwhile, and who compiles
+// once judges by them while the built-in checks run.
 func (s *Session) resolve(edit syntax.Edit) *Result {
+	load := aside(s.loader())
 	if s.world == nil || s.world.Config() != s.syntax.Config() {
 		s.graph = memo.New()
 		s.world = resolve.NewSession(s.graph, s.syntax.Config(), s.known, resolve.Options{Now: s.opts.Now})
@@ -119,16 +122,14 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	}
 	s.graph.Begin(false)
 	s.world.Set(edit)
-	meaning, sections := s.world.Result(), s.stages()
-	s.graph.Commit()
-	if !s.opts.NoRules {
-		ruling := s.ruling()
-		judge, found := policies.For(ruling.Tree, ruling.Config)
-		if s.opts.ComparingOnly {
-			judge = judge.Comparing()
-		}
-		sections = append(sections, &diag.Section{Batches: []*diag.List{&found}}, s.judge(judge, edit, meaning))
+	meaning := s.world.Result()
+	judged := func() []*diag.Section { return s.judge(load(), edit, meaning) }
+	if s.once {
+		judged = aside(judged)
 	}
+	sections := s.stages()
+	s.graph.Commit()
+	sections = append(sections, judged()...)
 	added, removed := diag.Difference(s.sections, sections)
 	s.findings, s.sections = s.findings.Patched(added, removed), sections
 	result := &Result{
@@ -144,7 +145,10 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 
 // judge applies the rules to what an edit left. Who compiles once need not remember
 // what they read.
-func (s *Session) judge(judge *policies.Judge, edit syntax.Edit, meaning resolve.Result) *diag.Section {
+func (s *Session) judge(by rules, edit syntax.Edit, meaning resolve.Result) []*diag.Section {
+	if by.judge == nil {
+		return nil
+	}
 	var before *policies.World
 	if s.opts.Base != nil {
 		before = s.opts.Base.state.World
@@ -152,13 +156,13 @@ func (s *Session) judge(judge *policies.Judge, edit syntax.Edit, meaning resolve
 	if s.once {
 		world := policies.NewWorld(s.syntax.Files(), meaning.Mesh, meaning.Inventory, s.opts.Now)
 		world.Since(before)
-		found := judge.Mesh(world, s.opts.Stage)
-		return &diag.Section{Batches: []*diag.List{&found}}
+		found := by.judge.Mesh(world, s.opts.Stage)
+		return []*diag.Section{{Batches: []*diag.List{by.found, &found}}}
 	}
-	return s.rules.Mesh(judge, policies.State{
+	return []*diag.Section{{Batches: []*diag.List{by.found}}, s.rules.Mesh(by.judge, policies.State{
 		Files: s.syntax.Files, Edit: edit, Config: s.syntax.Config(),
 		Mesh: meaning.Mesh, Inventory: meaning.Inventory, Now: s.opts.Now, Before: before,
-	}, s.opts.Stage)
+	}, s.opts.Stage)}
 }
 
 // lower makes the plan of a mesh, and proves it. What is found is our own defect.
