@@ -112,6 +112,19 @@ func TestCanOfFaultySources(t *testing.T) {
 	}
 }
 
+// What several targets lack alike is told once, with all of them, be it a match or the
+// caller's name.
+func TestCanTellsNearMissesOfSeveralTargetsOnce(t *testing.T) {
+	out, _ := wants(t, exitFindings, "can", "bookthief/bookthief", "bookstore/bookstore:14001", "GET", "/buy-a-book/new", "--why", bookstore)
+	_, near, _ := strings.Cut(out, "near misses")
+	first, _, _ := strings.Cut(near, "header client-app")
+	has(t, first, "- each target lets bookbuyer/bookbuyer in, not bookthief/bookthief",
+		"of TrafficTarget/bookstore/bookbuyer-access-bookstore-v1#rule0 (", "of TrafficTarget/bookstore/bookbuyer-access-bookstore-v2#rule0 (")
+	if n := strings.Count(near, "path /buy-a-book/new is not in match books-bought"); n != 1 {
+		t.Errorf("one match is told %d times:\n%s", n, near)
+	}
+}
+
 // Who is denied is told by --why what would have to be otherwise, the nearest
 // first, and every step with file and line; the JSON says the same.
 func TestCanTellsWhy(t *testing.T) {

@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/meshc/meshc/compiler/ir"
@@ -34,25 +35,45 @@ func (w *Why) Text(out io.Writer) error {
 	if len(w.Near) > 0 {
 		p.printf("  near misses, the nearest first\n")
 	}
-	shown := 0
-	for i := 0; i < len(w.Near); shown++ {
-		if shown == mostNear {
-			p.printf("    and %d more (-o json has all)\n", len(w.Near)-i)
+	groups := alike(w.Near)
+	for i, g := range groups {
+		if i == mostNear {
+			p.printf("    and %d more (-o json has all)\n", len(groups)-i)
 			break
 		}
-		n := 1
-		for i+n < len(w.Near) && w.Near[i].like(w.Near[i+n]) {
-			n++
-		}
-		nearText(p, w.Near[i:i+n])
-		i += n
+		nearText(p, g)
 	}
 	return p.err
 }
 
-// like tells of a match that several grants name, and that lacks the same in each.
+// alike are the near misses, those together that differ in their grants alone; each
+// stands where its first one does.
+func alike(near []NearMiss) [][]NearMiss {
+	var out [][]NearMiss
+	for _, n := range near {
+		i := slices.IndexFunc(out, func(g []NearMiss) bool { return g[0].like(n) })
+		if i < 0 {
+			out = append(out, []NearMiss{n})
+		} else {
+			out[i] = append(out[i], n)
+		}
+	}
+	return out
+}
+
+// like tells of a match that several grants name, or of grants without one, that the
+// same is lacking in each.
 func (n NearMiss) like(o NearMiss) bool {
-	return n.Match != nil && o.Match != nil && *n.Match == *o.Match && n.Text == o.Text
+	same := n.Match == nil && o.Match == nil || n.Match != nil && o.Match != nil && *n.Match == *o.Match
+	return same && n.anyGrant(n.Text) == o.anyGrant(o.Text)
+}
+
+// anyGrant is a sentence that may be about several grants.
+func (n NearMiss) anyGrant(sentence string) string {
+	if rest, ok := strings.CutPrefix(sentence, n.Grant.Name+" "); ok {
+		return "each target " + rest
+	}
+	return strings.ReplaceAll(sentence, ", and "+n.Grant.Name+" ", ", and each target ")
 }
 
 // String is the name with its file and line.
@@ -125,7 +146,11 @@ func countOf(all []Place) string {
 // nearText writes misses that are alike but for their grants.
 func nearText(p *printer, alike []NearMiss) {
 	for i, l := range alike[0].Lacks {
-		p.printf("    %s%s\n", map[bool]string{true: "- ", false: "  "}[i == 0], l.Sentence)
+		sentence := l.Sentence
+		if len(alike) > 1 {
+			sentence = alike[0].anyGrant(sentence)
+		}
+		p.printf("    %s%s\n", map[bool]string{true: "- ", false: "  "}[i == 0], sentence)
 	}
 	if m := alike[0].Match; m != nil {
 		p.printf("      match %s\n", m)

@@ -139,6 +139,17 @@ func perform(t *testing.T, s *site, inputs map[string]string, steps ...string) (
 	return printed, ""
 }
 
+// A repository that does not say which meshc is to run is told where to say it.
+func TestActionNeedsAVersion(t *testing.T) {
+	printed, failed := perform(t, newSite(t), map[string]string{"version": ""}, "Which meshc")
+	if failed == "" || !strings.Contains(printed, "set the variable MESHC_VERSION") {
+		t.Errorf("it ends at %q\n%s", failed, printed)
+	}
+	if printed, failed := perform(t, newSite(t), map[string]string{"version": "v1.2.3"}, "Which meshc"); failed != "" {
+		t.Errorf("%s fails:\n%s", failed, printed)
+	}
+}
+
 var policySteps = []string{"Find meshc", "Check", "Test", "Compare", "Comment", "Judge the change"}
 
 func TestActionJudgesCommits(t *testing.T) {

@@ -56,6 +56,14 @@ func script(t *testing.T, s *site, job string, variables ...string) (string, int
 	return s.run(env, "sh", "-ec", strings.Join(lines, "\n"))
 }
 
+// A project that does not say which meshc is to run is told where to say it.
+func TestPipelineNeedsAVersion(t *testing.T) {
+	out, code := script(t, newSite(t), "mesh-check", "MESHC_VERSION=")
+	if code != 2 || !strings.Contains(out, "set the CI/CD variable MESHC_VERSION") {
+		t.Errorf("it ends with %d\n%s", code, out)
+	}
+}
+
 func TestPipelineJudgesCommits(t *testing.T) {
 	s := newSite(t)
 	comments := s.standIn("curl")
