@@ -99,7 +99,7 @@ func (c *clusterCatalog) open(b *bundle.Bundle) (follow.Catalog, error) {
 	p := c.running()
 	if p == nil {
 		var err error
-		p, err = c.flags.watch(kube.Rules{Mesh: b.Mesh.Settings.Name, TrustDomain: b.Mesh.Settings.TrustDomain}, c.log)
+		p, err = c.flags.watch(kube.Rules{Mesh: nameOf(b.Mesh.Settings), TrustDomain: b.Mesh.Settings.TrustDomain}, c.log)
 		if err != nil {
 			return nil, err
 		}
@@ -118,6 +118,15 @@ func (c *clusterCatalog) open(b *bundle.Bundle) (follow.Catalog, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// nameOf is the name that namespaces have in their label, "" for a mesh that nobody
+// named: any will do.
+func nameOf(set ir.Settings) string {
+	if set.Name == "default" {
+		return ""
+	}
+	return set.Name
 }
 
 func (c *clusterCatalog) close() {
