@@ -1,12 +1,16 @@
 package inject
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
 
 // The words by which namespaces and pods say whether they want a sidecar. Those of
 // Open Service Mesh are understood, so that its users' manifests work as they are.
 const (
-	meshLabel   = "meshc.dev/mesh"
-	injectWord  = "meshc.dev/inject" // label or annotation
+	meshLabel   = ir.LabelMesh
+	injectWord  = ir.LabelInject // label or annotation
 	osmMesh     = "openservicemesh.io/monitored-by"
 	osmIgnore   = "openservicemesh.io/ignore"
 	osmInject   = "openservicemesh.io/sidecar-injection"

@@ -25,7 +25,7 @@ const (
 	TrustBundle = "meshc-trust"
 
 	// InjectedLabel is on every pod with a sidecar; catalogs tell by it who is meshed.
-	InjectedLabel = "meshc.dev/injected"
+	InjectedLabel = ir.LabelInjected
 	// recordAnnotation holds what is needed to undo an injection.
 	recordAnnotation = "meshc.dev/injection"
 )

@@ -2,17 +2,12 @@ package cluster_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"sigs.k8s.io/yaml"
 )
-
-type object = map[string]any
 
 const policy = `
 apiVersion: specs.smi-spec.io/v1alpha4
@@ -68,10 +63,14 @@ spec:
     startupProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 1, failureThreshold: 60}
     livenessProbe: {grpc: {port: 9100}, periodSeconds: 1, failureThreshold: 2}
     readinessProbe: {httpGet: {path: '/healthz?full=1', port: 8080}, periodSeconds: 1}
-  - name: ill
-    image: meshc.test/app:1
-    args: [serve, 7000/http]
-    livenessProbe: {tcpSocket: {port: 7001}, periodSeconds: 1, failureThreshold: 2}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: ill, namespace: shop}
+spec:
+  terminationGracePeriodSeconds: 1
+  serviceAccountName: client
+  containers: [{name: app, image: meshc.test/app:1, args: [wait], livenessProbe: {tcpSocket: {port: 7001}, periodSeconds: 1, failureThreshold: 2}}]
 ---
 apiVersion: v1
 kind: Pod
@@ -102,7 +101,8 @@ spec:
   containers: [{name: app, image: meshc.test/app:1, args: [wait]}]
 `
 
-// mesh is a control plane on this machine that the cluster's pods reach.
+// mesh is a control plane on this machine: it reads the cluster, and the cluster's
+// pods reach it.
 type mesh struct {
 	meshc, dir string
 }
@@ -127,7 +127,7 @@ func (m *mesh) serve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, m.meshc, "serve", "--sources", m.path("mesh"), "--catalog", m.path("catalog.yaml"), "--state", m.path("state"),
+	cmd := exec.CommandContext(ctx, m.meshc, "serve", "--sources", m.path("mesh"), "--catalog", "cluster", "--kubeconfig", world.kubeconfig, "--state", m.path("state"),
 		"--listen", "10.250.0.1:15128", "--host", "10.250.0.1", "--admin", "")
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
@@ -148,74 +148,12 @@ func (m *mesh) serve(t *testing.T) {
 	})
 }
 
-// catalog is what runs: pods that do not yet run stand at addresses that nobody has.
-func (m *mesh) catalog(t *testing.T, vips []string, addresses map[string][]string) {
-	t.Helper()
-	workload := func(n int, name, account string) object {
-		at, ok := addresses[name]
-		if !ok {
-			at = []string{fmt.Sprintf("10.244.0.%d", 240+n)}
-		}
-		return object{"name": "shop/" + name, "identity": "shop/" + account, "addresses": at}
-	}
-	spec := object{
-		"ranges":    object{"services": []string{"10.96.0.0/16", "fd00:96::/112"}, "pods": []string{"10.244.0.0/24", "fd00:244::/64"}},
-		"workloads": []object{workload(1, "web", "web"), workload(2, "once", "client"), workload(3, "classic", "client")},
-		"services": []object{{"name": "shop/web", "vips": vips, "ports": []object{{"port": 80, "name": "http", "targetPort": 8080}},
-			"endpoints": []object{{"workload": "shop/web"}}}},
-	}
-	text, err := yaml.Marshal(object{"apiVersion": "meshc.dev/v1alpha1", "kind": "Catalog", "metadata": object{"name": "cluster"}, "spec": spec})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.write(t, "catalog.yaml", string(text))
-}
-
-// apply injects manifests as a user does, and gives each pod a join token where the
-// cluster's own token would stand: this control plane knows no cluster.
+// apply injects manifests as a user does, and applies them.
 func (m *mesh) apply(t *testing.T, manifests string) {
 	t.Helper()
 	m.write(t, "apps.yaml", manifests)
-	injected := command(t, m.meshc, "inject", "-f", m.path("apps.yaml"), "--control-plane", "10.250.0.1:15128", "--envoy-image", envoyImage,
-		"--meshc-image", meshcImage, "--pull-policy", "Never", "--ca", m.path("root.pem"))
-	for text := range strings.SplitSeq(injected, "\n---\n") {
-		var o object
-		if err := yaml.Unmarshal([]byte(text), &o); err != nil {
-			t.Fatal(err)
-		}
-		if o == nil {
-			continue
-		}
-		if o["kind"] == "Pod" {
-			m.token(t, o)
-			raw, err := yaml.Marshal(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = string(raw)
-		}
-		must(t, text, "apply", "-f", "-")
-	}
-}
-
-func (m *mesh) token(t *testing.T, o object) {
-	t.Helper()
-	spec := o["spec"].(object)
-	volumes, _ := spec["volumes"].([]any)
-	for _, v := range volumes {
-		projected, ok := v.(object)["projected"].(object)
-		if !ok {
-			continue
-		}
-		name := o["metadata"].(object)["name"].(string)
-		raw := command(t, m.meshc, "token", "create", "--state", m.path("state"), "--identity", "shop/"+spec["serviceAccountName"].(string), "--workload", "shop/"+name)
-		secret, err := yaml.Marshal(object{"apiVersion": "v1", "kind": "Secret", "metadata": object{"name": name, "namespace": "shop"}, "stringData": object{"token": raw}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		must(t, string(secret), "apply", "-f", "-")
-		projected["sources"].([]any)[0] = object{"secret": object{"name": name}}
-	}
+	must(t, command(t, m.meshc, "inject", "-f", m.path("apps.yaml"), "--mesh", "meshc", "--control-plane", "10.250.0.1:15128", "--envoy-image", envoyImage,
+		"--meshc-image", meshcImage, "--pull-policy", "Never", "--ca", m.path("root.pem")), "apply", "-f", "-")
 }
 
 // calls are the answers of calls from a pod's application, their first words.
@@ -237,37 +175,32 @@ func TestInjectedPods(t *testing.T) {
 	m := &mesh{meshc: build(t), dir: t.TempDir()}
 	must(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}", "apply", "-f", "-")
 	t.Cleanup(func() { _, _ = kubectl("", "delete", "namespace", "shop", "--wait=false") }) // the cluster may be gone
-	if err := os.Mkdir(m.path("mesh"), 0o755); err != nil {
+	if err := os.MkdirAll(m.path("mesh/manifests"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	m.write(t, "mesh/policy.yaml", policy)
-	m.write(t, "mesh/web.yaml", web)
-	m.write(t, "mesh/clients.yaml", clients)
+	m.write(t, "mesh/meshc.yaml", "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: meshc}\nspec: {sources: [./manifests]}\n")
+	m.write(t, "mesh/manifests/policy.yaml", policy)
+	m.write(t, "mesh/manifests/web.yaml", web)
+	m.write(t, "mesh/manifests/clients.yaml", clients)
 	must(t, policy[strings.Index(policy, "apiVersion: v1"):], "apply", "-f", "-")
 	vips := strings.Fields(must(t, "", "-n", "shop", "get", "service", "web", "-o", "jsonpath={.spec.clusterIPs[*]}"))
 	if len(vips) != 2 {
 		t.Fatalf("the service has addresses %v, want two families", vips)
 	}
-	m.catalog(t, vips, nil)
 	m.serve(t)
 	m.write(t, "root.pem", command(t, m.meshc, "ca", "export", "--state", m.path("state")))
 
 	m.apply(t, web)
-	// Its containers wait for its proxy, its proxy for the control plane: all probes
-	// answer, those of an application that is ill restart it and nothing else.
-	until(t, "the application is ready by its probes", func() bool {
-		p := look(t, "web")
-		return p.restarts("ill") > 0 && len(p.Status.PodIPs) == 2
-	})
+	// Its containers wait for its proxy, its proxy for the control plane. All probes
+	// answer; those of an application that is ill restart it.
+	until(t, "the application is ready by its probes", func() bool { return look(t, "web").ready() })
+	until(t, "an application that is ill is restarted", func() bool { return look(t, "ill").restarts("app") > 0 })
 	p := look(t, "web")
 	for _, name := range []string{"app", "cache", "meshc-proxy"} {
 		if n := p.restarts(name); n != 0 {
 			t.Errorf("container %s restarted %d times: its probes do not reach it", name, n)
 		}
 	}
-	addresses := map[string][]string{"web": {p.Status.PodIPs[0].IP, p.Status.PodIPs[1].IP}}
-	m.catalog(t, vips, addresses)
-
 	replace := strings.NewReplacer("URL4", "http://"+vips[0], "URL6", "http://["+vips[1]+"]")
 	m.apply(t, replace.Replace(clients))
 	until(t, "a pod of a Job ends although it has a proxy", func() bool { return look(t, "once").Status.Phase == "Succeeded" })
@@ -282,7 +215,7 @@ func TestInjectedPods(t *testing.T) {
 		t.Errorf("beside a classic proxy calls are answered %v, want 200 403", got)
 	}
 	until(t, "the outsider runs", func() bool { return look(t, "outsider").ready() })
-	ip := addresses["web"][0]
+	ip := p.Status.PodIPs[0].IP
 	got := calls(t, "outsider", "http://"+vips[0]+"/books", "http://"+ip+":8080/books", "http://"+ip+":9191/", "http://"+ip+":15020/app/readiness", "http://"+ip+":15020/books", "http://"+ip+":15000/")
 	if strings.Join(got, " ") != "error: error: 200 200 404 error:" {
 		t.Errorf("who is not in the mesh is answered %v, want only the excluded port and probes", got)
