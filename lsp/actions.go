@@ -16,7 +16,11 @@ import (
 // they carry, a waiver, and what their code means.
 func (s *server) codeAction(ctx context.Context, p *protocol.CodeActionParams) (any, error) {
 	out := []protocol.CodeAction{}
-	if only := p.Context.Only; len(only) > 0 && !slices.ContainsFunc(only, func(k string) bool { return k == "" || k == protocol.QuickFix }) {
+	wants := func(kind string) bool {
+		only := p.Context.Only
+		return len(only) == 0 || slices.ContainsFunc(only, func(k string) bool { return k == "" || kind == k || strings.HasPrefix(kind, k+".") })
+	}
+	if !wants(protocol.QuickFix) && !wants(protocol.FixAll) {
 		return out, nil
 	}
 	at, err := s.spot(ctx, protocol.PlaceParams{TextDocument: p.TextDocument, Position: p.Range.Start})
@@ -24,6 +28,12 @@ func (s *server) codeAction(ctx context.Context, p *protocol.CodeActionParams) (
 		return out, err
 	}
 	var waivers, words []protocol.CodeAction
+	if all, several := at.fixAll(s); wants(protocol.FixAll) && (several || !wants(protocol.QuickFix)) && all != nil {
+		words = append(words, *all)
+	}
+	if !wants(protocol.QuickFix) {
+		return append(out, words...), nil
+	}
 	explained := map[diag.Code]bool{}
 	for i := range at.found {
 		f := &at.found[i]

@@ -39,10 +39,12 @@ func (s *server) completion(ctx context.Context, p *protocol.PlaceParams) (any, 
 		return out, nil
 	}
 	at := protocol.Range{Start: doc.text.Position(c.start, s.encoding), End: doc.text.Position(c.end, s.encoding)}
+	offered := map[string]bool{}
 	for _, o := range c.offers(m) {
-		if len(out.Items) > 0 && slices.ContainsFunc(out.Items, func(i protocol.CompletionItem) bool { return i.Label == o.text }) {
+		if offered[o.text] {
 			continue
 		}
+		offered[o.text] = true
 		item := protocol.CompletionItem{Label: o.text, Kind: o.kind, Detail: o.detail, SortText: fmt.Sprintf("%04d", len(out.Items))}
 		item.TextEdit = &protocol.TextEdit{Range: at, NewText: c.insert(o, doc.text)}
 		out.Items = append(out.Items, item)

@@ -59,10 +59,11 @@ func (c *cursor) names(m *model) []offer {
 // named are the objects of a kind; without a namespace, those of all.
 func (m *model) named(kind, namespace string) []offer {
 	var out []offer
-	for _, t := range m.index().defined() {
-		if t.kind == kind && t.part == "" && (namespace == "" || t.namespace == namespace) {
-			out = append(out, offer{t.name, strings.TrimPrefix(t.kind+" in "+t.namespace, " "), protocol.CompleteReference})
-		}
+	wanted := func(t thing) bool {
+		return t.kind == kind && t.part == "" && (namespace == "" || t.namespace == namespace)
+	}
+	for _, t := range m.index().defined(wanted) {
+		out = append(out, offer{t.name, strings.TrimPrefix(t.kind+" in "+t.namespace, " "), protocol.CompleteReference})
 	}
 	return out
 }
@@ -133,10 +134,8 @@ func (m *model) destinations() []offer {
 
 func (m *model) targets() []offer {
 	var out []offer
-	for _, t := range m.index().defined() {
-		if t.kind == "TrafficTarget" {
-			out = append(out, offer{t.String(), m.plainLine(t), protocol.CompleteReference})
-		}
+	for _, t := range m.index().defined(func(t thing) bool { return t.kind == "TrafficTarget" }) {
+		out = append(out, offer{t.String(), m.plainLine(t), protocol.CompleteReference})
 	}
 	return append(out, offer{"none", "no grant", protocol.CompleteEnum})
 }

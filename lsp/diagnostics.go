@@ -1,11 +1,11 @@
 package lsp
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/lsp/protocol"
@@ -20,14 +20,19 @@ type published struct {
 // publish tells the editor what is found now, where that is something else than
 // what it knows. It needs the turn.
 func (w *workspace) publish(ctx context.Context) {
-	found := map[string][]protocol.Diagnostic{}
+	found, several := map[string][]protocol.Diagnostic{}, map[string]bool{}
 	for _, p := range w.projects {
 		if p.model == nil || !p.concerned() {
 			continue
 		}
 		for name, list := range p.model.diagnostics(w.s) {
 			key := p.key(name)
-			found[key] = append(found[key], list...)
+			if _, two := found[key]; !two {
+				found[key] = list
+				continue
+			}
+			several[key] = true
+			found[key] = slices.Concat(found[key], list)
 		}
 	}
 	for key, was := range w.published {
@@ -36,14 +41,18 @@ func (w *workspace) publish(ctx context.Context) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(found)) {
-		w.tell(ctx, key, distinct(found[key]))
+		list := found[key]
+		if several[key] || list == nil {
+			list = distinct(list)
+		}
+		w.tell(ctx, key, list)
 	}
 }
 
 // tell publishes the diagnostics of a document if they are others.
 func (w *workspace) tell(ctx context.Context, key string, list []protocol.Diagnostic) {
 	now := published{uri: w.s.uri(key), diagnostics: list}
-	if was, told := w.published[key]; told && was.uri == now.uri && reflect.DeepEqual(was.diagnostics, list) {
+	if was, told := w.published[key]; told && was.uri == now.uri && sameDiagnostics(was.diagnostics, list) {
 		return
 	}
 	w.published[key] = now
@@ -52,6 +61,11 @@ func (w *workspace) tell(ctx context.Context, key string, list []protocol.Diagno
 		message.Version = &doc.version
 	}
 	w.s.send(ctx, "textDocument/publishDiagnostics", message)
+}
+
+// sameDiagnostics compares lists, most of which are the very same.
+func sameDiagnostics(a, b []protocol.Diagnostic) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || reflect.DeepEqual(a, b))
 }
 
 // distinct drops what several meshes find in one file; it is never nil: editors
@@ -75,29 +89,11 @@ func (p *project) concerned() bool {
 		return true
 	}
 	for _, f := range p.tree.Files {
-		if strings.Contains(string(f.Data), "smi-spec.io/") {
+		if bytes.Contains(f.Data, []byte("smi-spec.io/")) {
 			return true
 		}
 	}
 	return len(p.tree.Builds) > 0
-}
-
-// diagnostics are the findings of a model by file. One that points into no file of
-// the mesh is shown at the top of its meshc.yaml.
-func (m *model) diagnostics(s *server) map[string][]protocol.Diagnostic {
-	out := map[string][]protocol.Diagnostic{}
-	for i := range m.found {
-		f := &m.found[i]
-		name := f.At().File
-		if m.text(name) == nil {
-			if m.tree.Config == nil {
-				continue
-			}
-			name = m.tree.Config.Path
-		}
-		out[name] = append(out[name], m.diagnostic(f, s))
-	}
-	return out
 }
 
 // diagnostic is a finding as editors show it.

@@ -19,8 +19,16 @@ type document struct {
 
 // documents are those that are open, by key: the path of a file, else the URI.
 type documents struct {
-	mu   sync.Mutex
-	open map[string]*document
+	mu      sync.Mutex
+	open    map[string]*document
+	changed int // how often one was opened or closed
+}
+
+// changes tells how often documents were opened and closed, and so spelt otherwise.
+func (d *documents) changes() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.changed
 }
 
 func (d *documents) get(key string) *document {
@@ -32,12 +40,16 @@ func (d *documents) get(key string) *document {
 func (d *documents) set(key string, doc *document) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if had := d.open[key]; had == nil || had.uri != doc.uri {
+		d.changed++
+	}
 	d.open[key] = doc
 }
 
 func (d *documents) close(key string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.changed++
 	delete(d.open, key)
 }
 

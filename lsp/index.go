@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/syntax"
@@ -55,6 +56,28 @@ type index struct {
 	uses     map[thing][]diag.Span
 	outlines map[string][]outline // by file, in order of position
 	objects  map[thing]*syntax.Object
+	names    *namings
+}
+
+// namings remembers what objects name. It follows the objects of one mesh.
+type namings struct {
+	mu          sync.Mutex
+	before, now map[*syntax.Object][]mention
+}
+
+// of is what an object names.
+func (n *namings) of(o *syntax.Object) []mention {
+	list, known := n.before[o]
+	if !known {
+		list = inObject(o)
+	}
+	n.now[o] = list
+	return list
+}
+
+// begin forgets the objects that the last index did not have.
+func (n *namings) begin() {
+	n.before, n.now = n.now, make(map[*syntax.Object][]mention, len(n.now))
 }
 
 // index of a model, made when it is first wanted. A file that cannot be parsed is
@@ -63,8 +86,11 @@ func (m *model) index() *index {
 	m.once.Do(func() {
 		x := &index{
 			files: map[string][]mention{}, defs: map[thing][]diag.Span{}, uses: map[thing][]diag.Span{},
-			outlines: map[string][]outline{}, objects: map[thing]*syntax.Object{},
+			outlines: map[string][]outline{}, objects: map[thing]*syntax.Object{}, names: &m.project.naming,
 		}
+		m.project.naming.mu.Lock()
+		defer m.project.naming.mu.Unlock()
+		x.names.begin()
 		for _, o := range m.files.Objects {
 			x.add(o, func(at diag.Span) (diag.Span, bool) {
 				_, past := m.good[at.File]
@@ -138,7 +164,7 @@ func (x *index) add(o *syntax.Object, move moving) {
 	if self := thingOf(o); x.objects[self] == nil {
 		x.objects[self] = o
 	}
-	x.mention(inObject(o), move)
+	x.mention(x.names.of(o), move)
 }
 
 func (x *index) mention(list []mention, move moving) {

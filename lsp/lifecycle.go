@@ -62,7 +62,7 @@ func (s *server) capabilities() protocol.ServerCapabilities {
 		WorkspaceSymbols:   true,
 		RenameProvider:     protocol.RenameOptions{PrepareProvider: true},
 		CompletionProvider: protocol.CompletionOptions{TriggerCharacters: []string{":", " ", "-", "/", "["}},
-		CodeActionProvider: protocol.CodeActionOptions{CodeActionKinds: []string{protocol.QuickFix}},
+		CodeActionProvider: protocol.CodeActionOptions{CodeActionKinds: []string{protocol.QuickFix, protocol.FixAll}},
 		ExecuteCommand:     protocol.ExecuteCommandOptions{Commands: []string{commandExplain}},
 	}
 	out.Workspace.WorkspaceFolders.Supported = true

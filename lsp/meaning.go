@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // page is a text in Markdown that grows by lines.
@@ -146,6 +148,10 @@ func (m *model) describeRoutes(p *page, t thing) {
 		return
 	}
 	if o.HTTPRouteGroup != nil {
+		if t.part != "" && !slices.ContainsFunc(o.HTTPRouteGroup.Matches, func(match syntax.HTTPMatch) bool { return match.Name == t.part }) {
+			unknownMatch(p, o, t.part)
+			return
+		}
 		for _, match := range o.HTTPRouteGroup.Matches {
 			if t.part == "" || t.part == match.Name {
 				p.line("- %s", written(match))
@@ -154,6 +160,20 @@ func (m *model) describeRoutes(p *page, t thing) {
 		p.line("")
 	}
 	m.users(p, t)
+}
+
+// unknownMatch tells of a match that its route group does not have, and which was meant.
+func unknownMatch(p *page, o *syntax.Object, name string) {
+	var names []string
+	for _, match := range o.HTTPRouteGroup.Matches {
+		names = append(names, match.Name)
+	}
+	p.line("Unknown: the route group has no match of this name.")
+	if near := diag.Nearest(name, names); near != "" {
+		p.line("\nPerhaps `%s`?", near)
+	}
+	p.line("\nIt has\n")
+	list(p, names, func(s string) string { return "`" + s + "`" })
 }
 
 // users are the targets and splits that pick a route group or a match.

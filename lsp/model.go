@@ -24,8 +24,8 @@ type model struct {
 	// good is what files held, that cannot be parsed now, when they could be.
 	good map[string]past
 
+	texts *texts
 	mu    sync.Mutex
-	texts map[string]*protocol.Text
 	files *syntax.Files // nil: not decoded
 
 	once  sync.Once
@@ -39,7 +39,7 @@ type past struct {
 }
 
 func (p *project) newModel(result *compiler.Result, found diag.List) *model {
-	m := &model{project: p, tree: p.tree, result: result, texts: map[string]*protocol.Text{}, good: map[string]past{}}
+	m := &model{project: p, tree: p.tree, result: result, texts: &p.texts, good: map[string]past{}}
 	if p.model != nil {
 		m.lock = p.model.lock
 	}
@@ -48,6 +48,9 @@ func (p *project) newModel(result *compiler.Result, found diag.List) *model {
 	}
 	m.found = found
 	for i := range found {
+		if len(p.past) == 0 {
+			break
+		}
 		name := found[i].At().File
 		if last, ok := p.past[name]; ok && unparsed[found[i].Code] {
 			m.good[name] = last
@@ -105,14 +108,31 @@ func (m *model) text(name string) *protocol.Text {
 	if !ok {
 		return nil
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := m.texts[name]
-	if t == nil {
-		t = protocol.NewText(data)
-		m.texts[name] = t
+	return m.texts.of(name, data)
+}
+
+// texts are files with their lines counted, as they were asked for last.
+type texts struct {
+	mu    sync.Mutex
+	known map[string]*protocol.Text
+}
+
+func (t *texts) of(name string, data []byte) *protocol.Text {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if had := t.known[name]; had != nil && sameBytes(had.Data, data) {
+		return had
 	}
-	return t
+	if t.known == nil {
+		t.known = map[string]*protocol.Text{}
+	}
+	t.known[name] = protocol.NewText(data)
+	return t.known[name]
+}
+
+// sameBytes tells whether two texts are the very same, without reading them.
+func sameBytes(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // span is the range of a span in its file; a point is made as wide as the word at

@@ -22,18 +22,22 @@ import (
 // project is a mesh that is kept compiled.
 type project struct {
 	place
-	env     string
-	adopted bool // it is here for open documents alone
-	disk    *os.Root
-	session *compiler.Session // nil: it must be read anew
-	tree    *source.Tree
-	loaded  diag.List // found while files and the lock were read
-	model   *model
-	past    map[string]past // by name
+	env      string
+	ruleSets source.RuleSets
+	adopted  bool // it is here for open documents alone
+	disk     *os.Root
+	session  *compiler.Session // nil: it must be read anew
+	tree     *source.Tree
+	loaded   diag.List // found while files and the lock were read
+	model    *model
+	past     map[string]past // by name
+	texts    texts
+	naming   namings
+	shown    map[string]*converted // by name; what files were found with last
 }
 
-func openProject(at place, env string) (*project, error) {
-	p := &project{place: at, env: env, past: map[string]past{}}
+func openProject(at place, opts Options) (*project, error) {
+	p := &project{place: at, env: opts.Environment, ruleSets: opts.RuleSets, past: map[string]past{}}
 	if at.root == "" {
 		return p, nil
 	}
@@ -103,7 +107,7 @@ func (p *project) follow(docs map[string]*document, touched []string, all bool, 
 	}
 	switch {
 	case all:
-		p.load(docs)
+		p.load(docs, now)
 	case len(changes) > 0:
 		for _, c := range changes {
 			p.tree = p.tree.With(c.Path, c.Data)
@@ -146,7 +150,7 @@ func (p *project) text(name string) ([]byte, bool) {
 }
 
 // load reads the mesh anew, documents before what is on disk.
-func (p *project) load(docs map[string]*document) {
+func (p *project) load(docs map[string]*document, now time.Time) {
 	fsys := overlay{files: map[string][]byte{}}
 	if p.disk != nil {
 		fsys.base = p.disk.FS()
@@ -163,7 +167,7 @@ func (p *project) load(docs map[string]*document) {
 			top, _ = within(p.root, p.file)
 		}
 	}
-	tree, found, err := source.LoadFS(fsys, source.Options{Paths: []string{top}, Environment: p.env})
+	tree, found, err := source.LoadFS(fsys, source.Options{Paths: []string{top}, Environment: p.env, RuleSets: p.ruleSets})
 	if err != nil && len(found) == 0 {
 		found.Add(diag.New("MSH0010", diag.Span{File: top, Line: 1, Col: 1}, "%v", err))
 	}
@@ -174,6 +178,11 @@ func (p *project) load(docs map[string]*document) {
 	found.Add(faults...)
 	p.tree, p.loaded = tree, found
 	result, more := p.session.Load(tree, known)
+	if lock.data != nil {
+		if stale, ok := resolve.StaleLock(lock.name, known, result.Config.Lock.MaxAge, now); ok {
+			p.loaded.Add(stale)
+		}
+	}
 	p.model = p.newModel(result, more)
 	p.model.lock = lock
 }

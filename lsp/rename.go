@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/lsp/protocol"
 )
 
@@ -55,6 +56,8 @@ func (s *server) rename(ctx context.Context, p *protocol.RenameParams) (any, err
 	switch {
 	case strings.TrimSpace(p.NewName) == "":
 		return nil, fmt.Errorf("a name is not blank")
+	case m.thing.part == "" && syntax.WrongName(p.NewName) != "":
+		return nil, fmt.Errorf("%q is not a name that Kubernetes takes: names hold %s", p.NewName, syntax.WrongName(p.NewName))
 	case len(x.defs[to]) > 0 && to != m.thing:
 		return nil, fmt.Errorf("there is already %s", to)
 	case len(x.defs[m.thing]) == 0:

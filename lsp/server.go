@@ -8,6 +8,7 @@ package lsp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/lsp/protocol"
 )
 
@@ -26,6 +28,8 @@ type Options struct {
 	Version string
 	// Environment is laid over every meshc.yaml that has it.
 	Environment string
+	// RuleSets gives the rule sets that a meshc.yaml pins; nil: none is at hand.
+	RuleSets source.RuleSets
 	// Now is the time of judgement; nil: the clock.
 	Now func() time.Time
 	// Quiet gives a channel that tells when nothing was typed for long enough; nil:
@@ -184,11 +188,11 @@ func (s *server) answer(ctx context.Context, req *jsonrpc2.Request, run call) {
 		return
 	}
 	if err != nil {
-		var code int64 = codeFailed
-		if e, ok := err.(*jsonrpc2.Error); ok {
-			code = e.Code
+		var known *jsonrpc2.Error
+		if !errors.As(err, &known) { // whose text begins with its number
+			known = &jsonrpc2.Error{Code: codeFailed, Message: err.Error()}
 		}
-		s.refuse(ctx, req, code, err.Error())
+		s.refuse(ctx, req, known.Code, known.Message)
 		return
 	}
 	if err := s.conn.Reply(ctx, req.ID, result); err != nil {

@@ -121,10 +121,11 @@ func (s *server) workspaceSymbol(ctx context.Context, p *protocol.SymbolParams) 
 	}
 	query := strings.ToLower(p.Query)
 	for _, m := range models {
-		for _, t := range m.index().defined() {
+		asked := func(t thing) bool { return strings.Contains(strings.ToLower(t.String()), query) }
+		for _, t := range m.index().defined(asked) {
 			name := cmp.Or(t.part, t.name)
-			if !strings.Contains(strings.ToLower(t.String()), query) || len(out) == mostSymbols {
-				continue
+			if len(out) == mostSymbols {
+				break
 			}
 			for _, at := range m.locations(s, m.index().defs[t]) {
 				sym := protocol.SymbolInformation{Name: name, Kind: symbolKind(t.kind), Location: at, ContainerName: t.namespace}
@@ -140,12 +141,23 @@ func (s *server) workspaceSymbol(ctx context.Context, p *protocol.SymbolParams) 
 	return out, nil
 }
 
-// defined are the things that are written somewhere, in order of name.
-func (x *index) defined() []thing {
-	out := make([]thing, 0, len(x.defs))
-	for t := range x.defs {
-		out = append(out, t)
+// defined are the things that are written somewhere and that a test picks, in order
+// of their names.
+func (x *index) defined(pick func(thing) bool) []thing {
+	type named struct {
+		text string
+		thing
 	}
-	slices.SortFunc(out, func(a, b thing) int { return strings.Compare(a.String(), b.String()) })
+	var all []named
+	for t := range x.defs {
+		if pick(t) {
+			all = append(all, named{t.String(), t})
+		}
+	}
+	slices.SortFunc(all, func(a, b named) int { return strings.Compare(a.text, b.text) })
+	out := make([]thing, len(all))
+	for i, n := range all {
+		out[i] = n.thing
+	}
 	return out
 }

@@ -85,12 +85,35 @@ func (w *workspace) loop(ctx context.Context) {
 			return
 		}
 		if w.take(ctx) {
+			var models []*model
 			_ = w.s.guarded(func() error { // told already
 				w.catchUp()
 				w.publish(ctx)
+				models = w.decoded()
 				return nil
 			})
 			w.give()
+			w.foresee(models)
+		}
+	}
+}
+
+// decoded are the models with their objects. It needs the turn.
+func (w *workspace) decoded() (out []*model) {
+	for _, p := range w.projects {
+		if p.model != nil && len(w.wake) == 0 {
+			p.model.decode(p.session)
+			out = append(out, p.model)
+		}
+	}
+	return out
+}
+
+// foresee makes what questions will want, unless more was typed meanwhile.
+func (w *workspace) foresee(models []*model) {
+	for _, m := range models {
+		if len(w.wake) == 0 {
+			_ = w.s.guarded(func() error { m.index(); return nil })
 		}
 	}
 }
@@ -162,7 +185,7 @@ func (w *workspace) discover(folders []string) {
 			next = append(next, w.projects[i])
 			continue
 		}
-		if p, err := openProject(place, w.s.opts.Environment); err != nil {
+		if p, err := openProject(place, w.s.opts); err != nil {
 			w.s.log.Printf("%s: %v", place.dir, err)
 		} else {
 			next = append(next, p)
@@ -187,7 +210,7 @@ func (w *workspace) adopt(docs map[string]*document) {
 		if slices.ContainsFunc(w.projects, func(p *project) bool { return p.covers(key) }) || !manifest(key) {
 			continue
 		}
-		p, err := openProject(placeOf(key), w.s.opts.Environment)
+		p, err := openProject(placeOf(key), w.s.opts)
 		if err != nil {
 			w.s.log.Printf("%s: %v", key, err)
 			continue

@@ -149,22 +149,10 @@ func (f *lockedFlags) check(c *compilation) diag.List {
 
 // stale tells whether the lock is older than meshc.yaml allows.
 func (l lockFile) stale(config *syntax.Config, now time.Time) (diag.Finding, bool) {
-	if l.Data == nil || config.Lock.MaxAge == 0 {
+	if l.Data == nil {
 		return diag.Finding{}, false
 	}
-	at := diag.Span{File: l.Path, Line: 1, Col: 1}
-	written, err := time.Parse(time.RFC3339, l.Known.Header.At)
-	if err != nil {
-		return diag.New("MSH0206", at, "the lock does not say when it was written, and may be at most %s old", config.Lock.MaxAge).
-			WithHelp("write it anew with `meshc lock --update --from EXPORT`"), true
-	}
-	age := now.Sub(written)
-	if age <= config.Lock.MaxAge {
-		return diag.Finding{}, false
-	}
-	return diag.New("MSH0206", at, "the lock was written %s ago, and may be at most %s old", age.Round(time.Hour), config.Lock.MaxAge).
-		WithEffect("services, ports and accounts may have changed since").
-		WithHelp("write it anew with `meshc lock --update --from EXPORT`"), true
+	return resolve.StaleLock(l.Path, l.Known, config.Lock.MaxAge, now)
 }
 
 // unread finds facts that the lock pins and nothing needed.

@@ -36,7 +36,7 @@ conversation as it should, 1 when it just goes away.`,
 			if _, err := judgement(); err != nil {
 				return usage(err)
 			}
-			if !lsp.Serve(cmd.Context(), s.In, s.Out, lsp.Options{Version: versionString(), Environment: env, Now: clock, Log: s.Err}) {
+			if !lsp.Serve(cmd.Context(), s.In, s.Out, lsp.Options{Version: versionString(), Environment: env, RuleSets: keptRules, Now: clock, Log: s.Err}) {
 				return failed(exitFindings)
 			}
 			return nil

@@ -49,9 +49,19 @@ func (c *cursor) dnsLabel() string {
 func (c *cursor) dnsSubdomain() string {
 	s := c.quietText()
 	if s != "" && !isSubdomain(s) {
-		c.badName(s, "lower-case letters, digits, hyphens and dots, at most 253, beginning and ending with a letter or digit", isSubdomain)
+		c.badName(s, subdomainForm, isSubdomain)
 	}
 	return s
+}
+
+const subdomainForm = "lower-case letters, digits, hyphens and dots, at most 253, beginning and ending with a letter or digit"
+
+// WrongName tells what the names of routes and targets hold, if one does not; else "".
+func WrongName(name string) string {
+	if isSubdomain(name) {
+		return ""
+	}
+	return subdomainForm
 }
 
 func (c *cursor) badName(s, form string, ok func(string) bool) {

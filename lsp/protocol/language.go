@@ -76,8 +76,11 @@ type CodeActionParams struct {
 	} `json:"context"`
 }
 
-// QuickFix is the kind of all actions.
-const QuickFix = "quickfix"
+// The kinds of actions.
+const (
+	QuickFix = "quickfix"
+	FixAll   = "source.fixAll"
+)
 
 // CodeAction mends or explains what was found: an edit or a command.
 type CodeAction struct {
