@@ -1,9 +1,7 @@
 package ir
 
 import (
-	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -103,62 +101,6 @@ func (d *decision) destination() (*Service, *Port, *Verdict) {
 	return svc, port, nil
 }
 
-// external judges a call that leaves the mesh.
-func (d *decision) external() Verdict {
-	if d.r.From == "" {
-		return unknown("a client outside the mesh calls something outside the mesh")
-	}
-	if !d.m.knows(d.r.From) {
-		return d.m.stranger(d.r.From)
-	}
-	if _, _, ok := HostPort(d.r.External); !ok {
-		return unknown("%q is no HOST:PORT", d.r.External)
-	}
-	if !d.m.mayLeave(d.r.From) {
-		return d.unlisted(fmt.Sprintf("egress is denied to %s", d.r.From.Short()))
-	}
-	if d.m.inRanges(d.r.External) {
-		return d.unlisted(fmt.Sprintf("%s is an address of the mesh that %s was not given", d.r.External, d.r.From.Short()))
-	}
-	return Verdict{Outcome: Allow, By: []string{ByEgress}, Reason: fmt.Sprintf("egress is allowed to %s", d.r.From.Short())}
-}
-
-// unlisted is what the client's proxy answers for an address it was not given.
-func (d *decision) unlisted(reason string) Verdict {
-	v := Verdict{Outcome: Deny, Reason: reason}
-	if d.r.HTTP == nil {
-		return v
-	}
-	at := *d
-	if status, why := at.normalise(); status != 0 {
-		v.Status, v.Reason = status, why
-		return v
-	}
-	v.Status = StatusForbidden
-	return v
-}
-
-// mayLeave tells whether egress is allowed to an identity's workloads.
-func (m *Mesh) mayLeave(id Identity) bool {
-	if _, ns, _, ok := id.Split(); ok {
-		return m.Namespace(ns).EgressAllowed
-	}
-	return m.Settings.EgressAllowed
-}
-
-func (m *Mesh) inRanges(hostport string) bool {
-	host, _, ok := HostPort(hostport)
-	if !ok {
-		return false
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	within := func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) }
-	return slices.ContainsFunc(m.Settings.ServiceRanges, within) || slices.ContainsFunc(m.Settings.PodRanges, within)
-}
-
 // past judges a call that passes no client's proxy: one in plain, or one with a
 // certificate at the workload's own address. It is not split, and reaches the
 // service's own workloads.
@@ -221,99 +163,4 @@ func (d *decision) normalise() (status int, reason string) {
 	}
 	d.seen = &next
 	return 0, ""
-}
-
-// Sum is the verdict over the leaves of weight above 0; there is at least one.
-func Sum(leaves []Leaf) Verdict {
-	v := Verdict{Leaves: leaves, Outcome: leaves[0].Outcome, Status: leaves[0].Status}
-	for _, l := range leaves {
-		if l.Outcome != v.Outcome {
-			v.Outcome = Mixed
-		}
-		if l.Status != v.Status {
-			v.Status = 0
-		}
-		if l.Outcome == Allow {
-			v.By = append(v.By, l.By...)
-		}
-		for _, near := range l.Near {
-			if !slices.Contains(v.Near, near) {
-				v.Near = append(v.Near, near)
-			}
-		}
-	}
-	slices.Sort(v.By)
-	v.By = slices.Compact(v.By)
-	v.Reason = sumReason(v.Outcome, leaves)
-	if v.Outcome == Mixed {
-		v.Status = 0
-	}
-	return v
-}
-
-func sumReason(outcome Outcome, leaves []Leaf) string {
-	if outcome != Mixed {
-		return leaves[0].Reason
-	}
-	var passed, refused *Leaf
-	for i := range leaves {
-		switch at := &leaves[i]; {
-		case at.Outcome == Allow && passed == nil:
-			passed = at
-		case at.Outcome != Allow && refused == nil:
-			refused = at
-		}
-	}
-	return fmt.Sprintf("%s takes its share, %s does not: %s", passed.Service, leafName(refused, passed), refused.Reason)
-}
-
-func leafName(l, other *Leaf) string {
-	if l.Service == other.Service && l.Account != "" {
-		return fmt.Sprintf("%s run by %s", l.Service, l.Account.Short())
-	}
-	return l.Service.String()
-}
-
-func unknown(format string, args ...any) Verdict {
-	return Verdict{Outcome: Unknown, Reason: fmt.Sprintf(format, args...)}
-}
-
-// nearService names what was perhaps meant.
-func (d *decision) nearService() string {
-	var near []string
-	for i := range d.m.Services {
-		id := d.m.Services[i].ID
-		if id.Name == d.r.To.Service.Name || id.Namespace == d.r.To.Service.Namespace {
-			near = append(near, id.String())
-		}
-	}
-	slices.SortStableFunc(near, func(a, b string) int {
-		same := func(s string) int { return -boolInt(strings.HasSuffix(s, "/"+d.r.To.Service.Name)) }
-		return cmp.Compare(same(a), same(b))
-	})
-	if len(near) == 0 {
-		return ""
-	}
-	if len(near) > 3 {
-		near = near[:3]
-	}
-	return "; near are " + strings.Join(near, ", ")
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func portsOf(svc *Service) string {
-	if len(svc.Ports) == 0 {
-		return ""
-	}
-	var ports []string
-	for _, p := range svc.Ports {
-		ports = append(ports, fmt.Sprint(p.Number))
-	}
-	return "; it has " + strings.Join(ports, ", ")
 }

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,4 +148,48 @@ func few(names []string) string {
 		names = append(names[:3:3], fmt.Sprintf("%d more", len(names)-3))
 	}
 	return strings.Join(names, ", ")
+}
+
+func unknown(format string, args ...any) Verdict {
+	return Verdict{Outcome: Unknown, Reason: fmt.Sprintf(format, args...)}
+}
+
+// nearService names what was perhaps meant.
+func (d *decision) nearService() string {
+	var near []string
+	for i := range d.m.Services {
+		id := d.m.Services[i].ID
+		if id.Name == d.r.To.Service.Name || id.Namespace == d.r.To.Service.Namespace {
+			near = append(near, id.String())
+		}
+	}
+	slices.SortStableFunc(near, func(a, b string) int {
+		same := func(s string) int { return -boolInt(strings.HasSuffix(s, "/"+d.r.To.Service.Name)) }
+		return cmp.Compare(same(a), same(b))
+	})
+	if len(near) == 0 {
+		return ""
+	}
+	if len(near) > 3 {
+		near = near[:3]
+	}
+	return "; near are " + strings.Join(near, ", ")
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func portsOf(svc *Service) string {
+	if len(svc.Ports) == 0 {
+		return ""
+	}
+	var ports []string
+	for _, p := range svc.Ports {
+		ports = append(ports, fmt.Sprint(p.Number))
+	}
+	return "; it has " + strings.Join(ports, ", ")
 }
