@@ -23,12 +23,7 @@ type buildFlags struct {
 	idle    idle
 }
 
-func newBuildCmd(s streams) *cobra.Command {
-	f := &buildFlags{}
-	cmd := &cobra.Command{
-		Use:   "build [PATH...] -o DIR",
-		Short: "Compile manifests into a bundle",
-		Long: `Compile SMI manifests into a bundle: a folder with the Envoy configuration of
+const buildHelp = `Compile SMI manifests into a bundle: a folder with the Envoy configuration of
 every identity, versioned by its digest.
 
 PATH is a file, a folder, a folder with a kustomization, or - for standard input;
@@ -51,7 +46,14 @@ which clocks and rebasing can turn back: where a pipeline counts its runs, say
 Every build compares the configuration with what the mesh means, request by
 request. With --envoy, an Envoy judges it too, in its validation mode, once for
 each distinct configuration of a proxy; what it took is remembered in the user's
-cache folder.`,
+cache folder.`
+
+func newBuildCmd(s streams) *cobra.Command {
+	f := &buildFlags{}
+	cmd := &cobra.Command{
+		Use:   "build [PATH...] -o DIR",
+		Short: "Compile manifests into a bundle",
+		Long:  buildHelp,
 		Example: `  meshc build examples/01-bookstore -o ./bundle
   meshc build examples/04-kustomize-overlays --all-envs -o ./bundles
   meshc build examples/01-bookstore -o ./bundle --sign mesh.key --provenance bundle.intoto.json

@@ -20,11 +20,7 @@ type checkCommand struct {
 	compat   compatFlags
 }
 
-func newCheckCmd(s streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "check [PATH...]",
-		Short: "Find what is wrong in manifests, without building",
-		Long: `Find what is wrong in manifests: every finding that build would have, with its
+const checkHelp = `Find what is wrong in manifests: every finding that build would have, with its
 place, what it means for the mesh and what to do. Nothing is written.
 
 PATH is as in build. -o FORMAT is the same as --report FORMAT,
@@ -68,7 +64,13 @@ With --compat conftest, policies that were written for conftest judge every docu
 well, also those of kinds that the mesh does not read, as they are: deny and violation are
 errors, warn is a warning, exceptions spare what they name; waivers and baselines count for
 them as for all else. They have no network, no
-environment and no files.`,
+environment and no files.`
+
+func newCheckCmd(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check [PATH...]",
+		Short: "Find what is wrong in manifests, without building",
+		Long:  checkHelp,
 		Example: `  meshc check examples/01-bookstore
   meshc check --fix --dry-run examples/01-bookstore
   meshc check examples/01-bookstore --write-baseline baseline.txt

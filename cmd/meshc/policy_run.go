@@ -20,14 +20,7 @@ import (
 	"github.com/meshc/meshc/policies/suite"
 )
 
-func newPolicyTestCmd(s streams) *cobra.Command {
-	var run string
-	var verbose bool
-	var output testOutput
-	cmd := &cobra.Command{
-		Use:   "test [DIR...]",
-		Short: "Run the Rego tests of rules and judge their good and bad samples",
-		Long: `Run the tests of the rules below the folders that are named (default: the working
+const policyTestHelp = `Run the tests of the rules below the folders that are named (default: the working
 folder): each test_ rule in a file that ends in _test.rego, in the sandbox in which rules
 run; each bad sample, which must have the rule's finding on every line that ends in
 "# want: CODE" and on no other; each good sample, which must have none.
@@ -39,7 +32,16 @@ With --coverage the lines of Rego that tests and samples reach are counted, for 
 and in total; --min-coverage fails the run when the total, in percent, is lower.
 
 The exit code is 1 when something fails, and 4 when a rule does not compile or when there
-is nothing to test.`,
+is nothing to test.`
+
+func newPolicyTestCmd(s streams) *cobra.Command {
+	var run string
+	var verbose bool
+	var output testOutput
+	cmd := &cobra.Command{
+		Use:     "test [DIR...]",
+		Short:   "Run the Rego tests of rules and judge their good and bad samples",
+		Long:    policyTestHelp,
 		Example: "  meshc policy test policies/lib\n  meshc policy test policies/lib --run trace -v\n  meshc policy test policies/lib --coverage --min-coverage 95",
 	}
 	cmd.Flags().StringVar(&run, "run", "", "only tests and samples whose name has a match of `REGEX`")

@@ -45,12 +45,7 @@ type serveFlags struct {
 	report       *reportFlags
 }
 
-func newServeCmd(s streams) *cobra.Command {
-	f := &serveFlags{}
-	cmd := &cobra.Command{
-		Use:   "serve --bundle DIR|oci://REF --catalog FILE|cluster --state DIR",
-		Short: "Serve a bundle to the proxies of a mesh over xDS",
-		Long: `Serve a bundle to the proxies of a mesh over xDS: aggregated discovery, delta and
+const serveHelp = `Serve a bundle to the proxies of a mesh over xDS: aggregated discovery, delta and
 state of the world, over TLS. A proxy proves itself by a join token (see "meshc
 token") or by a client certificate of this mesh; it gets what its identity may
 have and nothing else.
@@ -76,7 +71,14 @@ for trying things out: no review and no signature stands before it.
 With --trust, a bundle must be signed by one of the keys; the keys are watched
 too. A bundle of a smaller epoch than the one that is served is refused, also
 after a restart. To go back to an older one, name its digest with --rollback; if
-that would allow what is closed now, it takes --allow-widen as well.`,
+that would allow what is closed now, it takes --allow-widen as well.`
+
+func newServeCmd(s streams) *cobra.Command {
+	f := &serveFlags{}
+	cmd := &cobra.Command{
+		Use:   "serve --bundle DIR|oci://REF --catalog FILE|cluster --state DIR",
+		Short: "Serve a bundle to the proxies of a mesh over xDS",
+		Long:  serveHelp,
 		Example: `  meshc serve --bundle ./bundle --catalog catalog.yaml --state /var/lib/meshc
   meshc serve --bundle oci://registry.example/mesh:stable --catalog catalog.yaml --state /var/lib/meshc --trust mesh.pub
   meshc serve --sources ./mesh --catalog catalog.yaml --state /var/lib/meshc
