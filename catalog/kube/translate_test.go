@@ -189,8 +189,7 @@ func TestTargetPorts(t *testing.T) {
 	if got.Ports[0].TargetPort != 8080 || len(got.Endpoints[0].Ports) != 0 || got.Endpoints[1].Ports[80] != 9090 {
 		t.Errorf("a named target port that differs between pods: %+v", got)
 	}
-	before := one(t, shop([]*core.Service{named}, pods)).Services[0]
-	if before.Ports[0].TargetPort != 8080 {
+	if before := one(t, shop([]*core.Service{named}, pods)).Services[0]; before.Ports[0].TargetPort != 8080 {
 		t.Errorf("before there are endpoints, the pods say it: %+v", before.Ports)
 	}
 }
