@@ -72,7 +72,7 @@ func (b *bench) rounds(n int, dir, out string) (*[kinds][]run, error) {
 			verified:     {b.meshc, "build", dir, "-o", out + "-other", "--no-rules"},
 			bare:         {b.meshc, "build", dir, "-o", out + "-other", "--no-rules", "--no-verify"},
 			parsed:       {self, "child-floor", dir, "100"},
-			parsedSeldom: {self, "child-floor", dir, "12800"},
+			parsedSeldom: {self, "child-floor", dir, "6400"},
 		} {
 			r, err := timed(command[0], command[1:]...)
 			if err != nil {
