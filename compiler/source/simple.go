@@ -30,7 +30,8 @@ const simpleLine = 1000
 
 var simples = sync.Pool{New: func() any { return &simple{} }}
 
-// readSimple reads a document that is a map; nil if it takes the full parser.
+// readSimple reads a document that is a map; nil if it takes the full parser. Marks are
+// kept at their exact size: the memory they were gathered in is used again.
 func readSimple(text []byte) *Layout {
 	if !plain(text) {
 		return nil
