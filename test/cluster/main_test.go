@@ -100,10 +100,10 @@ func fresh(cache string) error {
 func traces() string {
 	var b bytes.Buffer
 	for _, c := range [][]string{
-		{"ip", "-o", "link"}, {"ip", "route"}, {"ip", "-6", "route"}, {"nft", "list", "ruleset"}, {"ip", "netns"}, {"cat", "/proc/mounts"},
+		{"ip", "-o", "link"}, {"ip", "route"}, {"ip", "-6", "route"}, {"nft", "list", "tables"}, {"cat", "/proc/mounts"},
 		{"find", "/sys/fs/cgroup", "-maxdepth", "3", "-name", "k8s.io*"},
 		{"ls", "-d", "/etc/kubernetes", "/etc/cni", "/opt/cni", "/var/lib/kubelet", "/var/lib/containerd", "/var/log/pods"},
-		{"pgrep", "-l", "kube|etcd|containerd|pause"},
+		{"pgrep", "-l", "kubelet|kube-proxy|kube-controller|kube-scheduler|containerd|pause"}, // other tests run etcd and API servers
 	} {
 		out, _ := exec.Command(c[0], c[1:]...).Output() // what is not there leaves nothing
 		fmt.Fprintf(&b, "$ %s\n", strings.Join(c, " "))
