@@ -57,7 +57,7 @@ func (d *document) Get(key string) any {
 func (d *document) Keys() []string {
 	d.once.Do(func() {
 		if d.keys == nil {
-			d.keys = d.names()
+			d.keys = append([]string{}, d.names()...) // not nil, even if there are none
 			slices.Sort(d.keys)
 		}
 	})
