@@ -21,7 +21,8 @@ type checkCommand struct {
 }
 
 const checkHelp = `Find what is wrong in manifests: every finding that build would have, with its
-place, what it means for the mesh and what to do. Nothing is written.
+place, what it means for the mesh and what to do. No Envoy configuration is made, so
+a defect of meshc itself (MSH0498, MSH0499) shows in build alone. Nothing is written.
 
 PATH is as in build. -o FORMAT is the same as --report FORMAT,
 and may stand beside a --report FORMAT=FILE.
@@ -84,6 +85,7 @@ func newCheckCmd(s streams) *cobra.Command {
   meshc check ./manifests --compat conftest --policy ./policy`,
 	}
 	f := &checkCommand{report: addReportFlags(cmd), compile: addCompileFlags(cmd)}
+	f.compile.noPlan = true
 	f.compile.judging = addJudgingFlags(cmd)
 	f.compile.judging.addSince(cmd)
 	f.fixes.add(cmd)

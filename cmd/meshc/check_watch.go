@@ -82,7 +82,7 @@ func (w *checkWatch) run(ctx context.Context) error {
 		return engine(fmt.Errorf("files cannot be watched: %w", err))
 	}
 	defer files.Close()
-	opts := compiler.Options{NoRules: w.compile.noRules, NoVerify: w.compile.noVerify, Baseline: w.compile.judging.accepted}
+	opts := compiler.Options{NoPlan: w.compile.noPlan, NoRules: w.compile.noRules, NoVerify: w.compile.noVerify, Baseline: w.compile.judging.accepted}
 	if opts.Now, err = w.compile.judging.time(); err != nil {
 		return usage(err)
 	}

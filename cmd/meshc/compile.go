@@ -22,6 +22,8 @@ type compileFlags struct {
 	judging *judging
 	// compat judges by policies of another tool too; nil: none does.
 	compat *compatRun
+	// noPlan is for verbs that want findings or the mesh only.
+	noPlan bool
 	// Of benchmarks only.
 	noRules, noVerify bool
 }
@@ -73,7 +75,7 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 		return nil, input(err)
 	}
 	findings.Add(faults...)
-	opts := compiler.Options{Now: now, NoRules: f.noRules, NoVerify: f.noVerify}
+	opts := compiler.Options{Now: now, NoPlan: f.noPlan, NoRules: f.noRules, NoVerify: f.noVerify}
 	c := &compilation{Tree: tree, Lock: lock, Now: now, loaded: slices.Clone(findings), judging: f.judging}
 	before := &earlier{}
 	if f.judging != nil {
