@@ -59,7 +59,8 @@ func (o *Object) Ref() diag.Object {
 // Moved tells whether an object is one of an earlier state of its file that only
 // stands elsewhere now: whatever it says, it said.
 func (o *Object) Moved(from *Object) bool {
-	return o.positions.root != nil && o.positions.root == from.positions.root && o.Kind == from.Kind && o.Invalid == from.Invalid
+	p, q := o.positions, from.positions
+	return (p.root != nil || p.layout != nil) && p.root == q.root && p.layout == q.layout && o.Kind == from.Kind && o.Invalid == from.Invalid
 }
 
 // At is the span of the value at a path into the object as it was written in its

@@ -32,8 +32,8 @@ func (j *job) run() result {
 	return r
 }
 
-// simple decodes a document of which the layout is kept. Its nodes go when its objects
-// are made, unless these are such as keep some.
+// simple decodes a document of which the layout is kept. Its nodes go when its only
+// object is made; items of lists, tables and contracts keep theirs.
 func (j *job) simple(l *source.Layout) result {
 	root, back := l.Borrow()
 	var r result
@@ -46,7 +46,8 @@ func (j *job) simple(l *source.Layout) result {
 			o.positions.root, o.positions.layout = nil, l
 		}
 	}
-	if len(r.objects) == 1 && r.objects[0].positions.root == nil || r.passed == 1 && len(r.objects) == 0 {
+	alone := len(r.objects)+r.passed == 1 && len(r.tables)+len(r.contracts) == 0
+	if alone && (r.passed == 1 || r.objects[0].positions.root == nil) {
 		back()
 	}
 	return r
