@@ -87,6 +87,9 @@ func newBuildCmd(s streams) *cobra.Command {
 		case f.allEnvs:
 			return f.buildAll(s, report, args)
 		}
+		if err := f.apart(nil); err != nil {
+			return err
+		}
 		if err := f.compile.judging.prepare(s, f.compile, report, args, []string{f.compile.env}); err != nil {
 			return err
 		}
@@ -100,6 +103,9 @@ func newBuildCmd(s streams) *cobra.Command {
 func (f *buildFlags) buildAll(s streams, report *reportFlags, paths []string) error {
 	names, err := environments(s, paths)
 	if err != nil {
+		return err
+	}
+	if err := f.apart(names); err != nil {
 		return err
 	}
 	if err := f.compile.judging.prepare(s, f.compile, report, paths, names); err != nil {

@@ -148,6 +148,9 @@ func (f *canFlags) run(s streams, args []string) error {
 // mesh is the mesh that is asked and its plan. Where the sources have errors
 // nothing can be told.
 func (f *canFlags) mesh(s streams, sources []string) (*ir.Mesh, *ir.Plan, error) {
+	if err := f.idle(f.bundle); err != nil {
+		return nil, nil, err
+	}
 	if f.bundle != "" {
 		b, err := openBundle(context.Background(), s, f.report, &f.registryFlags, f.bundle)
 		if err != nil {

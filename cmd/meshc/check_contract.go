@@ -50,6 +50,9 @@ func (f *contractFlags) check(cmd *cobra.Command) error {
 // run reports what the manifests break or widen. Without anything to compare it
 // fails: a mistyped path must not look like a change that breaks nothing.
 func (f *contractFlags) run(s streams, report *reportFlags, paths []string, env string, from registryFlags) error {
+	if err := from.idle(f.ref); err != nil {
+		return err
+	}
 	held, contracts, findings, err := openContracts(f.ref, from)
 	if err != nil {
 		return err

@@ -55,6 +55,9 @@ taken from --catalog; without one, services have placeholder addresses of
 		if err := f.check(); err != nil {
 			return usage(err)
 		}
+		if err := f.idle(args[0]); err != nil {
+			return err
+		}
 		b, err := openBundle(cmd.Context(), s, report, &f.registryFlags, args[0])
 		if err != nil {
 			return err

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +29,15 @@ func (f *registryFlags) reference(s string) (oci.Reference, error) {
 		return ref, usage(err)
 	}
 	return ref, nil
+}
+
+// idle refuses --plain-http where nothing is asked of a registry: a slip in the
+// reference would go unseen.
+func (f *registryFlags) idle(paths ...string) error {
+	if !f.plainHTTP || slices.ContainsFunc(paths, oci.IsReference) {
+		return nil
+	}
+	return usage(errors.New("--plain-http is for a registry, and none is named: references begin with oci://"))
 }
 
 // read opens a bundle in a folder, or in a registry if path is a reference. What

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,7 +19,6 @@ import (
 	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/catalog/token"
-	"github.com/meshc/meshc/gitops/oci"
 	"github.com/meshc/meshc/xds/follow"
 	"github.com/meshc/meshc/xds/server"
 )
@@ -29,6 +27,7 @@ import (
 type serveFlags struct {
 	registryFlags
 	clusterFlags
+	serveOrigin
 	follow       follow.Options
 	sources      []string
 	close        func() // of the sources
@@ -86,6 +85,9 @@ func newServeCmd(s streams) *cobra.Command {
   meshc status`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
 			ctx, stop := untilStopped(cmd)
 			defer stop()
 			return f.run(ctx, s)
@@ -106,6 +108,7 @@ func newServeCmd(s streams) *cobra.Command {
 	flags.DurationVar(&f.leaf, "leaf", 0, "`LIFE` of the proxies' certificates (default certificates.leaf of the mesh, else 24h)")
 	flags.DurationVar(&f.intermediate, "intermediate", 0, "`LIFE` of the intermediate authority (default certificates.intermediate of the mesh, else 2160h)")
 	flags.StringVar(&f.follow.Trust, "trust", "", "take bundles only that are signed by one of the public keys in this file or folder of `KEYS`")
+	f.serveOrigin.add(flags)
 	flags.StringVar(&f.follow.Rollback, "rollback", "", "take the bundle with this policy or bundle `DIGEST` although it is older than what is served")
 	flags.BoolVar(&f.follow.AllowWiden, "allow-widen", false, "let --rollback allow again what is closed now")
 	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")
@@ -196,33 +199,6 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	defer srv.Close()
 	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return f.serve(ctx, issuing{srv, f, authority, log}, follower, certificate, tokens.Handler(), log)
-}
-
-// source sets where bundles come from, and what going back to an older one opens.
-func (f *serveFlags) source() error {
-	if err := f.goBack(); err != nil {
-		return err
-	}
-	if f.follow.Fetch <= 0 {
-		return usage(fmt.Errorf("--poll %s is no time to wait", f.follow.Fetch))
-	}
-	if len(f.sources) > 0 {
-		m, err := newManifests(f.sources, f.follow.Log)
-		if err != nil {
-			return engine(err)
-		}
-		f.follow.Bundle, f.follow.Source, f.close = strings.Join(f.sources, " "), m, m.close
-		return nil
-	}
-	if !oci.IsReference(f.follow.Bundle) {
-		return nil
-	}
-	ref, err := f.reference(f.follow.Bundle)
-	if err != nil {
-		return err
-	}
-	f.follow.Source = oci.NewSource(ref)
-	return nil
 }
 
 // serve listens on all addresses, then runs until ctx ends or one of them fails.

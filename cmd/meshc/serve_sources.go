@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -14,7 +15,35 @@ import (
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/gitops/oci"
 )
+
+// source sets where bundles come from, and what going back to an older one opens.
+func (f *serveFlags) source() error {
+	if err := f.goBack(); err != nil {
+		return err
+	}
+	if f.follow.Fetch <= 0 {
+		return usage(fmt.Errorf("--poll %s is no time to wait", f.follow.Fetch))
+	}
+	if len(f.sources) > 0 {
+		m, err := newManifests(f.sources, f.follow.Log)
+		if err != nil {
+			return engine(err)
+		}
+		f.follow.Bundle, f.follow.Source, f.close = strings.Join(f.sources, " "), m, m.close
+		return nil
+	}
+	if !oci.IsReference(f.follow.Bundle) {
+		return nil
+	}
+	ref, err := f.reference(f.follow.Bundle)
+	if err != nil {
+		return err
+	}
+	f.follow.Source = oci.NewSource(ref)
+	return nil
+}
 
 // manifests is a follow.Source that compiles instead of fetching.
 type manifests struct {

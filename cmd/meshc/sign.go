@@ -88,6 +88,42 @@ func sign(b *bundle.Bundle, signers []signature.Signer) (*bundle.Bundle, error) 
 	return b, nil
 }
 
+// apart refuses a provenance in a bundle's folder, which is replaced as a whole by
+// the next build and holds nothing else. environments are those that are built into
+// folders of their own; nil: one bundle is built.
+func (f *buildFlags) apart(environments []string) error {
+	if f.provenance == "" {
+		return nil
+	}
+	dirs := []string{f.output}
+	if f.allEnvs {
+		dirs = nil
+		for _, env := range environments {
+			dirs = append(dirs, filepath.Join(f.output, env))
+		}
+	}
+	for _, dir := range dirs {
+		if lies(f.provenance, dir) {
+			return usage(fmt.Errorf("--provenance %s lies in %s, which is the bundle's alone and is replaced by the next build: name a place beside it", f.provenance, dir))
+		}
+	}
+	return nil
+}
+
+// lies tells that a path is a folder, or is in it.
+func lies(path, dir string) bool {
+	full, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	at, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(full, at)
+	return err == nil && filepath.IsLocal(rel)
+}
+
 // tell writes the provenance of a bundle that was written: signed, if it is.
 func (f *signFlags) tell(b *bundle.Bundle, signers []signature.Signer, path string) error {
 	text, err := provenance.Statement(b, provenance.Build{Builder: f.builder, Version: versionString()})

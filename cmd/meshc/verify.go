@@ -36,6 +36,9 @@ are any.`,
 	cmd.Flags().StringVar(&f.provenance, "provenance", "", "require that `FILE` tells how this bundle was built")
 	f.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := f.idle(args[0]); err != nil {
+			return err
+		}
 		b, findings, err := f.read(cmd.Context(), args[0])
 		if err != nil {
 			return err

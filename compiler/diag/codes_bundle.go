@@ -82,6 +82,11 @@ Check the reference, tag and digest. A container image is no bundle.`,
 
 Take the file that was written with this bundle by "meshc build --provenance FILE --sign KEY". Every build writes a new one, because the bundle's digest covers its inputs.`,
 		"meshc verify ./bundle --provenance yesterday.intoto.json", "meshc build ./manifests -o ./bundle --sign mesh.key --provenance bundle.intoto.json\nmeshc verify ./bundle --key mesh.pub --provenance bundle.intoto.json"),
+	same(Error, "MSH0417", "the bundle is of another mesh or environment",
+		`The first bundle that a server takes fixes the name of its mesh and its environment, unless "serve --mesh NAME" and "--env NAME" say them; it remembers over restarts. This bundle is of another: most often one of staging was copied or pushed to where production looks, and the same key signs both. Its grants are meant for other workloads, so it is not taken.
+
+Give the server the bundle of its own environment. If it is to serve the other one from now on (the mesh was renamed, or is built for an environment now), start it once with --mesh and --env.`,
+		"meshc build ./manifests --env staging -o ./bundle   # served as prod", "meshc build ./manifests --env prod -o ./bundle"),
 	same(Error, "MSH0497", "Envoy refuses the configuration",
 		`With --envoy, meshc build shows the configuration of every proxy to an Envoy in its validation mode. This one refuses it, with the reason that the finding quotes. Nothing is written.
 

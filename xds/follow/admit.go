@@ -11,8 +11,8 @@ import (
 )
 
 // admit is the offer if it may be served, else why not: it must be signed by
-// whom the server trusts, of the server's trust domain, and not older than what
-// is served.
+// whom the server trusts, of the server's trust domain, mesh and environment, and
+// not older than what is served.
 func (f *Follower) admit(o offer) offer {
 	if o.bundle == nil {
 		return o
@@ -25,6 +25,9 @@ func (f *Follower) admit(o offer) offer {
 		if was, is := f.bundle.Mesh.Settings.TrustDomain, b.Mesh.Settings.TrustDomain; was != is {
 			return offer{err: fmt.Errorf("it is of trust domain %q and this server issues certificates of %q: start another server for it", is, was)}
 		}
+	}
+	if other := f.foreign(b); other != nil {
+		return offer{findings: diag.List{*other}}
 	}
 	if older := f.ordered(b); older != nil {
 		return offer{findings: diag.List{*older}}
@@ -54,8 +57,52 @@ func (f *Follower) trusted(b *bundle.Bundle) (diag.List, error) {
 	return findings, nil
 }
 
-// served is what the epoch of the next bundle is held against.
+// foreign refuses a bundle of another mesh or environment than the server's: one
+// key often signs for staging and production, and both count their epochs.
+func (f *Follower) foreign(b *bundle.Bundle) *diag.Finding {
+	m := b.Manifest
+	mesh, env := f.served.Mesh, f.served.Environment
+	fixed := mesh != ""
+	if f.opts.Mesh != "" {
+		mesh = f.opts.Mesh
+	}
+	if f.opts.Env != nil {
+		env = *f.opts.Env
+	}
+	otherMesh := mesh != "" && m.Mesh != mesh
+	otherEnv := (fixed || f.opts.Env != nil) && m.Environment != env
+	if !otherMesh && !otherEnv {
+		return nil
+	}
+	if mesh == "" {
+		mesh = m.Mesh
+	}
+	if !fixed && f.opts.Env == nil {
+		env = m.Environment
+	}
+	finding := diag.New("MSH0417", f.manifest(), "the bundle is of %s, and this server serves %s", origin(m.Mesh, m.Environment), origin(mesh, env)).
+		WithEffect("the bundle is not taken; what was served before stays served").
+		WithHelp("give this server the bundle of %s; or, if it is to serve the other one from now on, start it with --mesh %s --env '%s'", origin(mesh, env), m.Mesh, m.Environment)
+	return &finding
+}
+
+func origin(mesh, env string) string {
+	if env == "" {
+		return fmt.Sprintf("mesh %q without an environment", mesh)
+	}
+	return fmt.Sprintf("mesh %q, environment %q", mesh, env)
+}
+
+// manifest is the place of what a bundle says of itself.
+func (f *Follower) manifest() diag.Span {
+	return diag.Span{File: strings.TrimSuffix(f.opts.Bundle, "/") + "/" + bundle.ManifestFile}
+}
+
+// served is what the next bundle is held against. Mesh is empty when nothing was
+// served; an earlier meshc did not write it down either.
 type served struct {
+	Mesh         string `json:"mesh"`
+	Environment  string `json:"environment,omitempty"`
 	Epoch        int64  `json:"epoch"`
 	PolicyDigest string `json:"policyDigest"`
 	BundleDigest string `json:"bundleDigest"`
@@ -63,7 +110,7 @@ type served struct {
 
 func servedOf(b *bundle.Bundle) served {
 	m := b.Manifest
-	return served{Epoch: m.Epoch, PolicyDigest: m.PolicyDigest, BundleDigest: m.BundleDigest}
+	return served{Mesh: m.Mesh, Environment: m.Environment, Epoch: m.Epoch, PolicyDigest: m.PolicyDigest, BundleDigest: m.BundleDigest}
 }
 
 // ordered refuses a bundle that is older than what is served, unless it is the
@@ -73,7 +120,7 @@ func (f *Follower) ordered(b *bundle.Bundle) *diag.Finding {
 	if m.Epoch >= f.served.Epoch || m.BundleDigest == f.served.BundleDigest {
 		return nil
 	}
-	at := diag.Span{File: strings.TrimSuffix(f.opts.Bundle, "/") + "/" + bundle.ManifestFile}
+	at := f.manifest()
 	if want := f.opts.Rollback; want == "" || want != m.PolicyDigest && want != m.BundleDigest {
 		has, again := fmt.Sprintf("epoch %d", m.Epoch), "from the newest commit"
 		if m.Epoch == 0 {

@@ -40,6 +40,10 @@ type Options struct {
 	// Trust is a file or a folder of public keys, one of which must have signed
 	// every bundle; empty: signatures are not looked at.
 	Trust string
+	// Mesh is the name of the mesh that this server serves; empty: that of the first
+	// bundle it served. Env is its environment, which may be none; nil: as for Mesh.
+	Mesh string
+	Env  *string
 	// Rollback is the policy digest, or the bundle digest, of a bundle that is
 	// taken although it is older than what is served.
 	Rollback string
@@ -146,6 +150,9 @@ func (f *Follower) lastGood() (*bundle.Bundle, error) {
 		return nil, err
 	}
 	refused, err := f.trusted(last)
+	if other := f.foreign(last); other != nil {
+		refused.Add(*other)
+	}
 	if len(refused) > 0 {
 		err = fmt.Errorf("the bundle that is kept is refused as well: %s [%s]", refused[0].Message, refused[0].Code)
 	}

@@ -28,17 +28,22 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// mesh is a bundle of a mesh with a name and no services.
+// mesh is a bundle of a mesh without services, known by the name of its one account.
 func mesh(t *testing.T, name, trustDomain string) *bundle.Bundle {
 	t.Helper()
-	account := ir.NewIdentity(trustDomain, "shop", "buyer")
-	m := &ir.Mesh{Settings: ir.Settings{Name: name, TrustDomain: trustDomain, ClusterDomain: "cluster.local", Mode: ir.Strict, Compat: ir.CompatSMI},
+	account := ir.NewIdentity(trustDomain, "shop", name)
+	m := &ir.Mesh{Settings: ir.Settings{Name: "test", TrustDomain: trustDomain, ClusterDomain: "cluster.local", Mode: ir.Strict, Compat: ir.CompatSMI},
 		Identities: []ir.Identity{account}, Roles: []ir.Role{{Identity: account}}}
 	plan, err := envoy.Lower(m)
 	must(t, err)
 	b, err := bundle.Pack(bundle.Input{Mesh: m, Plan: plan})
 	must(t, err)
 	return b
+}
+
+func nameOf(m *ir.Mesh) string {
+	_, _, name, _ := m.Identities[0].Split()
+	return name
 }
 
 func catalogOf(workload string) string {
@@ -63,7 +68,7 @@ func (r *recorder) Set(b *bundle.Bundle, s *catalog.Snapshot) diag.List {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sets++
-	r.mesh, r.workload = b.Manifest.Mesh, ""
+	r.mesh, r.workload = nameOf(b.Mesh), ""
 	if len(s.Workloads) > 0 {
 		r.workload = s.Workloads[0].Name
 	}

@@ -67,6 +67,11 @@ func (s *store) served() (served, error) {
 	if err := json.Unmarshal(data, &out); err != nil {
 		return out, fmt.Errorf("%s does not say what was served last: %w; without this file the next bundle may be an older one", s.servedFile(), err)
 	}
+	if out.Mesh == "" { // an earlier meshc did not write it down
+		if kept, err := s.bundle(); err == nil {
+			out.Mesh, out.Environment = kept.Manifest.Mesh, kept.Manifest.Environment
+		}
+	}
 	return out, nil
 }
 

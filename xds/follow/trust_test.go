@@ -43,7 +43,7 @@ func signed(t *testing.T, b *bundle.Bundle, s signature.Signer) *bundle.Bundle {
 	return out
 }
 
-// aged is a bundle with an epoch, which is its name as well.
+// aged is a bundle with an epoch.
 func aged(t *testing.T, name string, epoch int64) *bundle.Bundle {
 	t.Helper()
 	m := mesh(t, name, "cluster.local").Mesh
@@ -151,8 +151,8 @@ func TestEpochOutlivesTheProcess(t *testing.T) {
 	must(t, bundle.Write(o.Bundle, older))
 	o.Rollback = older.Manifest.PolicyDigest
 	o.Widened = func(was, is *ir.Mesh) []string {
-		if was.Settings.Name != "nine" || is.Settings.Name != "five" {
-			t.Errorf("%s was held against %s", is.Settings.Name, was.Settings.Name)
+		if nameOf(was) != "nine" || nameOf(is) != "five" {
+			t.Errorf("%s was held against %s", nameOf(is), nameOf(was))
 		}
 		return []string{"bookthief may call bookstore"}
 	}
