@@ -53,7 +53,7 @@ func To(given Object, apiVersion string) (Object, error) {
 	} else {
 		body = Object{}
 		for _, field := range slices.Sorted(maps.Keys(out)) {
-			if !slices.Contains([]string{"apiVersion", "kind", "metadata", "status"}, field) {
+			if !slices.Contains(heads, field) {
 				body[field] = out[field]
 				delete(out, field)
 			}
@@ -67,11 +67,17 @@ func To(given Object, apiVersion string) (Object, error) {
 		out["spec"] = body
 		return out, nil
 	}
-	for field, v := range body {
-		out[field] = v
+	for _, field := range slices.Sorted(maps.Keys(body)) {
+		if slices.Contains(heads, field) {
+			return nil, fmt.Errorf("%s %s in %s has a field spec.%s, which %s would take for the object's own %s", kind, name(given), was, field, apiVersion, field)
+		}
+		out[field] = body[field]
 	}
 	return out, nil
 }
+
+// heads are the fields of every object, beside which v1alpha1 has those of a spec.
+var heads = []string{"apiVersion", "kind", "metadata", "status"}
 
 func version(apiVersion, group string) (int, bool) {
 	v, ok := strings.CutPrefix(apiVersion, group+"/v1alpha")

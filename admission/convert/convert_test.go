@@ -92,6 +92,9 @@ func TestWhatCannotBeSaidIsRefused(t *testing.T) {
 		{"{apiVersion: split.smi-spec.io/v1alpha1, kind: TrafficSplit, spec: {backends: [{service: a, weight: much}]}}", "split.smi-spec.io/v1alpha4", "no quantity"},
 		{"{apiVersion: split.smi-spec.io/v1alpha1, kind: TrafficSplit}", "access.smi-spec.io/v1alpha1", "no versions"},
 		{"{apiVersion: split.smi-spec.io/v1alpha5, kind: TrafficSplit}", "split.smi-spec.io/v1alpha1", "no versions"},
+		{"{apiVersion: split.smi-spec.io/v1alpha1, kind: TrafficSplit, spec: {backends: [{service: a, weight: 9E}, {service: b, weight: 1}]}}", "split.smi-spec.io/v1alpha4", "too great"},
+		{"{apiVersion: split.smi-spec.io/v1alpha1, kind: TrafficSplit, spec: {backends: [{service: a, weight: 4G}, {service: b, weight: 1m}]}}", "split.smi-spec.io/v1alpha4", "too great"},
+		{"{apiVersion: access.smi-spec.io/v1alpha4, kind: TrafficTarget, metadata: {name: a}, spec: {metadata: {name: b, namespace: other}}}", "access.smi-spec.io/v1alpha1", "spec.metadata"},
 		{"{apiVersion: v1, kind: Pod}", "v1", "no versions"},
 	} {
 		if got, err := convert.To(read(t, c.object), c.to); err == nil || !strings.Contains(err.Error(), c.says) {

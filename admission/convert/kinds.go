@@ -120,6 +120,9 @@ func wholeWeights(backends any) error {
 		if err != nil || q.Sign() < 0 {
 			return fmt.Errorf("a weight (%v) that is no quantity", w)
 		}
+		if q.Cmp(*resource.NewQuantity(greatest, resource.DecimalSI)) > 0 {
+			return fmt.Errorf("a weight (%v) too great for later versions", w)
+		}
 		m := q.MilliValue()
 		if m%1000 != 0 {
 			unit = 1
@@ -132,10 +135,17 @@ func wholeWeights(backends any) error {
 		return err
 	}
 	for _, b := range order {
-		(*b)["weight"] = milli[b] / unit
+		n := milli[b] / unit
+		if n > greatest {
+			return fmt.Errorf("a weight (%v) too great for later versions beside one of thousandths", (*b)["weight"])
+		}
+		(*b)["weight"] = n
 	}
 	return nil
 }
+
+// greatest is the greatest weight that the compiler and the schemas take.
+const greatest = 1<<32 - 1
 
 // whole reads a whole number, however it was decoded.
 func whole(v any) (int64, bool) {

@@ -40,10 +40,10 @@ func TestForgedSidecar(t *testing.T) {
 // The bootstrap is an argument, in which the kubelet expands $(NAME): what the pod
 // says must come out as it is, and the pod's own address must not.
 func TestOnlyOurVariablesAreExpanded(t *testing.T) {
-	pod := decode(t, []byte(`{"spec": {"containers": [{"name": "app", "livenessProbe": {"httpGet": {"port": 80, "path": "/$(MESHC_POD_NAME)/$$(X)"}}}]}}`))
+	pod := decode(t, []byte(`{"spec": {"containers": [{"name": "app", "livenessProbe": {"httpGet": {"port": 80, "path": "/$(MESHC_POD_NAME)/$$(MESHC_POD_IP)/$"}}}]}}`))
 	r, _ := inject.Pod(pod, member, settings(), anywhere)
 	text := string(encode(t, r.Pod["spec"].(inject.Object)))
-	for _, want := range []string{`"address\":\"$(MESHC_POD_IP)\"`, `/$$(MESHC_POD_NAME)/$$$(X)`, `"id\":\"shop/$(MESHC_POD_NAME)\"`} {
+	for _, want := range []string{`"address\":\"$(MESHC_POD_IP)\"`, `/$$(MESHC_POD_NAME)/$$$$(MESHC_POD_IP)/$$\"`, `"id\":\"shop/$(MESHC_POD_NAME)\"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the bootstrap lacks %s in\n%s", want, text)
 		}

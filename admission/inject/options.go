@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"github.com/meshc/meshc/compiler/diag"
 )
 
@@ -250,8 +252,6 @@ func (o options) direct(port int64) bool {
 
 // isQuantity tells whether Kubernetes takes a word as an amount above nothing.
 func isQuantity(s string) bool {
-	digits := strings.TrimRight(s, "EPTGMKikmun")
-	n, err := strconv.ParseFloat(digits, 64)
-	suffixes := []string{"", "n", "u", "m", "k", "Ki", "M", "Mi", "G", "Gi", "T", "Ti", "P", "Pi", "E", "Ei"}
-	return err == nil && n > 0 && !strings.ContainsAny(digits, "eEx_+") && slices.Contains(suffixes, strings.TrimPrefix(s, digits))
+	q, err := resource.ParseQuantity(s)
+	return err == nil && q.Sign() > 0
 }

@@ -62,7 +62,7 @@ func (i *injection) config(probes []bootstrap.Probe) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.NewReplacer("$(", "$$(", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")").Replace(string(raw)), nil
+	return strings.NewReplacer("$", "$$", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")").Replace(string(raw)), nil
 }
 
 // proxy is the container with Envoy.

@@ -69,7 +69,7 @@ func (o Options) probes() (probeParts, error) {
 	var filters []*hcmv3.HttpFilter
 	var routes []*routev3.Route
 	if o.Ready {
-		routes = append(routes, forward("/ready", "/ready", adminCluster))
+		routes = append(routes, forward("GET", "/ready", "/ready", adminCluster))
 	}
 	for _, p := range o.Probes {
 		if err := p.check(); err != nil {
@@ -78,11 +78,11 @@ func (o Options) probes() (probeParts, error) {
 		out.clusters = append(out.clusters, o.probeCluster(p))
 		switch p.Kind {
 		case ProbeHTTP, ProbeHTTPS:
-			routes = append(routes, forward(p.At(), p.Path, p.cluster()))
+			routes = append(routes, forward("GET", p.At(), p.Path, p.cluster()))
 		case ProbeTCP:
 			filters = append(filters, connected(p))
 		case ProbeGRPC:
-			out.listeners = append(out.listeners, o.probeListener(p.cluster(), p.Listen, nil, []*routev3.Route{forward(grpcCheck, grpcCheck, p.cluster())}))
+			out.listeners = append(out.listeners, o.probeListener(p.cluster(), p.Listen, nil, []*routev3.Route{forward("POST", grpcCheck, grpcCheck, p.cluster())}))
 		}
 	}
 	if len(routes)+len(filters) > 0 {
@@ -103,11 +103,15 @@ func (p Probe) check() error {
 	return nil
 }
 
-// forward is one path and no other, passed on as another one. The kubelet has its
-// own timeout.
-func forward(from, to, cluster string) *routev3.Route {
+// forward is one request and no other, passed on with another path: who is not of
+// the mesh can ask what a kubelet does, and neither add a query nor write. The
+// kubelet has its own timeout.
+func forward(method, from, to, cluster string) *routev3.Route {
 	return &routev3.Route{
-		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: from}},
+		Match: &routev3.RouteMatch{
+			PathSpecifier: &routev3.RouteMatch_Path{Path: from},
+			Headers:       []*routev3.HeaderMatcher{exactly(":method", method), exactly(":path", from)},
+		},
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: cluster},
 			PrefixRewrite:    to,
@@ -124,10 +128,14 @@ func connected(p Probe) *hcmv3.HttpFilter {
 		ClusterMinHealthyPercentages: map[string]*typev3.Percent{
 			p.cluster(): {Value: 100},
 		},
-		Headers: []*routev3.HeaderMatcher{{Name: ":path", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{
-			StringMatch: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: p.At()}},
-		}}},
+		Headers: []*routev3.HeaderMatcher{exactly(":path", p.At())},
 	}))
+}
+
+func exactly(header, value string) *routev3.HeaderMatcher {
+	return &routev3.HeaderMatcher{Name: header, HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{
+		StringMatch: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: value}},
+	}}
 }
 
 func (o Options) probeListener(name string, port uint16, filters []*hcmv3.HttpFilter, routes []*routev3.Route) *listenerv3.Listener {

@@ -106,6 +106,13 @@ func TestProbesReachTheWorkload(t *testing.T) {
 			t.Errorf("whoever reaches the probe port gets %d for %s, want 404: it is plaintext", code, path)
 		}
 	}
+	// No route but a probe's own request: a probe of / would else open all of / to
+	// whoever has no certificate.
+	for _, forged := range [][2]string{{"POST", "/app/readiness"}, {"DELETE", "/app/readiness"}, {"GET", "/app/readiness?admin=1"}, {"GET", "/web/startup?x"}, {"POST", "/ready"}} {
+		if code, _ := fetch(forged[0], base+forged[1]); code != 404 {
+			t.Errorf("whoever reaches the probe port gets %d for %s %s, want 404: it is plaintext", code, forged[0], forged[1])
+		}
+	}
 	grpcProbe(t, grpcPort, checks)
 }
 
