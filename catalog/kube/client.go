@@ -40,6 +40,9 @@ func Config(kubeconfig, context string) (*rest.Config, error) {
 	return config, nil
 }
 
+// requestsPerSecond is what the API server is asked at most, by each kind of client.
+const requestsPerSecond = 200
+
 // client is a client of one group of an API server.
 func client(config *rest.Config, group schema.GroupVersion) (*rest.RESTClient, error) {
 	factory, _, err := codecs()
@@ -54,5 +57,7 @@ func client(config *rest.Config, group schema.GroupVersion) (*rest.RESTClient, e
 	c.NegotiatedSerializer = factory.WithoutConversion()
 	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
 	c.UserAgent = "meshc"
+	// client-go's own 5 a second would make proxies wait that come back all at once.
+	c.QPS, c.Burst = requestsPerSecond, 2*requestsPerSecond
 	return rest.RESTClientFor(c)
 }

@@ -71,9 +71,11 @@ type review struct {
 	claims  token.Claims
 	ends    time.Time // the token itself, without grace
 	uid     string    // of its pod
+	account string    // the uid of its account
 	node    string    // that it runs on
 	offline bool      // nobody but its signature said so
 	seen    bool      // the catalog had the pod since
+	known   bool      // the catalog had the account since
 }
 
 // NewTokens makes a judge; it does not ask the cluster yet.
@@ -155,7 +157,8 @@ func (t *Tokens) known(id string, now time.Time) *review {
 	return nil
 }
 
-// Revoked tells whether a token's identity has ended: its pod is gone, or is another.
+// Revoked tells whether a token's identity has ended: its pod or its account is gone,
+// or is another.
 func (t *Tokens) Revoked(c token.Claims) (bool, error) {
 	t.mu.Lock()
 	r := t.reviewed[c.ID]
@@ -163,8 +166,8 @@ func (t *Tokens) Revoked(c token.Claims) (bool, error) {
 	return r != nil && t.runs(r) != nil, nil
 }
 
-// runs holds a token against the pods that are known. One that the watch has not
-// told yet may run: the API server has just said so.
+// runs holds a token against the pods and accounts that are known. One that the watch
+// has not told yet may be there: the API server has just said so.
 func (t *Tokens) runs(r *review) error {
 	var p *Provider
 	if t.opts.Pods != nil {
@@ -174,8 +177,13 @@ func (t *Tokens) runs(r *review) error {
 		return nil
 	}
 	held, there, _ := p.own.stores["pods"].GetStore().GetByKey(r.claims.Workload) // stores in memory do not fail
+	account, accountThere, _ := p.own.stores["serviceaccounts"].GetStore().GetByKey(r.claims.Identity.Short())
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if accountThere && string(account.(*core.ServiceAccount).UID) != r.account || !accountThere && r.known {
+		return fmt.Errorf("%w: account %s is gone, or is another one", ErrPod, r.claims.Identity.Short())
+	}
+	r.known = r.known || accountThere
 	if !there {
 		if r.seen {
 			return fmt.Errorf("%w: pod %s is gone", ErrPod, r.claims.Workload)
@@ -252,7 +260,7 @@ func (t *Tokens) proven(user authn.UserInfo, said claims) (*review, error) {
 // accepted is what a token says once it is proven.
 func (t *Tokens) accepted(said claims) *review {
 	k := said.Kubernetes
-	return &review{uid: k.Pod.UID, node: k.Node.Name, ends: said.Expiry.Time(), claims: token.Claims{
+	return &review{uid: k.Pod.UID, account: k.Account.UID, node: k.Node.Name, ends: said.Expiry.Time(), claims: token.Claims{
 		Identity: ir.NewIdentity(t.opts.TrustDomain, k.Namespace, k.Account.Name), Workload: k.Namespace + "/" + k.Pod.Name,
 		Issued: said.IssuedAt.Time(), Expires: said.Expiry.Time(),
 	}}

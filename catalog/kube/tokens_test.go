@@ -113,4 +113,20 @@ func TestProjectedTokens(t *testing.T) {
 	if _, err := tokens.Verify(good, now); err == nil {
 		t.Error("the token of a pod that is gone counts")
 	}
+
+	// An account that is deleted ends its pods' streams, though the pods run on.
+	addPod(s, "cart-1", "10.244.0.6")
+	if err := json.Unmarshal(s.Do(http.MethodGet, "/api/v1/namespaces/shop/pods/cart-1", nil), &pod); err != nil {
+		t.Fatal(err)
+	}
+	until(t, p, "the next pod is there", func(s *catalog.Snapshot) bool { return len(s.Workloads) == 1 })
+	next := projected(t, s, "meshc", &pod)
+	if claims, err = tokens.Verify(next, now); err != nil {
+		t.Fatal(err)
+	}
+	s.Do(http.MethodDelete, "/api/v1/namespaces/shop/serviceaccounts/cart", nil)
+	until(t, p, "the stream ends with the account", func(*catalog.Snapshot) bool { revoked, _ := tokens.Revoked(claims); return revoked })
+	if _, err := tokens.Verify(next, now); !errors.Is(err, kube.ErrPod) {
+		t.Errorf("a token of an account that is gone: %v", err)
+	}
 }
