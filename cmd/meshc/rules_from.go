@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/diff"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
@@ -39,9 +40,30 @@ func (j *judges) ruling() *compiler.Ruling {
 // rulesFrom opens what --rules-from names: a revision or folder, of which paths are
 // read, or a rule set in a registry.
 func rulesFrom(ref string, paths []string, env string, registry registryFlags) (*judges, error) {
+	of := rulesOfRevision
 	if oci.IsReference(ref) {
-		return rulesOfSet(ref, env, registry)
+		of = rulesOfSet
 	}
+	j, err := of(ref, paths, env, registry)
+	if err != nil {
+		return nil, err
+	}
+	return j, j.sound(ref)
+}
+
+// sound refuses a meshc.yaml that cannot be read: what it made of severities, waivers
+// and parameters would be taken for what nobody wrote.
+func (j *judges) sound(ref string) error {
+	_, found := syntax.Parse(&source.Tree{Config: j.tree.Config, Environment: j.tree.Environment, Limits: j.tree.Limits})
+	for _, f := range found {
+		if f.Severity == diag.Error {
+			return input(fmt.Errorf("--rules-from %s: it cannot judge before its meshc.yaml is mended: %s: %s: %s", ref, f.At(), f.Code, f.Message))
+		}
+	}
+	return nil
+}
+
+func rulesOfRevision(ref string, paths []string, env string, _ registryFlags) (*judges, error) {
 	j := &judges{}
 	tree, _, err := revisionOf(ref, paths, env, "--rules-from needs", func(from *diffSide, tree *source.Tree) error {
 		judging, err := judgingOf(tree, from.has(env, true), from.walk)
@@ -54,7 +76,7 @@ func rulesFrom(ref string, paths []string, env string, registry registryFlags) (
 
 // rulesOfSet takes the rules of a rule set. It must be pinned: what judges a change
 // may not become something else under the same name.
-func rulesOfSet(ref, env string, registry registryFlags) (*judges, error) {
+func rulesOfSet(ref string, _ []string, env string, registry registryFlags) (*judges, error) {
 	at, err := registry.reference(ref)
 	if err != nil {
 		return nil, err

@@ -75,6 +75,20 @@ func TestRulesFromARegistryAreRefused(t *testing.T) {
 	has(t, err, "names a further rule set")
 }
 
+// A revision whose severities cannot be read judges nothing: else a change that main
+// refuses would pass while main is broken.
+func TestRulesOfABrokenMeshAreRefused(t *testing.T) {
+	dir, from := ruled(t, "    severity: {SHOP001: info}\n"), ruled(t, "    severity: {SHOP001: error}\n")
+	_, err := wants(t, exitFindings, "check", dir, "--rules-from", from)
+	has(t, err, "error[SHOP001]")
+	for _, broken := range []string{"    severity: {SHOP001: eror}\n", "    severities: {SHOP001: error}\n", "    severity: [\n"} {
+		from := ruled(t, broken)
+		_, err := wants(t, exitInput, "check", dir, "--rules-from", from)
+		has(t, err, "--rules-from "+from, "meshc.yaml:", "cannot judge")
+		wants(t, exitInput, "diff", dir, dir, "--rules-from", from)
+	}
+}
+
 // A mesh that already pins a rule set is held against another digest of it.
 func TestAnotherDigestOfTheSameRules(t *testing.T) {
 	host := registryHost(t)
