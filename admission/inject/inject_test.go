@@ -71,6 +71,46 @@ func TestReinjectionTakesInWhatCameBetween(t *testing.T) {
 	}
 }
 
+// A bootstrap that was written for one pod is another's only where nothing differs.
+func TestNoPodGetsAnothersBootstrap(t *testing.T) {
+	seen := map[string]string{}
+	for name, c := range map[string]struct {
+		pod    string
+		change func(*inject.Namespace, *inject.Settings)
+	}{
+		"plain":           {`{"spec": {"containers": [{"name": "app"}]}}`, nil},
+		"another account": {`{"spec": {"serviceAccountName": "b", "containers": [{"name": "app"}]}}`, nil},
+		"a probe":         {`{"spec": {"containers": [{"name": "app", "livenessProbe": {"httpGet": {"port": 80, "path": "/a"}}}]}}`, nil},
+		"another path":    {`{"spec": {"containers": [{"name": "app", "livenessProbe": {"httpGet": {"port": 80, "path": "/b"}}}]}}`, nil},
+		"another port":    {`{"spec": {"containers": [{"name": "app", "livenessProbe": {"httpGet": {"port": 81, "path": "/a"}}}]}}`, nil},
+		"over TLS":        {`{"spec": {"containers": [{"name": "app", "livenessProbe": {"httpGet": {"port": 80, "path": "/a", "scheme": "HTTPS"}}}]}}`, nil},
+		"a namespace":     {`{"spec": {"containers": [{"name": "app"}]}}`, func(n *inject.Namespace, _ *inject.Settings) { n.Name = "bank" }},
+		"a control plane": {`{"spec": {"containers": [{"name": "app"}]}}`, func(_ *inject.Namespace, s *inject.Settings) { s.ControlPlane = "other:1" }},
+		"a server's name": {`{"spec": {"containers": [{"name": "app"}]}}`, func(_ *inject.Namespace, s *inject.Settings) { s.ServerName = "other" }},
+		"a domain":        {`{"spec": {"containers": [{"name": "app"}]}}`, func(_ *inject.Namespace, s *inject.Settings) { s.TrustDomain = "other.test" }},
+		"no hold":         {`{"metadata": {"annotations": {"meshc.dev/hold-application": "false"}}, "spec": {"containers": [{"name": "app"}]}}`, nil},
+	} {
+		ns, s := member, settings()
+		if c.change != nil {
+			c.change(&ns, &s)
+		}
+		for range 2 {
+			r, found := inject.Pod(decode(t, []byte(c.pod)), ns, s, anywhere)
+			if !r.Injected {
+				t.Fatal(name, r.Why, found)
+			}
+			config := r.Pod["spec"].(inject.Object)["initContainers"].([]any)[1].(inject.Object)["args"].([]any)[1].(string)
+			if other, ok := seen[config]; ok && other != name {
+				t.Errorf("%s has the bootstrap of %s", name, other)
+			}
+			seen[config] = name
+		}
+	}
+	if len(seen) != 11 {
+		t.Errorf("%d bootstraps of 11 pods", len(seen))
+	}
+}
+
 func TestTooManyGRPCProbes(t *testing.T) {
 	var containers []string
 	for n := range 10 {

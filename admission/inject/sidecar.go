@@ -58,11 +58,11 @@ func (i *injection) config(probes []bootstrap.Probe) (string, error) {
 	o.ControlPlane, o.ServerName = i.settings.ControlPlane, i.settings.ServerName
 	o.Workload = i.ns.Name + "/" + name
 	o.Hold, o.Ready, o.PodIP, o.Probes = i.options.hold, true, ip, probes
-	raw, err := bootstrap.Line(o)
+	raw, err := written.line(o)
 	if err != nil {
 		return "", err
 	}
-	return strings.NewReplacer("$", "$$", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")").Replace(string(raw)), nil
+	return strings.NewReplacer("$", "$$", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")").Replace(raw), nil
 }
 
 // proxy is the container with Envoy.
