@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// world is the cluster of a run: that of KUBECONFIG, one that runs on this machine,
-// or one that is started for the run. skip says why there is none.
+// world is the cluster of a run: the one that `up` started on this machine, or one that
+// is started for the run. skip says why there is none.
 var world struct {
 	dir        string // of up and down; empty: a cluster of somebody else's
 	kubeconfig string
@@ -72,10 +72,22 @@ func start() (started bool, err error) {
 		}
 	case os.Getuid() != 0:
 		world.skip = "a kubelet needs root"
+	case lacking() != "":
+		world.skip = "a node needs " + lacking() + ", which is not installed here: see README.md"
 	default:
 		return true, fresh(cache)
 	}
 	return false, nil
+}
+
+// lacking is the first program of those that a node needs, and that no build makes.
+func lacking() string {
+	for _, program := range []string{"ip", "nft", "openssl", "runc", "unshare", "nsenter"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return program
+		}
+	}
+	return ""
 }
 
 // fresh starts a cluster in a folder of its own, of the binaries that are built.
