@@ -19,6 +19,7 @@ type Graph struct {
 	changes   []change
 	marked    []*cell
 	orphans   []*cell
+	pending   [][]*cell // gates that are suspects, by level
 }
 
 // New makes an empty graph.
@@ -36,6 +37,7 @@ type cell struct {
 	marked  uint64 // the edit in which it became a suspect
 	unmade  bool   // it has no value yet
 	gone    bool
+	gate    int // 0: it is none; else its level
 }
 
 // owner is the entry around a cell, with its types.
@@ -67,6 +69,7 @@ func (g *Graph) Begin(tentative bool) {
 
 // Commit keeps the edit, and forgets entries that nothing reads any more.
 func (g *Graph) Commit() {
+	g.settle()
 	for len(g.orphans) > 0 {
 		c := g.orphans[len(g.orphans)-1]
 		g.orphans = g.orphans[:len(g.orphans)-1]
@@ -108,6 +111,10 @@ func (g *Graph) end() {
 	clear(g.changes)
 	clear(g.marked)
 	g.changes, g.marked, g.orphans = g.changes[:0], g.marked[:0], g.orphans[:0]
+	for level, gates := range g.pending {
+		clear(gates)
+		g.pending[level] = gates[:0]
+	}
 	g.tentative = false
 }
 
@@ -120,13 +127,42 @@ func (g *Graph) save(c *cell) {
 	}
 }
 
-// suspects marks everything that read a cell.
+// settle makes the gates right that are suspects, those of low level first: what
+// read one of them becomes a suspect only if its value became another.
+func (g *Graph) settle() {
+	for level := 0; level < len(g.pending); level++ {
+		gates := g.pending[level]
+		if len(gates) == 0 {
+			continue
+		}
+		c := gates[len(gates)-1]
+		g.pending[level] = gates[:len(gates)-1]
+		if !c.gone {
+			g.ensure(c)
+		}
+		level = -1 // it may have made suspects of lower ones
+	}
+}
+
+// wait puts a suspect gate among those that settle makes right.
+func (g *Graph) wait(c *cell) {
+	for len(g.pending) < c.gate {
+		g.pending = append(g.pending, nil)
+	}
+	g.pending[c.gate-1] = append(g.pending[c.gate-1], c)
+}
+
+// suspects marks everything that read a cell, but nothing behind a gate.
 func (g *Graph) suspects(c *cell) {
 	for _, r := range c.readers {
 		if !r.suspect {
 			r.suspect, r.marked = true, g.edit
 			if g.tentative {
 				g.marked = append(g.marked, r)
+			}
+			if r.gate > 0 {
+				g.wait(r)
+				continue
 			}
 			g.suspects(r)
 		}
@@ -158,7 +194,7 @@ func (g *Graph) run(c *cell) {
 	if !c.unmade {
 		g.save(c)
 	}
-	start, outer := len(g.stack), g.frame
+	start, outer, begun := len(g.stack), g.frame, g.now
 	g.frames++
 	g.frame = g.frames
 	changed := c.owner.run()
@@ -172,10 +208,18 @@ func (g *Graph) run(c *cell) {
 	}
 	clear(reads)
 	g.stack = g.stack[:start]
-	if changed || c.unmade {
-		c.changed = g.now
+	changed = changed || c.unmade
+	known := !c.unmade
+	c.checked, c.suspect, c.unmade = begun, false, false
+	if !changed {
+		return
 	}
-	c.checked, c.suspect, c.unmade = g.now, false, false
+	if c.gate > 0 && known {
+		g.now++ // who read it may have been found right in this revision
+		c.checked = g.now
+		g.suspects(c)
+	}
+	c.changed = g.now
 }
 
 // read records that the run under way has read a cell.

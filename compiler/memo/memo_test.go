@@ -9,11 +9,14 @@ import (
 
 // sheet is a spreadsheet: cells are numbers, or sums of the cells they name.
 type sheet struct {
-	graph *memo.Graph
-	words *memo.Table[int, string]
-	sums  *memo.Table[int, int]
-	even  *memo.Table[int, bool]
-	runs  map[int]int
+	graph  *memo.Graph
+	words  *memo.Table[int, string]
+	sums   *memo.Table[int, int]
+	even   *memo.Table[int, bool]
+	thirds *memo.Table[int, int]    // a gate
+	shown  *memo.Table[int, string] // behind the gates
+	best   *memo.Table[int, bool]   // a gate behind a gate
+	runs   map[int]int
 }
 
 func newSheet() *sheet {
@@ -27,8 +30,21 @@ func newSheet() *sheet {
 		s.runs[-k]++
 		return s.sums.Get(k)%2 == 0
 	})
+	s.thirds = memo.Gate(s.graph, 1, memo.Is[int], func(k int) int { return s.sums.Get(k) % 3 })
+	s.shown = memo.Func(s.graph, memo.Is[string], func(k int) string {
+		s.runs[100+k]++
+		return s.words.Get(k) + string(rune('0'+s.thirds.Get(k))) + string(rune('0'+s.thirds.Get(k/2)))
+	})
+	s.best = memo.Gate(s.graph, 2, memo.Is[bool], func(k int) bool { return s.shown.Get(k) > s.shown.Get(k/3) })
 	return s
 }
+
+// coldShown and coldBest compute without memory.
+func (s *sheet) coldShown(k int) string {
+	return s.words.Peek(k) + string(rune('0'+s.cold(k)%3)) + string(rune('0'+s.cold(k/2)%3))
+}
+
+func (s *sheet) coldBest(k int) bool { return s.coldShown(k) > s.coldShown(k/3) }
 
 // sum reads a cell: one character for each cell that it adds up, all of them of
 // lower number than its own, and 1.
@@ -73,6 +89,32 @@ func TestOnlyWhatReadAChangeRunsAgain(t *testing.T) {
 	}
 }
 
+// What reads a value through a gate is left alone by changes that stop there, and
+// finds those that do not.
+func TestGatesStopChanges(t *testing.T) {
+	s := newSheet()
+	s.graph.Begin(false)
+	s.words.Set(1, "A")
+	s.words.Set(4, "B")
+	s.shown.Get(8)
+	s.graph.Commit()
+	clear(s.runs)
+
+	s.graph.Begin(true)
+	s.words.Set(1, "AAAA")
+	if s.shown.Get(8); s.sums.Get(4) != 6 || s.runs[4] != 1 || s.runs[108] != 0 {
+		t.Errorf("a change that stops at a gate ran %v", s.runs)
+	}
+	s.words.Set(1, "AA")
+	if got := s.shown.Get(8); got != s.coldShown(8) || s.runs[108] != 1 {
+		t.Errorf("%q is not %q, after %v", got, s.coldShown(8), s.runs)
+	}
+	s.graph.Rollback()
+	if got := s.shown.Get(8); got != s.coldShown(8) {
+		t.Errorf("%q is not %q after a rollback", got, s.coldShown(8))
+	}
+}
+
 // Whatever is changed, kept or undone, answers are those of a graph without memory.
 func TestMemoryNeverShows(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -83,6 +125,9 @@ func TestMemoryNeverShows(t *testing.T) {
 			k := rnd.IntN(size)
 			if got, want := s.sums.Get(k), s.cold(k); got != want || s.even.Get(k) != (want%2 == 0) {
 				t.Fatalf("step %d: cell %d is %d, not %d %q", step, k, got, want, words(s, size))
+			}
+			if rnd.IntN(2) == 0 && s.best.Get(k) != s.coldBest(k) {
+				t.Fatalf("step %d: what is behind the gates of cell %d is not %t %q", step, k, s.coldBest(k), words(s, size))
 			}
 		}
 	}

@@ -7,6 +7,7 @@ type Table[K comparable, V any] struct {
 	entries map[K]*entry[K, V]
 	make    func(K) V
 	same    func(a, b V) bool
+	gate    int
 }
 
 type entry[K comparable, V any] struct {
@@ -24,6 +25,17 @@ func Func[K comparable, V any](g *Graph, same func(a, b V) bool, make func(K) V)
 	return &Table[K, V]{graph: g, entries: map[K]*entry[K, V]{}, make: make, same: same}
 }
 
+// Gate is a table like those of Func for values that mostly stay the same when what
+// they are made of changes: what read them is not even suspected then. For this
+// they are made as soon as anything is asked for after a change, wanted or not, so
+// make must bear keys that mean nothing any more. level is above that of all gates
+// that make reads, directly or through others; the lowest is 1.
+func Gate[K comparable, V any](g *Graph, level int, same func(a, b V) bool, make func(K) V) *Table[K, V] {
+	t := Func(g, same, make)
+	t.gate = level
+	return t
+}
+
 // Inputs is a table of values that Set gives it; those never set are zero.
 func Inputs[K comparable, V any](g *Graph, same func(a, b V) bool) *Table[K, V] {
 	return Func[K, V](g, same, nil)
@@ -35,6 +47,9 @@ func Is[V comparable](a, b V) bool { return a == b }
 // Get is the value of a key, made now if need be. The function under way, if
 // any, counts as having read it.
 func (t *Table[K, V]) Get(key K) V {
+	if t.graph.frame == 0 {
+		t.graph.settle()
+	}
 	e := t.entry(key)
 	t.graph.ensure(&e.cell)
 	t.graph.read(&e.cell)
@@ -67,7 +82,7 @@ func (t *Table[K, V]) entry(key K) *entry[K, V] {
 		return e
 	}
 	e := &entry[K, V]{table: t, key: key}
-	e.cell = cell{owner: e, unmade: t.make != nil}
+	e.cell = cell{owner: e, unmade: t.make != nil, gate: t.gate}
 	t.entries[key] = e
 	if t.graph.tentative {
 		t.graph.changes = append(t.graph.changes, change{c: &e.cell})

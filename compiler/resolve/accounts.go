@@ -84,8 +84,8 @@ func (r *resolver) readPeople(ns string) []string {
 	if r.ours.Get(ns) {
 		out = r.names("ServiceAccount", ns)
 	}
-	for _, w := range r.backing.Get(ns).workloads {
-		out = append(out, w.account)
+	for _, p := range r.roster.Get(ns).posts {
+		out = append(out, p.account)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

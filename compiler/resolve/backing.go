@@ -1,74 +1,82 @@
 package resolve
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// backing is which workloads of a namespace are behind which of its services.
-// Selectors and controllers work within a namespace, so it is found out at once;
-// who needs to know of one service or one account reads that part of it.
+// backing is which posts of a namespace are behind which of its services. Selectors
+// and controllers work within a namespace, so it is found out at once; who needs to
+// know of one service or one account reads that part of it.
 type backing struct {
 	*part
-	workloads []*workload // of the crew
-	services  map[ir.ServiceID]*service
-	order     []ir.ServiceID // of services, sorted
-	accounts  map[string][]*workload
-	backed    map[*workload][]ir.ServiceID // sorted
+	posts    []*post // of the roster
+	services map[ir.ServiceID]*seat
+	order    []ir.ServiceID // of services, sorted
+	accounts map[string][]*post
+	backed   map[*post][]ir.ServiceID // sorted
 	// variants are further sets of services that pods back while a controller
 	// (Flagger, Argo Rollouts) moves selectors.
-	variants map[*workload][][]ir.ServiceID
+	variants map[*post][][]ir.ServiceID
+}
+
+// seat is a service of the tree, or one that Flagger will make, with the posts that
+// it selects.
+type seat struct {
+	id     ir.ServiceID
+	canary *syntax.Object // that makes it; nil: it is written
+	posts  []*post
+}
+
+func (s *seat) has(p *post) bool { return slices.Contains(s.posts, p) }
+
+func sameSeat(a, b *seat) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.id == b.id && a.canary == b.canary && slices.Equal(a.posts, b.posts)
 }
 
 func (r *resolver) readBacking(ns string) *backing {
-	crew := r.crew.Get(ns)
+	roster, names := r.roster.Get(ns), r.titles.Get(located{"Service", ns})
 	b := &backing{
-		workloads: crew.workloads, services: make(map[ir.ServiceID]*service, len(r.of("Service", ns))), accounts: map[string][]*workload{},
-		backed: make(map[*workload][]ir.ServiceID, len(crew.workloads)), variants: map[*workload][][]ir.ServiceID{},
+		posts: roster.posts, services: make(map[ir.ServiceID]*seat, len(names)), accounts: map[string][]*post{},
+		backed: make(map[*post][]ir.ServiceID, len(roster.posts)), variants: map[*post][][]ir.ServiceID{},
 	}
-	b.part = r.unit(func() {
-		r.addServices(b, crew.pods, ns)
-		r.addCanaryServices(b, ns)
-	})
-	for _, w := range b.workloads {
-		b.accounts[w.account] = append(b.accounts[w.account], w)
+	for _, name := range names {
+		id := ir.ServiceID{Namespace: ns, Name: name}
+		if s := r.selector.Get(id); s != nil {
+			b.services[id] = &seat{id: id, posts: roster.pods.find(s.labels)}
+			b.order = append(b.order, id)
+		}
+	}
+	b.part = r.unit(func() { r.addCanaryServices(b, ns) })
+	for _, p := range b.posts {
+		b.accounts[p.account] = append(b.accounts[p.account], p)
 	}
 	b.bind()
 	return b
 }
 
-// crew is the workloads of a namespace: in order of kind and name, then those that
-// controllers will make.
-type crew struct {
-	*part
-	workloads []*workload
-	pods      podIndex
+// selector is which pods a service selects.
+type selector struct{ labels map[string]string }
+
+// readSelector is nil if the mesh has no such service that is written.
+func (r *resolver) readSelector(id ir.ServiceID) *selector {
+	if s := r.written.Get(id).service; s != nil {
+		return &selector{s.selector}
+	}
+	return nil
 }
 
-func (r *resolver) readCrew(ns string) *crew {
-	c := &crew{}
-	for _, kind := range workloadKinds {
-		for _, o := range r.of(kind, ns) {
-			if w := r.workload.Get(syntax.NameOf(o)); w != nil && w.spec != nil {
-				c.workloads = append(c.workloads, w)
-			}
-		}
+func sameSelector(a, b *selector) bool {
+	if a == nil || b == nil {
+		return a == b
 	}
-	c.part = r.unit(func() { r.addPrimaries(c, ns) })
-	c.pods = indexPods(c.workloads)
-	return c
-}
-
-// addServices finds the workloads that the namespace's services select.
-func (r *resolver) addServices(b *backing, pods podIndex, ns string) {
-	for _, o := range r.of("Service", ns) {
-		if written := r.written.Get(idOf(o)).service; written != nil {
-			s := *written
-			s.workloads = pods.find(s.selector)
-			b.services[s.id] = &s
-			b.order = append(b.order, s.id)
-		}
-	}
+	return maps.Equal(a.labels, b.labels)
 }
 
 // writtenService is what a Service says by itself; without service it is none of
@@ -94,60 +102,34 @@ func (r *resolver) readWritten(id ir.ServiceID) *writtenService {
 	return out
 }
 
-// bind tells the workloads which services select them.
+// readDeclared is a service of the tree, or one that Flagger will make, with its
+// workloads; nil: it is neither.
+func (r *resolver) readDeclared(id ir.ServiceID) *service {
+	at := r.seat.Get(id)
+	if at == nil {
+		return nil
+	}
+	var s service
+	if at.canary != nil {
+		s = service{id: id, obj: at.canary, ports: canaryPorts(at.canary.Canary), made: true}
+	} else {
+		s = *r.written.Get(id).service
+	}
+	s.workloads = r.hands(at.posts)
+	return &s
+}
+
+// bind tells the posts which services select them.
 func (b *backing) bind() {
 	sorted(b.order, ir.ServiceID.Compare)
 	for _, id := range b.order {
-		for _, w := range b.services[id].workloads {
-			b.backed[w] = append(b.backed[w], id)
+		for _, p := range b.services[id].posts {
+			b.backed[p] = append(b.backed[p], id)
 		}
 	}
-	for _, w := range b.workloads {
-		if more := rolloutVariants(w, b.backed[w]); len(more) > 0 {
-			b.variants[w] = append(b.variants[w], more...)
+	for _, p := range b.posts {
+		if more := rolloutVariants(p, b.backed[p]); len(more) > 0 {
+			b.variants[p] = append(b.variants[p], more...)
 		}
 	}
-}
-
-// named finds a workload by name.
-func named(workloads []*workload, kind, name string) (*workload, bool) {
-	for _, w := range workloads {
-		if w.kind == kind && w.name == name {
-			return w, true
-		}
-	}
-	return nil, false
-}
-
-// podIndex finds pods by one label without looking at all of a namespace.
-type podIndex map[podLabel][]*workload
-
-type podLabel struct{ name, value string }
-
-func indexPods(workloads []*workload) podIndex {
-	ix := podIndex{}
-	for _, w := range workloads {
-		for l, v := range w.spec.PodLabels {
-			ix[podLabel{l, v}] = append(ix[podLabel{l, v}], w)
-		}
-	}
-	return ix
-}
-
-// find lists the workloads a service's selector selects; an empty one selects none.
-func (ix podIndex) find(selector map[string]string) []*workload {
-	var shortest []*workload
-	first := true
-	for l, v := range selector {
-		if c := ix[podLabel{l, v}]; first || len(c) < len(shortest) {
-			shortest, first = c, false
-		}
-	}
-	var out []*workload
-	for _, w := range shortest {
-		if selected(w.spec.PodLabels, selector) {
-			out = append(out, w)
-		}
-	}
-	return out
 }

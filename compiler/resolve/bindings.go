@@ -111,7 +111,7 @@ func (r *resolver) boundID(o *syntax.Object, written string, i int) []ir.Identit
 func (r *resolver) boundPods(o *syntax.Object, selector map[string]string) []ir.Identity {
 	chosen := map[ir.Identity]*workload{}
 	var out []ir.Identity
-	for _, w := range r.backing.Get(o.Namespace).workloads {
+	for _, w := range r.crew.Get(o.Namespace) {
 		if w.meshed && selected(w.spec.PodLabels, selector) && chosen[w.identity] == nil {
 			chosen[w.identity] = w
 			out = append(out, w.identity)
@@ -128,7 +128,7 @@ func (r *resolver) boundPods(o *syntax.Object, selector map[string]string) []ir.
 			WithEffect("it stands for %s, and for whoever comes to the namespace later", accountList(out)).
 			WithHelp("write the labels of the pods that are meant under `matchLabels`, or name the account with `serviceAccount`"))
 	}
-	for _, w := range r.backing.Get(o.Namespace).workloads {
+	for _, w := range r.crew.Get(o.Namespace) {
 		sel, shared := chosen[w.identity]
 		if !shared || !w.meshed || selected(w.spec.PodLabels, selector) {
 			continue

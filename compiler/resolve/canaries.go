@@ -3,7 +3,6 @@ package resolve
 import (
 	"maps"
 
-	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/syntax"
 )
@@ -14,28 +13,6 @@ import (
 
 // primaryOf is the name of the workload Flagger makes of a target.
 func primaryOf(target string) string { return target + "-primary" }
-
-// addPrimaries adds the workloads that Flagger will make.
-func (r *resolver) addPrimaries(c *crew, ns string) {
-	for _, o := range r.of("Canary", ns) {
-		if o.Canary == nil {
-			continue
-		}
-		target, ok := named(c.workloads, o.Canary.TargetKind, o.Canary.TargetName)
-		if !ok {
-			r.report(diag.New("MSH4017", o.At("spec", "targetRef", "name"), "%s %q, the target of %s, is not known", o.Canary.TargetKind, o.Canary.TargetName, nameOf(o)).
-				WithEffect("the accounts behind its services are not known, so nobody reaches them").
-				WithHelp("add the manifest of %s %s to the sources", o.Canary.TargetKind, o.Canary.TargetName).About(o.Ref(), "spec.targetRef.name"))
-			continue
-		}
-		if _, written := named(c.workloads, target.kind, primaryOf(target.name)); written {
-			continue
-		}
-		w := primary(target)
-		c.workloads = append(c.workloads, w)
-		r.originOf(rankTree+len(workloadKinds), "Workload/"+w.namespace+"/"+w.name, w.obj, namePosition(w.obj))
-	}
-}
 
 // primary is a copy whose pods carry Flagger's label instead of the target's.
 func primary(target *workload) *workload {
@@ -58,45 +35,59 @@ func (r *resolver) addCanaryServices(b *backing, ns string) {
 		if o.Canary == nil {
 			continue
 		}
-		target, ok := named(b.workloads, o.Canary.TargetKind, o.Canary.TargetName)
-		if !ok {
+		target := b.named(o.Canary.TargetKind, o.Canary.TargetName)
+		if target == nil {
 			continue
 		}
-		main, _ := named(b.workloads, target.kind, primaryOf(target.name))
+		main := b.named(target.name.Kind, primaryOf(target.name.Name))
 		name := or(o.Canary.ServiceName, o.Canary.TargetName)
 		apex := r.canaryService(b, o, name, main)
 		r.canaryService(b, o, name+"-primary", main)
 		canary := r.canaryService(b, o, name+"-canary", target)
-		if apex.backedBy(target) {
+		if apex.has(target) {
 			// Until Flagger has taken over, and from then on.
 			b.variants[target] = append(b.variants[target], []ir.ServiceID{canary.id})
 		}
 	}
 }
 
+// named finds a post by the name of its workload; nil: there is none.
+func (b *backing) named(kind, name string) *post {
+	for _, p := range b.posts {
+		if p.name.Kind == kind && p.name.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
 // canaryService is a service of a Canary; one that is in the tree keeps its ports.
-func (r *resolver) canaryService(b *backing, o *syntax.Object, name string, backing *workload) *service {
+func (r *resolver) canaryService(b *backing, o *syntax.Object, name string, behind *post) *seat {
 	id := ir.ServiceID{Namespace: o.Namespace, Name: name}
 	s, ok := b.services[id]
 	if !ok {
-		c := o.Canary
-		s = &service{id: id, obj: o, ports: []syntax.ServicePort{{
-			Name: or(c.PortName, "http"), Protocol: "TCP", AppProtocol: c.AppProtocol, Port: c.Port,
-			TargetPort: c.TargetPort, TargetName: c.TargetPortName,
-		}}, made: true}
+		s = &seat{id: id, canary: o}
 		b.services[id], b.order = s, append(b.order, id)
 		r.origin("Service/"+id.String(), o, namePosition(o))
 	}
-	if backing != nil && !s.backedBy(backing) {
-		s.workloads = append(s.workloads, backing)
+	if behind != nil && !s.has(behind) {
+		s.posts = append(s.posts, behind)
 	}
 	return s
 }
 
+// canaryPorts are those of the services of a Canary.
+func canaryPorts(c *syntax.Canary) []syntax.ServicePort {
+	return []syntax.ServicePort{{
+		Name: or(c.PortName, "http"), Protocol: "TCP", AppProtocol: c.AppProtocol, Port: c.Port,
+		TargetPort: c.TargetPort, TargetName: c.TargetPortName,
+	}}
+}
+
 // rolloutVariants are the sets of services that pods of an Argo Rollout back
 // while it adds its hash to the selectors of the canary and the stable service.
-func rolloutVariants(w *workload, services []ir.ServiceID) [][]ir.ServiceID {
-	canary, stable := w.spec.CanaryService, w.spec.StableService
+func rolloutVariants(p *post, services []ir.ServiceID) [][]ir.ServiceID {
+	canary, stable := p.canary, p.stable
 	if canary == "" || stable == "" || canary == stable {
 		return nil
 	}

@@ -35,7 +35,9 @@ func (r *resolver) settleRole(k roleKey) *settledRole {
 	if ro == nil {
 		return &settledRole{part: &part{}, role: &role{}}
 	}
-	out := &settledRole{role: ro}
+	act := *ro
+	act.workloads = r.hands(ro.posts)
+	out := &settledRole{role: &act}
 	out.part = r.unit(func() { out.ports = r.inboundPorts(out.role) })
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // stock is the inventory of a namespace.
@@ -30,7 +31,7 @@ func (r *resolver) readStock(ns string) *stock {
 			out.services = append(out.services, inventoryService(svc))
 		}
 	}
-	for _, w := range r.backing.Get(ns).workloads {
+	for _, w := range r.crew.Get(ns) {
 		out.workloads = append(out.workloads, *r.pods.Get(w))
 	}
 	slices.SortStableFunc(out.workloads, func(a, b ir.InventoryWorkload) int {
@@ -73,7 +74,7 @@ func inventoryService(s *service) ir.InventoryService {
 func (r *resolver) inventoryOf(w *workload) *ir.InventoryWorkload {
 	out := &ir.InventoryWorkload{
 		Kind: w.kind, Namespace: w.namespace, Name: w.name, Identity: w.identity, Replicas: w.replicas, Meshed: w.meshed,
-		Services: r.backed.Get(w), Labels: w.spec.PodLabels, Annotations: w.spec.PodAnnotations,
+		Services: r.backed.Get(syntax.Name{Kind: w.kind, Namespace: w.namespace, Name: w.name}), Labels: w.spec.PodLabels, Annotations: w.spec.PodAnnotations,
 		Command: w.spec.PodAnnotations[annotationCommand], TargetPorts: map[ir.PortID]uint16{},
 	}
 	if w.spec.ServiceName != "" {

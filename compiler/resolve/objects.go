@@ -34,6 +34,7 @@ func comparePositions(x, y diag.Span) int {
 type inputs struct {
 	named   *memo.Table[syntax.Name, []*syntax.Object]
 	located *memo.Table[located, []*syntax.Object] // in order of name
+	titles  *memo.Table[located, []string]         // their names
 	called  *memo.Table[called, []*syntax.Object]  // routes of one name, in order of namespace
 	present *memo.Table[string, bool]              // some object lies in the namespace
 	places  *memo.Table[struct{}, []string]        // these namespaces, sorted
@@ -48,6 +49,7 @@ func newInputs(g *memo.Graph) inputs {
 	return inputs{
 		named:   memo.Inputs[syntax.Name](g, equalSlices[*syntax.Object]),
 		located: memo.Inputs[located](g, equalSlices[*syntax.Object]),
+		titles:  memo.Inputs[located](g, equalSlices[string]),
 		called:  memo.Inputs[called](g, equalSlices[*syntax.Object]),
 		present: memo.Inputs[string](g, memo.Is[bool]),
 		places:  memo.Inputs[struct{}](g, equalSlices[string]),
@@ -86,11 +88,22 @@ func (r *resolver) setObjects(changes syntax.Edit) {
 	}
 	for l, edits := range inPlace {
 		r.located.Set(l, edited(r.located.Peek(l), edits, func(o *syntax.Object) string { return o.Name }))
+		if slices.ContainsFunc(edits, func(e edit) bool { return e.before == nil || e.now == nil }) {
+			r.titles.Set(l, titlesOf(r.located.Peek(l)))
+		}
 	}
 	for c, edits := range byCall {
 		r.called.Set(c, edited(r.called.Peek(c), edits, func(o *syntax.Object) string { return o.Namespace }))
 	}
 	r.setPlaces(touched)
+}
+
+func titlesOf(objects []*syntax.Object) []string {
+	out := make([]string, len(objects))
+	for i, o := range objects {
+		out[i] = o.Name
+	}
+	return out
 }
 
 func (r *resolver) setPlaces(touched map[string]bool) {
@@ -155,11 +168,7 @@ func (r *resolver) of(kind, namespace string) []*syntax.Object {
 
 // names lists the objects of a kind in a namespace, for suggestions.
 func (r *resolver) names(kind, namespace string) []string {
-	var out []string
-	for _, o := range r.of(kind, namespace) {
-		out = append(out, o.Name)
-	}
-	return out
+	return r.titles.Get(located{kind, namespace})
 }
 
 func idOf(o *syntax.Object) ir.ServiceID { return ir.ServiceID{Namespace: o.Namespace, Name: o.Name} }

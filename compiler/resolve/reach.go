@@ -35,7 +35,7 @@ func (r *resolver) readReach(id ir.Identity) *reach {
 			}
 		}
 		for _, s := range ro.services {
-			for _, p := range r.ports.Get(s).out.Ports {
+			for _, p := range r.offered(s) {
 				if p.Protocol == ir.UDP {
 					rc.add(ir.PortID{Service: s, Port: p.Number}, ir.UDP, p.TargetPort)
 				}
@@ -67,7 +67,7 @@ func (rc *reach) add(id ir.PortID, protocol ir.Protocol, target uint16) {
 }
 
 func (r *resolver) protocolOfPort(id ir.PortID) ir.Protocol {
-	for _, p := range r.ports.Get(id.Service).out.Ports {
+	for _, p := range r.offered(id.Service) {
 		if p.Number == id.Port && p.Protocol != ir.UDP {
 			return p.Protocol
 		}

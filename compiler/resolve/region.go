@@ -129,12 +129,11 @@ func (r *resolver) readOnce(ns string) diag.List {
 }
 
 func (r *resolver) gatherWorkloads(c *chunk, ns string) {
-	crew := r.crew.Get(ns)
-	c.parts = make([]*part, 0, len(crew.workloads)+4)
-	c.add(r.space.Get(ns).part, r.listing.Get(ns), crew.part, r.backing.Get(ns).part)
+	c.parts = make([]*part, 0, len(r.roster.Get(ns).posts)+4)
+	c.add(r.space.Get(ns).part, r.listing.Get(ns), r.primaries.Get(ns).part, r.backing.Get(ns).part)
 	for _, kind := range workloadKinds {
-		for _, o := range r.of(kind, ns) {
-			if w := r.workload.Get(syntax.NameOf(o)); w != nil {
+		for _, name := range r.titles.Get(located{kind, ns}) {
+			if w := r.workload.Get(syntax.Name{Kind: kind, Namespace: ns, Name: name}); w != nil {
 				c.add(w.part)
 			}
 		}
@@ -146,26 +145,26 @@ func (r *resolver) gatherWorkloads(c *chunk, ns string) {
 
 func (r *resolver) readStaffed(ns string) []ir.Identity {
 	var out []ir.Identity
-	for _, w := range r.backing.Get(ns).workloads {
-		out = append(out, w.identity)
+	for _, p := range r.roster.Get(ns).posts {
+		out = append(out, p.identity)
 	}
 	slices.Sort(out)
 	return out
 }
 
 func (r *resolver) gatherGroups(c *chunk, ns string) {
-	groups := r.of("HTTPRouteGroup", ns)
+	groups := r.titles.Get(located{"HTTPRouteGroup", ns})
 	c.parts = make([]*part, 0, len(groups))
-	for _, o := range groups {
-		c.add(r.group.Get(idOf(o)).part)
+	for _, name := range groups {
+		c.add(r.group.Get(ir.ServiceID{Namespace: ns, Name: name}).part)
 	}
 }
 
 func (r *resolver) gatherServices(c *chunk, ns string) {
-	written, ids := r.of("Service", ns), r.servicesIn(ns)
+	written, ids := r.titles.Get(located{"Service", ns}), r.servicesIn(ns)
 	c.parts = make([]*part, 0, len(written)+len(ids))
-	for _, o := range written {
-		c.add(r.written.Get(idOf(o)).part)
+	for _, name := range written {
+		c.add(r.written.Get(ir.ServiceID{Namespace: ns, Name: name}).part)
 	}
 	for _, id := range ids {
 		c.add(r.settled.Get(id).part)
@@ -177,7 +176,7 @@ func (r *resolver) readOffers(ns string) []ir.Service {
 	ids := r.servicesIn(ns)
 	out := make([]ir.Service, len(ids))
 	for i, id := range ids {
-		out[i] = r.ports.Get(id).out
+		out[i] = *r.offer.Get(id)
 	}
 	return out
 }

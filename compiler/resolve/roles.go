@@ -13,7 +13,8 @@ type role struct {
 	name      string
 	identity  ir.Identity
 	services  []ir.ServiceID
-	workloads []*workload
+	posts     []*post
+	workloads []*workload // on the posts; of a settled role only
 }
 
 // roleKey names a role, and the namespace of its identity.
@@ -29,15 +30,15 @@ type settledRole struct {
 // roleSet collects roles by name.
 type roleSet map[string]*role
 
-func (s roleSet) add(id ir.Identity, services []ir.ServiceID, w *workload) {
+func (s roleSet) add(id ir.Identity, services []ir.ServiceID, p *post) {
 	name := ir.RoleName(id, services)
 	ro, ok := s[name]
 	if !ok {
 		ro = &role{name: name, identity: id, services: services}
 		s[name] = ro
 	}
-	if w != nil {
-		ro.workloads = append(ro.workloads, w)
+	if p != nil {
+		ro.posts = append(ro.posts, p)
 	}
 }
 
@@ -73,13 +74,13 @@ func (r *resolver) readActing(id ir.Identity) []*role {
 func (r *resolver) rolesIn(ns string) roleSet {
 	roles := roleSet{}
 	b := r.backing.Get(ns)
-	for _, w := range b.workloads {
-		if !w.meshed {
+	for _, p := range b.posts {
+		if !p.meshed {
 			continue
 		}
-		roles.add(w.identity, b.backed[w], w)
-		for _, v := range b.variants[w] {
-			roles.add(w.identity, v, w)
+		roles.add(p.identity, b.backed[p], p)
+		for _, v := range b.variants[p] {
+			roles.add(p.identity, v, p)
 		}
 	}
 	for _, id := range r.unbackedIn(ns) {
@@ -122,9 +123,9 @@ func (r *resolver) addKnownRoles(roles roleSet, b *backing, id ir.Identity) {
 	}
 	for _, set := range combinations(behind) {
 		roles.add(id, set, nil)
-		for _, w := range b.accounts[home.name] {
-			if w.meshed && len(b.backed[w]) > 0 {
-				roles.add(id, union(b.backed[w], set), nil)
+		for _, p := range b.accounts[home.name] {
+			if p.meshed && len(b.backed[p]) > 0 {
+				roles.add(id, union(b.backed[p], set), nil)
 			}
 		}
 	}
@@ -133,7 +134,7 @@ func (r *resolver) addKnownRoles(roles roleSet, b *backing, id ir.Identity) {
 func sameRoles(a, b []*role) bool { return slices.EqualFunc(a, b, sameRole) }
 
 func sameRole(a, b *role) bool {
-	return a == b || a != nil && b != nil && sameAct(a, b) && slices.Equal(a.workloads, b.workloads)
+	return a == b || a != nil && b != nil && sameAct(a, b) && slices.Equal(a.posts, b.posts)
 }
 
 func sameActing(a, b []*role) bool { return slices.EqualFunc(a, b, sameAct) }

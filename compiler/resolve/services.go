@@ -22,8 +22,6 @@ type service struct {
 	out       ir.Service  // once it is settled
 }
 
-func (s *service) backedBy(w *workload) bool { return slices.Contains(s.workloads, w) }
-
 // at is where the service says its name.
 func (s *service) at() diag.Span {
 	if s.obj == nil {

@@ -58,13 +58,19 @@ type tables struct {
 	ours       *memo.Table[string, bool] // not labelled for another mesh
 	meshed     *memo.Table[string, bool] // unless a workload says otherwise
 
-	workload *memo.Table[syntax.Name, *workload]
-	written  *memo.Table[ir.ServiceID, *writtenService]
-	crew     *memo.Table[string, *crew]
-	backing  *memo.Table[string, *backing]
-	declared *memo.Table[ir.ServiceID, *service]
-	running  *memo.Table[accountName, []*workload]
-	backed   *memo.Table[*workload, []ir.ServiceID]
+	workload  *memo.Table[syntax.Name, *workload]
+	written   *memo.Table[ir.ServiceID, *writtenService]
+	hand      *memo.Table[syntax.Name, *workload] // with a spec
+	post      *memo.Table[syntax.Name, *post]
+	primaries *memo.Table[string, *primaries]
+	roster    *memo.Table[string, *roster]
+	crew      *memo.Table[string, []*workload] // on the posts of the roster
+	selector  *memo.Table[ir.ServiceID, *selector]
+	seat      *memo.Table[ir.ServiceID, *seat]
+	backing   *memo.Table[string, *backing]
+	declared  *memo.Table[ir.ServiceID, *service]
+	running   *memo.Table[accountName, []*workload]
+	backed    *memo.Table[syntax.Name, []ir.ServiceID] // services of a workload
 
 	listing *memo.Table[string, *part] // accounts of a namespace that are in the mesh whatever policy says
 	account *memo.Table[accountName, *account]
@@ -81,6 +87,7 @@ type tables struct {
 	rooted  *memo.Table[ir.ServiceID, bool] // a split without matches sends every call to its leaves
 	settled *memo.Table[ir.ServiceID, *settled]
 	ports   *memo.Table[ir.ServiceID, *service] // settled, and another only when its meaning is
+	offer   *memo.Table[ir.ServiceID, *ir.Service]
 
 	cast    *memo.Table[string, *cast]
 	roles   *memo.Table[string, []*role]
@@ -127,6 +134,14 @@ func newResolver(g *memo.Graph, config *syntax.Config, known ir.Known, opts Opti
 	return r
 }
 
+// The levels of gates: what is read through one of them is of a lower level.
+const (
+	gateWritten = 1 + iota // what others look for
+	gateSplit
+	gateSettled // services and roles with their ports
+	gateGranted
+)
+
 func (r *resolver) makeTables() {
 	g := r.graph
 	r.configured = memo.Func(g, memo.Is, quiet(r, func(struct{}) *diag.Section {
@@ -135,14 +150,7 @@ func (r *resolver) makeTables() {
 	r.space = memo.Func(g, memo.Is, quiet(r, r.readNamespace))
 	r.ours = memo.Func(g, memo.Is, quiet(r, func(ns string) bool { return r.space.Get(ns).ours }))
 	r.meshed = memo.Func(g, memo.Is, quiet(r, func(ns string) bool { n := r.space.Get(ns); return n.ours && !n.disabled }))
-
-	r.workload = memo.Func(g, memo.Is, quiet(r, r.readWorkload))
-	r.written = memo.Func(g, memo.Is, quiet(r, r.readWritten))
-	r.crew = memo.Func(g, memo.Is, quiet(r, r.readCrew))
-	r.backing = memo.Func(g, memo.Is, quiet(r, r.readBacking))
-	r.declared = memo.Func(g, sameDeclaration, quiet(r, func(id ir.ServiceID) *service { return r.backing.Get(id.Namespace).services[id] }))
-	r.running = memo.Func(g, equalSlices, quiet(r, func(a accountName) []*workload { return r.backing.Get(a.namespace).accounts[a.name] }))
-	r.backed = memo.Func(g, equalSlices, quiet(r, func(w *workload) []ir.ServiceID { return r.backing.Get(w.namespace).backed[w] }))
+	r.makeBacking()
 
 	r.listing = memo.Func(g, memo.Is, quiet(r, r.readListing))
 	r.account = memo.Func(g, sameAccount, quiet(r, r.readAccount))
@@ -154,26 +162,44 @@ func (r *resolver) makeTables() {
 	r.group = memo.Func(g, memo.Is, quiet(r, r.readGroup))
 	r.service = memo.Func(g, sameDeclaration, quiet(r, r.readService))
 	r.within = memo.Func(g, equalSlices, quiet(r, r.readWithin))
-	r.asked = memo.Func(g, equalSlices, quiet(r, r.readAsked))
+	r.asked = memo.Gate(g, gateWritten, equalSlices, quiet(r, r.readAsked))
 	r.splits = memo.Func(g, memo.Is, quiet(r, r.readSplits))
-	r.rooted = memo.Func(g, memo.Is, quiet(r, func(id ir.ServiceID) bool { return r.splits.Get(id.Namespace).roots[id] }))
+	r.rooted = memo.Gate(g, gateSplit, memo.Is, quiet(r, func(id ir.ServiceID) bool { return r.splits.Get(id.Namespace).roots[id] }))
 	r.settled = memo.Func(g, memo.Is, quiet(r, r.settleService))
 	r.ports = memo.Func(g, sameService, quiet(r, func(id ir.ServiceID) *service { return r.settled.Get(id).service }))
+	r.offer = memo.Gate(g, gateSettled, sameOffer, quiet(r, r.readOffer))
 
 	r.cast = memo.Func(g, memo.Is, quiet(r, r.readRoles))
 	r.roles = memo.Func(g, sameRoles, quiet(r, func(ns string) []*role { return r.cast.Get(ns).list }))
 	r.acting = memo.Func(g, sameActing, quiet(r, r.readActing))
 	r.actor = memo.Func(g, sameRole, quiet(r, func(k roleKey) *role { return r.cast.Get(k.namespace).roles[k.name] }))
 	r.role = memo.Func(g, memo.Is, quiet(r, r.settleRole))
-	r.inbound = memo.Func(g, same(ir.SameInboundPort), quiet(r, func(k roleKey) []ir.InboundPort { return r.role.Get(k).ports }))
+	r.inbound = memo.Gate(g, gateSettled, same(ir.SameInboundPort), quiet(r, func(k roleKey) []ir.InboundPort { return r.role.Get(k).ports }))
 	r.reach = memo.Func(g, sameReach, quiet(r, r.readReach))
 	r.targets = memo.Func(g, equalSlices, quiet(r, r.readTargets))
 	r.grants = memo.Func(g, memo.Is, quiet(r, r.settleGrants))
-	r.given = memo.Func(g, same(ir.SameGrant), quiet(r, func(id ir.ServiceID) []ir.Grant { return r.grants.Get(id).list }))
+	r.given = memo.Gate(g, gateGranted, same(ir.SameGrant), quiet(r, func(id ir.ServiceID) []ir.Grant { return r.grants.Get(id).list }))
 	r.shares = memo.Func(g, memo.Is, quiet(r, r.settleSplits))
 	r.pods = memo.Func(g, memo.Is, quiet(r, r.inventoryOf))
 	r.stock = memo.Func(g, memo.Is, quiet(r, r.readStock))
 	r.makeRegions()
+}
+
+func (r *resolver) makeBacking() {
+	g := r.graph
+	r.workload = memo.Func(g, memo.Is, quiet(r, r.readWorkload))
+	r.written = memo.Func(g, memo.Is, quiet(r, r.readWritten))
+	r.hand = memo.Func(g, memo.Is, quiet(r, r.readHand))
+	r.post = memo.Gate(g, gateWritten, samePost, quiet(r, r.readPost))
+	r.primaries = memo.Func(g, memo.Is, quiet(r, r.readPrimaries))
+	r.roster = memo.Func(g, sameRoster, quiet(r, r.readRoster))
+	r.crew = memo.Func(g, equalSlices, quiet(r, func(ns string) []*workload { return r.hands(r.roster.Get(ns).posts) }))
+	r.selector = memo.Gate(g, gateWritten, sameSelector, quiet(r, r.readSelector))
+	r.backing = memo.Func(g, memo.Is, quiet(r, r.readBacking))
+	r.seat = memo.Func(g, sameSeat, quiet(r, func(id ir.ServiceID) *seat { return r.backing.Get(id.Namespace).services[id] }))
+	r.declared = memo.Func(g, sameDeclaration, quiet(r, r.readDeclared))
+	r.running = memo.Func(g, equalSlices, quiet(r, func(a accountName) []*workload { return r.hands(r.backing.Get(a.namespace).accounts[a.name]) }))
+	r.backed = memo.Func(g, equalSlices, quiet(r, func(name syntax.Name) []ir.ServiceID { return r.backing.Get(name.Namespace).backed[r.post.Get(name)] }))
 }
 
 func (r *resolver) makeRegions() {
@@ -191,7 +217,7 @@ func (r *resolver) makeRegions() {
 	r.offers = memo.Func(g, same(ir.SameService), quiet(r, r.readOffers))
 	r.played = memo.Func(g, same(sameNamedRole), quiet(r, r.readPlayed))
 	r.bestowed = memo.Func(g, same(ir.SameGrant), quiet(r, r.readBestowed))
-	r.divided = memo.Func(g, same(ir.SameSplit), quiet(r, func(ns string) []ir.Split { return r.shares.Get(ns).list }))
+	r.divided = memo.Gate(g, gateSettled, same(ir.SameSplit), quiet(r, func(ns string) []ir.Split { return r.shares.Get(ns).list }))
 }
 
 // same compares lists by their elements.

@@ -42,6 +42,29 @@ func sameService(a, b *service) bool {
 		slices.Equal(a.out.Ports, b.out.Ports) && a.out.Outside == b.out.Outside && a.out.Headless == b.out.Headless
 }
 
+// readOffer is what a service means to the mesh; nil: the mesh has none of that name.
+func (r *resolver) readOffer(id ir.ServiceID) *ir.Service {
+	if s := r.ports.Get(id); s != nil {
+		return &s.out
+	}
+	return nil
+}
+
+// offered are the ports of a service.
+func (r *resolver) offered(id ir.ServiceID) []ir.Port {
+	if s := r.offer.Get(id); s != nil {
+		return s.Ports
+	}
+	return nil
+}
+
+func sameOffer(a, b *ir.Service) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return ir.SameService(a, b)
+}
+
 // settleAccounts finds the whole set of accounts behind a service: from the
 // workloads of the tree that it selects, else from known facts (DESIGN 4).
 func (r *resolver) settleAccounts(s *service) {

@@ -18,10 +18,10 @@ type target struct {
 
 // readTargets are the names of a namespace's targets.
 func (r *resolver) readTargets(ns string) []ir.ServiceID {
-	all := r.of("TrafficTarget", ns)
+	all := r.titles.Get(located{"TrafficTarget", ns})
 	out := make([]ir.ServiceID, len(all))
-	for i, o := range all {
-		out[i] = idOf(o)
+	for i, name := range all {
+		out[i] = ir.ServiceID{Namespace: ns, Name: name}
 	}
 	return out
 }

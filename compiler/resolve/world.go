@@ -24,10 +24,7 @@ func (s *Session) Places() []string { return s.spaces.Get(struct{}{}) }
 
 // Service finds a service of the mesh; nil: there is none.
 func (s *Session) Service(id ir.ServiceID) *ir.Service {
-	if svc := s.ports.Get(id); svc != nil {
-		return &svc.out
-	}
-	return nil
+	return s.offer.Get(id)
 }
 
 // Services are those of a namespace, in order.
