@@ -82,16 +82,22 @@ func (r Rules) intended(o *Objects, p *core.Pod) bool {
 	if mesh == "" || r.Mesh != "" && mesh != r.Mesh || o.Labels[osmIgnore] == "true" {
 		return false
 	}
-	byDefault := "disabled"
-	if o.Labels[ir.LabelMesh] != "" {
-		byDefault = "enabled"
+	for _, said := range []struct {
+		word string
+		osm  bool // OSM's own annotation knows more words than ours
+	}{
+		{p.Labels[ir.LabelInject], false}, {p.Annotations[ir.LabelInject], false}, {p.Annotations[osmInject], true},
+		{o.Labels[ir.LabelInject], false}, {o.Annotations[ir.LabelInject], false}, {o.Annotations[osmInject], true},
+	} {
+		switch word := strings.ToLower(said.word); {
+		case word == "":
+		case word == "disabled", said.osm && (word == "no" || word == "false"):
+			return false
+		default:
+			return true // also where nobody can tell what is said: injection takes it for a wish
+		}
 	}
-	switch strings.ToLower(cmp.Or(p.Labels[ir.LabelInject], p.Annotations[ir.LabelInject], p.Annotations[osmInject],
-		o.Labels[ir.LabelInject], o.Annotations[ir.LabelInject], o.Annotations[osmInject], byDefault)) {
-	case "disabled", "no", "false":
-		return false
-	}
-	return true // also where nobody can tell what is said: the safe side
+	return o.Labels[ir.LabelMesh] != ""
 }
 
 // selects tells whether a service's selector selects a pod; an empty one selects none.
