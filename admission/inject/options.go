@@ -2,11 +2,10 @@ package inject
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/meshc/meshc/compiler/diag"
 )
@@ -250,8 +249,12 @@ func (o options) direct(port int64) bool {
 	return in(o.excludeIn) || len(o.includeIn) > 0 && !in(o.includeIn)
 }
 
+var digits = regexp.MustCompile(`^[0-9]*\.?[0-9]+`)
+
 // isQuantity tells whether Kubernetes takes a word as an amount above nothing.
 func isQuantity(s string) bool {
-	q, err := resource.ParseQuantity(s)
-	return err == nil && q.Sign() > 0
+	number := digits.FindString(s)
+	n, err := strconv.ParseFloat(number, 64)
+	suffixes := []string{"", "n", "u", "m", "k", "Ki", "M", "Mi", "G", "Gi", "T", "Ti", "P", "Pi", "E", "Ei"}
+	return err == nil && n > 0 && slices.Contains(suffixes, strings.TrimPrefix(s, number))
 }
