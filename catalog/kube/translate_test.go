@@ -287,11 +287,11 @@ func TestFactsAreOfWhatIsIntended(t *testing.T) {
 		return func(p *core.Pod) { plain(p); p.Annotations = map[string]string{key: value} }
 	}
 	for name, c := range map[string]struct{ got, want bool }{
-		"served, not injected":       {of(rules, in, runs("a", "10.0.0.1", plain)), false},
-		"intended":                   {of(intended, in, runs("a", "10.0.0.1", plain)), true},
-		"intended, OSM's label":      {of(intended, osm, runs("a", "10.0.0.1", plain)), false},
-		"intended, OSM's way":        {of(intended, wish, runs("a", "10.0.0.1", plain)), true},
-		"intended, opted out":        {of(intended, in, runs("a", "10.0.0.1", off)), false},
+		"served, not injected":  {of(rules, in, runs("a", "10.0.0.1", plain)), false},
+		"intended":              {of(intended, in, runs("a", "10.0.0.1", plain)), true},
+		"intended, OSM's label": {of(intended, osm, runs("a", "10.0.0.1", plain)), false},
+		"intended, OSM's way":   {of(intended, wish, runs("a", "10.0.0.1", plain)), true},
+		"intended, opted out":   {of(intended, in, runs("a", "10.0.0.1", off)), false},
 		// As injection reads the two words, which see.
 		"intended, our word unclear": {of(intended, in, runs("a", "10.0.0.1", saying(ir.LabelInject, "false"))), true},
 		"intended, OSM's no":         {of(intended, in, runs("a", "10.0.0.1", saying("openservicemesh.io/sidecar-injection", "no"))), false},
