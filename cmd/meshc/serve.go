@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -123,22 +122,6 @@ func newServeCmd(s streams) *cobra.Command {
 	}
 	f.report = addReportFlags(cmd)
 	return cmd
-}
-
-// logger is the log of a server.
-func (f *serveFlags) logger(s streams) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		return nil, usage(fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.logLevel))
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	switch f.logFormat {
-	case "text":
-		return slog.New(slog.NewTextHandler(s.Err, opts)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(s.Err, opts)), nil
-	}
-	return nil, usage(fmt.Errorf("--log-format %q is neither text nor json", f.logFormat))
 }
 
 func (f *serveFlags) run(ctx context.Context, s streams) error {

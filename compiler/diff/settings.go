@@ -29,6 +29,7 @@ func (c *comparison) settings() {
 	}
 	c.ranges()
 	for _, s := range []struct{ what, before, after string }{
+		{"the name of the mesh", a.Name, b.Name},
 		{"clusterDomain", a.ClusterDomain, b.ClusterDomain},
 		{"compat", string(a.Compat), string(b.Compat)},
 		{"denial.body", onOff(a.DenialBody), onOff(b.DenialBody)},
@@ -37,6 +38,7 @@ func (c *comparison) settings() {
 		{"maxStreamDuration", a.MaxStreamDuration.String(), b.MaxStreamDuration.String()},
 		{"certificates.leaf", lifetime(a.Certificates.Leaf), lifetime(b.Certificates.Leaf)},
 		{"certificates.intermediate", lifetime(a.Certificates.Intermediate), lifetime(b.Certificates.Intermediate)},
+		{"authGrace", grace(a.Certificates.Grace), grace(b.Certificates.Grace)},
 	} {
 		if s.before != s.after {
 			c.add(Change{Kind: Setting, Effect: Changed, Text: fmt.Sprintf("%s changes from %s to %s", s.what, s.before, s.after)})
@@ -47,6 +49,17 @@ func (c *comparison) settings() {
 func lifetime(d time.Duration) string {
 	if d == 0 {
 		return "the control plane's own"
+	}
+	return d.String()
+}
+
+// grace is how long tokens count past their end.
+func grace(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "half a leaf's life"
+	case d < 0:
+		return "off"
 	}
 	return d.String()
 }
