@@ -62,11 +62,11 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 		if err != nil {
 			return deny(out, diag.List{undecodable(r, err)}, nil)
 		}
-		if object.leaving {
-			return out // it may only lose its finalizers now, which nobody must hinder
-		}
-		if old, err := judgedPart(r.OldObject, r); err == nil && bytes.Equal(old.data, object.data) {
-			return out // labels of a controller, a status: nothing that the mesh reads
+		old, err := judgedPart(r.OldObject, r)
+		if err == nil && (bytes.Equal(old.data, object.data) || object.leaving && bytes.Equal(old.body, object.body)) {
+			// A status, or one that loses its finalizers, which nobody must hinder. While it
+			// waits for that it counts, so what it says is judged as ever.
+			return out
 		}
 		data, r.Name = object.data, object.name
 	}
@@ -101,6 +101,7 @@ func breaks(f diag.Finding) bool {
 // part is what of an object is judged.
 type part struct {
 	data    []byte
+	body    []byte // data without metadata
 	name    string
 	leaving bool
 }
@@ -133,12 +134,23 @@ func judgedPart(raw json.RawMessage, r *Request) (part, error) {
 	if meta.Namespace == "" && r.Kind.Kind != "Namespace" {
 		meta.Namespace = r.Namespace
 	}
-	var err error
-	if o["metadata"], err = json.Marshal(meta); err != nil {
+	head, err := json.Marshal(meta)
+	if err != nil {
 		return part{}, err
 	}
 	delete(o, "status")
-	out.data, err = json.Marshal(o) // keys in order
+	delete(o, "metadata")
+	spec := o["spec"]
+	if r.Kind.Kind == "Namespace" {
+		delete(o, "spec") // finalizers of its own, and nothing else
+	}
+	if out.body, err = json.Marshal(o); err != nil { // keys in order
+		return part{}, err
+	}
+	if o["metadata"] = head; spec != nil {
+		o["spec"] = spec
+	}
+	out.data, err = json.Marshal(o)
 	return out, err
 }
 

@@ -202,7 +202,18 @@ func TestWhatChangesNothingForTheMeshIsLeftAlone(t *testing.T) {
 	if r := validate.Decide(s, same, false); !r.Allowed {
 		t.Errorf("a finalizer: %+v", r.Status)
 	}
-	if r := validate.Decide(s, ask(t, "UPDATE", strings.Replace(bad, "  uid:", "  deletionTimestamp: \"2026-01-01T00:00:00Z\"\n  uid:", 1)), false); !r.Allowed {
+	goes := ask(t, "UPDATE", strings.Replace(bad, "  uid:", "  deletionTimestamp: \"2026-01-01T00:00:00Z\"\n  labels: {a: b}\n  uid:", 1))
+	goes.OldObject = same.OldObject
+	if r := validate.Decide(s, goes, false); !r.Allowed {
 		t.Errorf("an object that goes: %+v", r.Status)
+	}
+	goes.OldObject = ask(t, "UPDATE", strings.NewReplacer("GROUP", "api", "SOURCE", "shop").Replace(target)).Object
+	if r := validate.Decide(s, goes, false); r.Allowed {
+		t.Error("whoever keeps an object from going by a finalizer writes into it what they like")
+	}
+	parts := ask(t, "UPDATE", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, deletionTimestamp: \"2026-01-01T00:00:00Z\"}\nspec: {}")
+	parts.OldObject = ask(t, "UPDATE", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\nspec: {finalizers: [kubernetes]}").Object
+	if r := validate.Decide(s, parts, true); !r.Allowed || len(r.Warnings) > 0 {
+		t.Errorf("a namespace that loses its last finalizer: %+v", r)
 	}
 }
