@@ -76,9 +76,10 @@ bench: build envoy ## measure meshc against its budgets (ONLY=build,change for s
 	go run ./test/bench/budget -meshc bin/meshc -envoy $(ENVOY) -json .cache/bench.json $(if $(ONLY),-only $(ONLY))
 
 PEERS := .cache/peers
-bench-peers: build envoy ## measure conftest, Envoy Gateway and Istio beside meshc (their first build takes the better part of an hour)
+bench-peers: build envoy ## measure conftest, gator, Envoy Gateway and Istio beside meshc (their first build takes the better part of an hour)
 	mkdir -p $(PEERS)
 	cd test/bench/peers/conftest && go build -o $(CURDIR)/$(PEERS)/conftest github.com/open-policy-agent/conftest
+	cd test/bench/peers/gator && go build -o $(CURDIR)/$(PEERS)/gator github.com/open-policy-agent/gatekeeper/v3/cmd/gator
 	cd test/bench/peers && go build -o $(CURDIR)/$(PEERS)/egctl github.com/envoyproxy/gateway/cmd/egctl
 	cd test/bench/peers/istio && go test -c -vet=off -o $(CURDIR)/$(PEERS)/istio-xds.test istio.io/istio/pilot/pkg/xds
 	cd test/bench/peers/istio && go list -m -f '{{.Dir}}' istio.io/istio > $(CURDIR)/$(PEERS)/istio-dir

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/meshc/meshc/policies"
@@ -34,45 +35,61 @@ func (b *bench) rules() error {
 	return nil
 }
 
-// conftest holds meshc against conftest with the same rules and documents, in turn.
+// judges are peers that judge documents by rules, as they are called for a folder.
+var judges = []struct {
+	name string
+	args []string
+}{
+	{"conftest", []string{"test", "--combine", "--no-color", "-p", filepath.Join(peerRules, "conftest")}},
+	{"gator", []string{"test", "-f", filepath.Join(peerRules, "gator"), "-f"}},
+}
+
+// conftest holds meshc against its peers with the same rules and documents, in turn.
 func (b *bench) conftest() error {
-	b.table.chapter("conftest test --combine and meshc check: the same five rules, a process from files to findings")
+	b.table.chapter("conftest test --combine, gator test and meshc check: the same five rules, a process from files to findings")
 	for _, services := range []int{197, 1962} {
 		dir, err := b.judged(services, false)
 		if err != nil {
 			return err
 		}
-		manifests := filepath.Join(dir, "mesh")
-		var theirs, ours []run
+		runs := map[string][]run{}
 		for range b.runs {
-			r, err := timed(filepath.Join(b.peers, "conftest"), "test", "--combine", "--no-color", "-p", filepath.Join(peerRules, "conftest"), manifests)
+			for _, j := range judges {
+				r, err := timed(filepath.Join(b.peers, j.name), append(slices.Clone(j.args), filepath.Join(dir, "mesh"))...)
+				if err != nil {
+					return err
+				}
+				runs[j.name] = append(runs[j.name], r)
+			}
+			r, err := timed(b.meshc, "check", dir)
 			if err != nil {
 				return err
 			}
-			theirs = append(theirs, r)
-			if r, err = timed(b.meshc, "check", dir); err != nil {
-				return err
-			}
-			ours = append(ours, r)
+			runs["meshc"] = append(runs["meshc"], r)
 		}
-		name := func(what string) string { return fmt.Sprintf("%d documents: %s", documents[services], what) }
-		for _, p := range []struct {
-			who  string
-			runs []run
-		}{{"conftest", theirs}, {"meshc", ours}} {
-			b.table.add(figure{What: name(p.who), Unit: "s", Runs: column(p.runs, wall)})
-			b.processes(name(p.who), p.runs)
-		}
-		least := 0.0
-		if services == 1962 {
-			least = 5
-		}
-		b.table.add(figure{What: name("times faster"), Unit: "times", Budget: least, Least: true,
-			Value: median(column(theirs, wall)) / median(column(ours, wall))})
-		b.table.add(figure{What: name("times faster in processor time"), Unit: "times",
-			Value: median(column(theirs, cpu)) / median(column(ours, cpu))})
+		b.compare(fmt.Sprintf("%d documents: ", documents[services]), runs, services == 1962)
 	}
 	return nil
+}
+
+// compare gives the figures of the judges, and what meshc is to them; the budgets are
+// of the many documents.
+func (b *bench) compare(prefix string, runs map[string][]run, budgets bool) {
+	for _, who := range []string{"conftest", "gator", "meshc"} {
+		b.table.add(figure{What: prefix + who, Unit: "s", Runs: column(runs[who], wall)})
+		b.processes(prefix+who, runs[who])
+	}
+	faster, memory := 0.0, 0.0
+	if budgets {
+		faster, memory = 5, 1
+	}
+	ratio := func(who string, of func(run) float64) float64 {
+		return median(column(runs[who], of)) / median(column(runs["meshc"], of))
+	}
+	b.table.add(figure{What: prefix + "times faster than conftest", Unit: "times", Budget: faster, Least: true, Value: ratio("conftest", wall)})
+	b.table.add(figure{What: prefix + "times faster than conftest in processor time", Unit: "times", Value: ratio("conftest", cpu)})
+	b.table.add(figure{What: prefix + "times faster than gator", Unit: "times", Value: ratio("gator", wall)})
+	b.table.add(figure{What: prefix + "memory against gator's", Unit: "times", Budget: memory, Value: 1 / ratio("gator", peak)})
 }
 
 // repeat runs a command as often as a figure wants, and once to warm the disk.
