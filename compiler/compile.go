@@ -116,6 +116,9 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	load := aside(s.loader())
 	if s.world == nil || s.world.Config() != s.syntax.Config() {
 		s.graph = memo.New()
+		if s.once {
+			s.graph = memo.Once()
+		}
 		s.world = resolve.NewSession(s.graph, s.syntax.Config(), s.known, resolve.Options{Now: s.opts.Now})
 		s.check = check.NewSession(s.graph, s.world)
 		edit = s.syntax.All()
@@ -130,8 +133,13 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	sections := s.stages()
 	s.graph.Commit()
 	sections = append(sections, judged()...)
-	added, removed := diag.Difference(s.sections, sections)
-	s.findings, s.sections = s.findings.Patched(added, removed), sections
+	if s.once {
+		s.findings = diag.All(sections).Sorted()
+	} else {
+		added, removed := diag.Difference(s.sections, sections)
+		s.findings = s.findings.Patched(added, removed)
+	}
+	s.sections = sections
 	result := &Result{
 		Config: s.syntax.Config(), Tables: s.syntax.Tables(), Objects: s.syntax.Objects(), Passed: s.syntax.Passed(),
 		Mesh: meaning.Mesh, Inventory: meaning.Inventory, Used: meaning.Used,

@@ -67,7 +67,8 @@ func metadataOf(o *syntax.Object) *sieve.Record {
 // writtenValue is an object of Kubernetes, or meshc.yaml, with the namespace that
 // its source gave it.
 func writtenValue(o *syntax.Object) *sieve.Record {
-	root := o.Document()
+	root, back := o.Borrow()
+	defer back()
 	if root == nil {
 		return doc("apiVersion", o.APIVersion, "kind", o.Kind, "metadata", metadataOf(o))
 	}

@@ -13,8 +13,22 @@ type Section struct{ Batches []*List }
 
 // All are the findings of sections.
 func All(sections []*Section) List {
-	added, _ := Difference(nil, sections)
-	return added
+	size := 0
+	for _, s := range sections {
+		for _, b := range s.Batches {
+			size += len(*b)
+		}
+	}
+	if size == 0 {
+		return nil
+	}
+	out := make(List, 0, size)
+	for _, s := range sections {
+		for _, b := range s.Batches {
+			out = append(out, *b...)
+		}
+	}
+	return out
 }
 
 // Difference is the findings that are in the present sections and were not in

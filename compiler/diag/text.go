@@ -12,12 +12,15 @@ import (
 // renderText writes findings as rustc does: a headline, the line with a caret
 // under the span, the other ends of references, effect, help, and where to read more.
 func renderText(w io.Writer, r Report) error {
-	p := &painter{on: r.Color, sources: r.Sources, files: map[string][][]byte{}}
+	p := &painter{to: w, on: r.Color, sources: r.Sources, files: map[string]lines{}}
 	for i, f := range r.Findings {
 		if i > 0 {
 			p.line("")
 		}
 		p.finding(f)
+		if p.out.Len() >= atOnce {
+			p.write()
+		}
 	}
 	if r.Summary != "" {
 		if len(r.Findings) > 0 {
@@ -25,16 +28,29 @@ func renderText(w io.Writer, r Report) error {
 		}
 		p.line(r.Summary)
 	}
-	_, err := w.Write(p.out.Bytes())
-	return err
+	p.write()
+	return p.err
 }
 
-// painter collects the text of a report.
+// painter writes the text of a report.
 type painter struct {
+	to      io.Writer
+	err     error // the first in writing
 	out     bytes.Buffer
 	on      bool
 	sources Sources
-	files   map[string][][]byte // by lines: each file is cut once, however many findings it has
+	files   map[string]lines // each file is cut once, however many findings it has
+}
+
+// atOnce is how much text is written together, in bytes.
+const atOnce = 64 << 10
+
+// write writes what was collected.
+func (p *painter) write() {
+	if p.err == nil {
+		_, p.err = p.to.Write(p.out.Bytes())
+	}
+	p.out.Reset()
 }
 
 const (
@@ -159,17 +175,40 @@ func (p *painter) sourceLine(s Span) (string, bool) {
 	if p.sources == nil || s.Line < 1 {
 		return "", false
 	}
-	lines, seen := p.files[s.File]
+	file, seen := p.files[s.File]
 	if !seen {
 		if data, ok := p.sources(s.File); ok {
-			lines = bytes.Split(data, []byte{'\n'})
+			file = linesOf(data)
 		}
-		p.files[s.File] = lines
+		p.files[s.File] = file
 	}
-	if s.Line > len(lines) {
+	if s.Line > len(file.starts) {
 		return "", false
 	}
-	return printable(strings.ReplaceAll(strings.TrimRight(string(lines[s.Line-1]), "\r"), "\t", " ")), true
+	return printable(strings.ReplaceAll(strings.TrimRight(file.line(s.Line-1), "\r"), "\t", " ")), true
+}
+
+// lines is a file and where its lines start.
+type lines struct {
+	data   []byte
+	starts []uint32
+}
+
+func linesOf(data []byte) lines {
+	l := lines{data: data, starts: make([]uint32, 1, 1+bytes.Count(data, newline))}
+	for at := range data {
+		if data[at] == '\n' {
+			l.starts = append(l.starts, uint32(at)+1)
+		}
+	}
+	return l
+}
+
+var newline = []byte{'\n'}
+
+func (l lines) line(i int) string {
+	line, _, _ := bytes.Cut(l.data[l.starts[i]:], newline)
+	return string(line)
 }
 
 // printable takes out what would steer a terminal: files are other people's.

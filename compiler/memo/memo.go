@@ -8,6 +8,7 @@ package memo
 
 // Graph is the entries of all its tables and who read whom.
 type Graph struct {
+	once   bool   // nothing is asked again after a change: who read whom need not be known
 	now    uint64 // revision: grows with every change of an input
 	edit   uint64 // number of the edit that is under way
 	frame  uint64 // number of the run that is under way
@@ -24,6 +25,10 @@ type Graph struct {
 
 // New makes an empty graph.
 func New() *Graph { return &Graph{now: 1} }
+
+// Once makes an empty graph for inputs that are all set before anything is asked. Its
+// tables keep values and nothing else.
+func Once() *Graph { return &Graph{now: 1, once: true} }
 
 // cell is what the graph knows of one entry.
 type cell struct {

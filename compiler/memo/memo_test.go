@@ -21,6 +21,11 @@ type sheet struct {
 
 func newSheet() *sheet {
 	s := &sheet{graph: memo.New(), runs: map[int]int{}}
+	s.tables()
+	return s
+}
+
+func (s *sheet) tables() {
 	s.words = memo.Inputs[int](s.graph, memo.Is[string])
 	s.sums = memo.Func(s.graph, memo.Is[int], func(k int) int {
 		s.runs[k]++
@@ -36,7 +41,6 @@ func newSheet() *sheet {
 		return s.words.Get(k) + string(rune('0'+s.thirds.Get(k))) + string(rune('0'+s.thirds.Get(k/2)))
 	})
 	s.best = memo.Gate(s.graph, 2, memo.Is[bool], func(k int) bool { return s.shown.Get(k) > s.shown.Get(k/3) })
-	return s
 }
 
 // coldShown and coldBest compute without memory.
@@ -176,4 +180,33 @@ func same(kept map[int]string, now []string) bool {
 		}
 	}
 	return true
+}
+
+// A graph that is asked once gives what one with memory gives, and asks each function
+// once for a key.
+func TestAGraphThatIsAskedOnceGivesTheSame(t *testing.T) {
+	s := newSheet()
+	once := &sheet{graph: memo.Once(), runs: map[int]int{}}
+	once.tables()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for k := range 12 {
+		word := make([]byte, rnd.IntN(6))
+		for i := range word {
+			word[i] = byte('A' + rnd.IntN(12))
+		}
+		s.words.Set(k, string(word))
+		once.words.Set(k, string(word))
+	}
+	once.graph.Begin(false)
+	for k := range 14 {
+		if got, want := once.sums.Get(k), s.sums.Get(k); got != want || once.even.Get(k) != s.even.Get(k) || once.words.Peek(k) != s.words.Peek(k) {
+			t.Errorf("cell %d is %d, not %d", k, got, want)
+		}
+	}
+	once.graph.Commit()
+	for k, n := range once.runs {
+		if n != 1 {
+			t.Errorf("cell %d was made %d times", k, n)
+		}
+	}
 }

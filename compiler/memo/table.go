@@ -5,6 +5,7 @@ package memo
 type Table[K comparable, V any] struct {
 	graph   *Graph
 	entries map[K]*entry[K, V]
+	values  map[K]V // those of a graph that is asked once
 	make    func(K) V
 	same    func(a, b V) bool
 	gate    int
@@ -22,7 +23,13 @@ type entry[K comparable, V any] struct {
 // that a new value is no other than the old one for whoever reads it; the old one
 // is kept then.
 func Func[K comparable, V any](g *Graph, same func(a, b V) bool, make func(K) V) *Table[K, V] {
-	return &Table[K, V]{graph: g, entries: map[K]*entry[K, V]{}, make: make, same: same}
+	t := &Table[K, V]{graph: g, make: make, same: same}
+	if g.once {
+		t.values = map[K]V{}
+	} else {
+		t.entries = map[K]*entry[K, V]{}
+	}
+	return t
 }
 
 // Gate is a table like those of Func for values that mostly stay the same when what
@@ -47,6 +54,9 @@ func Is[V comparable](a, b V) bool { return a == b }
 // Get is the value of a key, made now if need be. The function under way, if
 // any, counts as having read it.
 func (t *Table[K, V]) Get(key K) V {
+	if t.graph.once {
+		return t.kept(key)
+	}
 	if t.graph.frame == 0 {
 		t.graph.settle()
 	}
@@ -56,8 +66,22 @@ func (t *Table[K, V]) Get(key K) V {
 	return e.value
 }
 
+// kept is Get in a graph that is asked once.
+func (t *Table[K, V]) kept(key K) V {
+	value, ok := t.values[key]
+	if !ok && t.make != nil {
+		value = t.make(key)
+		t.values[key] = value
+	}
+	return value
+}
+
 // Set makes an input another.
 func (t *Table[K, V]) Set(key K, value V) {
+	if t.graph.once {
+		t.values[key] = value
+		return
+	}
 	e := t.entry(key)
 	if t.same(e.value, value) {
 		return
@@ -72,6 +96,9 @@ func (t *Table[K, V]) Set(key K, value V) {
 func (t *Table[K, V]) Peek(key K) V {
 	if e, ok := t.entries[key]; ok {
 		return e.value
+	}
+	if value, ok := t.values[key]; ok {
+		return value
 	}
 	var none V
 	return none

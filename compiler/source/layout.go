@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -123,6 +124,36 @@ func (l *Layout) step(at int, step any) (key, value int) {
 		return -1, below
 	}
 	return -1, -1
+}
+
+// Fields are the paths, below the value at a path, of the fields of a map, or of those of
+// the maps in a list, in the order written; ok is false where there is no such value.
+func (l *Layout) Fields(path []any) (fields [][]any, ok bool) {
+	at, _, left := l.find(path)
+	if len(left) > 0 {
+		return nil, false
+	}
+	m := &l.marks[at]
+	if m.kind == mappingMark {
+		return l.fields(nil, at), true
+	}
+	if m.kind == sequenceMark {
+		for i, item := 0, at+1; i < int(m.size); i, item = i+1, int(l.marks[item].next) {
+			if l.marks[item].kind == mappingMark {
+				fields = append(fields, l.fields([]any{i}, item)...)
+			}
+		}
+	}
+	return fields, true
+}
+
+func (l *Layout) fields(below []any, at int) [][]any {
+	m := &l.marks[at]
+	out := make([][]any, 0, m.size/2)
+	for k, key := int32(0), at+1; k+1 < m.size; k, key = k+2, int(l.marks[key+1].next) {
+		out = append(out, append(slices.Clone(below), l.value(key)))
+	}
+	return out
 }
 
 // Has tells whether there is a value at a path.

@@ -88,7 +88,9 @@ func (c *cursor) faultAt(at diag.Span, code diag.Code, format string, args ...an
 }
 
 func (c *cursor) down(key any, n *yaml.Node) *cursor {
-	return &cursor{d: c.d, n: n, up: c, key: key}
+	below := c.d.job.cursors.next()
+	*below = cursor{d: c.d, n: n, up: c, key: key}
+	return below
 }
 
 func (c *cursor) null() bool {
@@ -153,6 +155,7 @@ func (c *cursor) stringMap() map[string]string {
 type record struct {
 	c     *cursor
 	asked []string
+	few   [8]string // room for asked
 	open  bool // unknown fields are allowed
 	hints func(field string, at *cursor) string
 }
@@ -166,7 +169,9 @@ func (c *cursor) record() *record {
 		c.wrongType("a map")
 		return nil
 	}
-	return &record{c: c}
+	r := &record{c: c}
+	r.asked = r.few[:0]
+	return r
 }
 
 // get is the value of a field, nil if it was not written or is null.

@@ -35,8 +35,11 @@ func (j *job) run() result {
 // object is made; items of lists, tables and contracts keep theirs.
 func (j *job) simple(l *source.Layout) result {
 	root, back := l.Borrow()
+	j.cursors = spareCursors.Get().(*cursors)
 	var r result
 	j.object(&r, root)
+	j.cursors.back()
+	j.cursors = nil
 	if !j.tables {
 		r.remarks = remarks(j.doc, root)
 	}

@@ -70,6 +70,7 @@ type job struct {
 	tables    bool   // read verdict tables only
 	config    bool   // the document is in the meshc.yaml that rules the run
 	rendered  *rendering
+	cursors   *cursors // nil: none is used twice
 }
 
 // result is what came of a job.

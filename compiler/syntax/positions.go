@@ -63,6 +63,14 @@ func (p positions) nodes() *yaml.Node {
 	return p.root
 }
 
+// borrowed is nodes for a while: nothing may hold on to a node once they are given back.
+func (p positions) borrowed() (root *yaml.Node, back func()) {
+	if p.layout != nil {
+		return p.layout.Borrow()
+	}
+	return p.root, func() {}
+}
+
 // overlaid is the path of the value in the overlay, nil if it says nothing of it.
 func (p positions) overlaid(path []any) []any {
 	if p.overlay == nil || len(path) < 2 || path[0] != "spec" || path[1] == "environments" {

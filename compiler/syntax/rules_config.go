@@ -96,5 +96,8 @@ func scalar(n *yaml.Node) any {
 // rendered; nil for an object that was made by hand. It must not be changed.
 func (o *Object) Document() *yaml.Node { return o.positions.nodes() }
 
+// Borrow is Document for a while: nothing may hold on to a node once it is given back.
+func (o *Object) Borrow() (root *yaml.Node, back func()) { return o.positions.borrowed() }
+
 // PathText writes a path as findings show it: spec.rules[0].name.
 func PathText(path []any) string { return pathText(path) }

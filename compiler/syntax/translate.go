@@ -65,16 +65,29 @@ func translateHeader(o *Object, path []any) []any {
 	if at < 0 {
 		return path
 	}
-	n, _, left := source.Find(o.positions.nodes(), path[:at+1])
-	if len(left) > 0 {
-		return path
-	}
-	for k, h := range headerNodes(n) {
-		if path[at+1] == any(k) || path[at+1] == any(h.key.Value) {
-			return append(append([]any{}, path[:at+1]...), h.path...)
+	for k, h := range o.positions.headers(path[:at+1]) {
+		if path[at+1] == any(k) || path[at+1] == h[len(h)-1] {
+			return append(append([]any{}, path[:at+1]...), h...)
 		}
 	}
 	return path
+}
+
+// headers are the paths, below that of `headers`, of the headers of a match.
+func (p positions) headers(path []any) [][]any {
+	if p.layout != nil {
+		fields, _ := p.layout.Fields(path)
+		return fields
+	}
+	n, _, left := source.Find(p.root, path)
+	if len(left) > 0 {
+		return nil
+	}
+	var out [][]any
+	for _, h := range headerNodes(n) {
+		out = append(out, h.path)
+	}
+	return out
 }
 
 // headerNode is a header as written, with its path below `headers`.
