@@ -156,7 +156,7 @@ type record struct {
 	c     *cursor
 	asked []string
 	few   [8]string // room for asked
-	open  bool // unknown fields are allowed
+	open  bool      // unknown fields are allowed
 	hints func(field string, at *cursor) string
 }
 
