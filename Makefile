@@ -36,7 +36,7 @@ CLUSTER := .cache/cluster
 cluster-build: ## build Kubernetes for tests from its Go modules into .cache/cluster, once (some 15 minutes of two cores)
 	test/cluster/build $(CLUSTER)/bin
 
-kube-test: cluster-build ## tests on a real API server, and on the cluster of KUBECONFIG or of cluster-up
+kube-test: cluster-build ## tests on a real API server, and on the cluster of cluster-up or one of their own (as root)
 	go test -count=1 -timeout 20m ./test/cluster/... ./catalog/kube
 
 cluster-up: ## start a single-node Kubernetes on this machine, as root
@@ -54,8 +54,9 @@ check: build ## formatting, vet, staticcheck, and generated files fresh
 	go tool staticcheck ./...
 	go test ./test/golden ./cmd/meshc -run 'Golden|Generated' -count=1
 
-test: check envoy ## everything in check, and all the tests (live ones on real Envoys included)
+test: check envoy ## everything in check, and all the tests (live ones on real Envoys; on Kubernetes after cluster-build)
 	go test -timeout 20m ./...
+	@[ -x $(CLUSTER)/bin/portmap ] || echo "skipped: the tests on a real Kubernetes, which is not built (make kube-test builds and runs)"
 
 race: envoy ## the tests of the concurrent rooms under the race detector
 	go test -race -short -timeout 20m ./compiler/... ./catalog/... ./xds/... ./cmd/...
