@@ -52,6 +52,14 @@ func TestContractsOfEveryEnvironment(t *testing.T) {
 	has(t, errs, "the contracts are of prod, staging")
 	wants(t, exitUsage, "lock", "policy", "--contract", "--all-envs", "--env", "prod")
 
+	// A run for one environment leaves what others rely on, and no second contract of its own.
+	wants(t, exitClean, "lock", "policy", "--contract", "--env", "staging")
+	_, errs = wants(t, exitFindings, "check", "app", "--contract", "policy", "--env", "prod")
+	has(t, errs, "MSH0372")
+	if _, err := os.Stat("policy/contracts/staging"); err == nil {
+		t.Error("there are two contracts of staging")
+	}
+
 	// An environment that is no more loses its folder.
 	changed(t, "policy/meshc.yaml", "    staging: {sources: [./staging]}\n", "")
 	wants(t, exitClean, "lock", "policy", "--contract", "--all-envs")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/meshc/meshc/compiler"
@@ -33,7 +34,7 @@ type locked struct {
 
 // writeContracts writes what the policy relies on, a file for each namespace, in a
 // folder for each environment if it is to be for all, and takes away contracts on
-// which it relies no more. It gives the folder.
+// which it relies no more there. It gives the folder.
 func writeContracts(s streams, all []locked, each bool, dir string) (string, error) {
 	if dir == besideLock {
 		dir = path.Join(path.Dir(all[0].Lock.Path), contractDir)
@@ -57,7 +58,9 @@ func writeContracts(s streams, all []locked, each bool, dir string) (string, err
 		}
 		fmt.Fprintf(s.Out, "%s: %s\n", into, plural(len(list), "contract"))
 	}
-	if err := removeContracts(dir, written); err != nil {
+	there := configOf(all[0].Tree).Environments
+	gone := func(env string) bool { return each || env == all[0].env || !slices.Contains(there, env) }
+	if err := removeContracts(dir, written, gone); err != nil {
 		return "", input(err)
 	}
 	return dir, nil
@@ -78,8 +81,9 @@ func (l locked) contracts() []*contract.Contract {
 }
 
 // removeContracts deletes the contracts of a folder, and of those for environments
-// in it, that were not written now, and nothing else that lies there.
-func removeContracts(dir string, written map[string]bool) error {
+// in it, that were not written now, and nothing else that lies there. The folder of an
+// other environment of meshc.yaml stays, unless this run is about it: gone tells.
+func removeContracts(dir string, written map[string]bool, gone func(env string) bool) error {
 	var found []string
 	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
 		some, err := filepath.Glob(filepath.Join(filepath.FromSlash(dir), filepath.FromSlash(pattern)))
@@ -101,7 +105,8 @@ func removeContracts(dir string, written map[string]bool) error {
 			continue
 		}
 		// A folder holds what its own environment is called by, and that alone.
-		if in := filepath.Dir(name); filepath.Clean(in) != filepath.Clean(filepath.FromSlash(dir)) && files.Contracts[0].Environment != filepath.Base(in) {
+		env, in := files.Contracts[0].Environment, filepath.Dir(name)
+		if filepath.Clean(in) != filepath.Clean(filepath.FromSlash(dir)) && (env != filepath.Base(in) || !gone(env)) {
 			continue
 		}
 		if err := os.Remove(name); err != nil {
