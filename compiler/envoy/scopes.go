@@ -136,7 +136,9 @@ type given struct {
 // scopesOf groups the identities that see the same.
 func (l *lowering) scopesOf(s sight) scopes {
 	var out scopes
-	numbers := map[string]int{}
+	numbers := make(map[string]int, len(s.identities))
+	out.identities = slices.Grow(out.identities, len(s.identities))
+	some := slices.ContainsFunc(l.mesh.Services, func(svc ir.Service) bool { return svc.Outside })
 	for _, id := range s.identities {
 		leaves := l.egress(id)
 		out.leave = out.leave || leaves
@@ -149,14 +151,16 @@ func (l *lowering) scopesOf(s sight) scopes {
 		if !seen {
 			n = len(out.list)
 			numbers[key] = n
-			out.list = append(out.list, l.given(s, own, leaves))
+			out.list = append(out.list, l.given(s, own, leaves, some))
 		}
 		out.identities = append(out.identities, ir.IdentityPlan{Identity: id, Scope: n})
 	}
 	return out
 }
 
-func (l *lowering) given(s sight, own []int32, leaves bool) given {
+// given is the scope of those who see ports of their own, beside what all see; some
+// tells that the mesh has services outside of it.
+func (l *lowering) given(s sight, own []int32, leaves, some bool) given {
 	all := slices.Concat(own, s.everybody)
 	if leaves {
 		all = append(all, s.outside...)
@@ -165,7 +169,7 @@ func (l *lowering) given(s sight, own []int32, leaves bool) given {
 	out := given{leaves: leaves, outbound: make([]ir.PortID, 0, len(all))}
 	for _, at := range all {
 		out.outbound = append(out.outbound, l.ports[at].id)
-		if !leaves {
+		if some && !leaves {
 			out.without = append(out.without, l.outsideLeaves(at)...)
 		}
 	}
