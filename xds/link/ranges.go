@@ -43,6 +43,21 @@ func (w *World) ranges() (bounds, all []netip.Prefix) {
 	return sortedPrefixes(bounds), sortedPrefixes(all)
 }
 
+// endsElsewhere tells that the mesh's own addresses are others than before, where
+// egress is allowed: an endpoint outside of the ranges that came is closed to it.
+func (w *World) endsElsewhere(before *bound) bool {
+	if before == nil || !w.leaving() {
+		return before == nil
+	}
+	bounds, all := w.ranges()
+	return len(bounds) > 0 && !slices.Equal(all, before.ranges)
+}
+
+// leaving tells whether somebody's calls may leave the mesh.
+func (w *World) leaving() bool {
+	return slices.ContainsFunc(w.plan.Scopes, func(s ir.Scope) bool { return s.Ranged >= 0 })
+}
+
 func sortedPrefixes(p []netip.Prefix) []netip.Prefix {
 	slices.SortFunc(p, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
@@ -52,7 +67,7 @@ func sortedPrefixes(p []netip.Prefix) []netip.Prefix {
 
 // unboundedEgress says that egress stays denied for lack of ranges.
 func (w *World) unboundedEgress(b *bound) diag.List {
-	if len(b.bounds) > 0 || !slices.ContainsFunc(w.plan.Scopes, func(s ir.Scope) bool { return s.Ranged >= 0 }) {
+	if len(b.bounds) > 0 || !w.leaving() {
 		return nil
 	}
 	return diag.List{egressWithoutRanges()}

@@ -115,7 +115,9 @@ func TestOrderOfEndpointsIsNothing(t *testing.T) {
 // However a catalog came to be as it is, what is linked is what a fresh start
 // with it would link.
 func TestRelinkingEqualsLinkingAnew(t *testing.T) {
-	b := pack(t, shop(func(m *ir.Mesh) { m.Settings.EgressAllowed = true }))
+	b := pack(t, shop(func(m *ir.Mesh) {
+		m.Settings.EgressAllowed, m.Settings.ServiceRanges = true, []netip.Prefix{netip.MustParsePrefix("fd00:1::/64")}
+	}))
 	rng := rand.New(rand.NewPCG(7, 7))
 	w, _ := link.New(b, running())
 	for step := range 300 {

@@ -64,6 +64,7 @@ func (w *World) With(snap *catalog.Snapshot) *World {
 		next.changed.Endpoints = append(next.changed.Endpoints, changedAssignments(before(i), next.services[i])...)
 	}
 	next.changed.Workloads = changedWorkloads(w.snapshot.Workloads, snap.Workloads)
+	structure = structure || next.endsElsewhere(w.bound)
 	next.changed.Structure = structure
 	next.bound = w.bound
 	if structure {
