@@ -17,15 +17,23 @@ type Layout struct {
 	marks []mark
 }
 
-// mark is a node; marks are in the order in which the nodes are written.
+// mark is a node; marks are in the order in which the nodes are written. There are
+// many, so a scalar and a collection have the same memory for different things.
 type mark struct {
-	from, to int32 // of the value in the text
-	line     int32
-	next     int32 // the first mark after it and what it holds
-	size     int32 // how many nodes it holds directly
-	col      uint16
-	kind     uint8 // a yaml.Kind
-	style    uint8 // a yaml.Style
+	from  int32 // a scalar: where its value begins in the text; else: how many nodes it holds directly
+	to    int32 // a scalar: where its value ends; else: the first mark after it and what it holds
+	line  int32
+	col   uint16
+	kind  uint8 // a yaml.Kind
+	style uint8 // a yaml.Style
+}
+
+// size is how many nodes a mark holds directly.
+func (m *mark) size() int {
+	if m.kind == scalarMark {
+		return 0
+	}
+	return int(m.from)
 }
 
 const (
@@ -35,7 +43,22 @@ const (
 	flowMark     = uint8(yaml.FlowStyle)
 )
 
-func (l *Layout) value(i int) string { return l.text[l.marks[i].from:l.marks[i].to] }
+// value is the text of a scalar.
+func (l *Layout) value(i int) string {
+	m := &l.marks[i]
+	if m.kind != scalarMark {
+		return ""
+	}
+	return l.text[m.from:m.to]
+}
+
+// next is the first mark after one and what it holds.
+func (l *Layout) next(i int) int {
+	if m := &l.marks[i]; m.kind != scalarMark {
+		return int(m.to)
+	}
+	return i + 1
+}
 
 // Nodes makes the nodes of the document.
 func (l *Layout) Nodes() *yaml.Node { return (&nodes{}).of(l) }
@@ -78,11 +101,12 @@ func (n *nodes) of(l *Layout) *yaml.Node {
 		case yaml.SequenceNode:
 			one.Tag = "!!seq"
 		}
-		if m.size == 0 {
+		size := m.size()
+		if size == 0 {
 			continue
 		}
-		one.Content, rest = rest[:m.size:m.size], rest[m.size:]
-		for k, at := 0, i+1; k < int(m.size); k, at = k+1, int(l.marks[at].next) {
+		one.Content, rest = rest[:size:size], rest[size:]
+		for k, at := 0, i+1; k < size; k, at = k+1, l.next(at) {
 			one.Content[k] = &n.all[at]
 		}
 	}
@@ -108,18 +132,18 @@ func (l *Layout) step(at int, step any) (key, value int) {
 	below := at + 1
 	switch s := step.(type) {
 	case string:
-		for k := int32(0); m.kind == mappingMark && k+1 < m.size; k += 2 {
+		for k := 0; m.kind == mappingMark && k+1 < m.size(); k += 2 {
 			if l.value(below) == s {
 				return below, below + 1
 			}
-			below = int(l.marks[below+1].next)
+			below = l.next(below + 1)
 		}
 	case int:
-		if m.kind != sequenceMark || s < 0 || s >= int(m.size) {
+		if m.kind != sequenceMark || s < 0 || s >= m.size() {
 			break
 		}
 		for range s {
-			below = int(l.marks[below].next)
+			below = l.next(below)
 		}
 		return -1, below
 	}
@@ -138,7 +162,7 @@ func (l *Layout) Fields(path []any) (fields [][]any, ok bool) {
 		return l.fields(nil, at), true
 	}
 	if m.kind == sequenceMark {
-		for i, item := 0, at+1; i < int(m.size); i, item = i+1, int(l.marks[item].next) {
+		for i, item := 0, at+1; i < m.size(); i, item = i+1, l.next(item) {
 			if l.marks[item].kind == mappingMark {
 				fields = append(fields, l.fields([]any{i}, item)...)
 			}
@@ -149,8 +173,8 @@ func (l *Layout) Fields(path []any) (fields [][]any, ok bool) {
 
 func (l *Layout) fields(below []any, at int) [][]any {
 	m := &l.marks[at]
-	out := make([][]any, 0, m.size/2)
-	for k, key := int32(0), at+1; k+1 < m.size; k, key = k+2, int(l.marks[key+1].next) {
+	out := make([][]any, 0, m.size()/2)
+	for k, key := 0, at+1; k+1 < m.size(); k, key = k+2, l.next(key+1) {
 		out = append(out, append(slices.Clone(below), l.value(key)))
 	}
 	return out
@@ -180,7 +204,7 @@ func (d *Document) mark(l *Layout, i int) diag.Span {
 	m := &l.marks[i]
 	s := d.Point(int(m.line), int(m.col)+1)
 	s.EndCol = s.Col + d.reach(int(m.line), int(m.col)+1, yaml.Kind(m.kind), yaml.Style(m.style), l.value(i), func() int {
-		if m.size == 0 {
+		if m.size() == 0 {
 			return 1
 		}
 		first := d.mark(l, i+1)

@@ -103,7 +103,7 @@ func (s *simple) over() bool {
 }
 
 func (s *simple) add(m mark) int {
-	m.line, m.next = int32(s.line), int32(len(s.marks)+1)
+	m.line = int32(s.line)
 	s.marks = append(s.marks, m)
 	return len(s.marks) - 1
 }
@@ -118,12 +118,12 @@ func (s *simple) mapping(col int) bool {
 		if !s.key() || !s.value(col) {
 			return false
 		}
-		s.marks[m].size += 2
+		s.marks[m].from += 2
 		if s.col < col {
 			break
 		}
 	}
-	s.marks[m].next = int32(len(s.marks))
+	s.marks[m].to = int32(len(s.marks))
 	s.depth--
 	return true
 }
@@ -183,7 +183,7 @@ func (s *simple) sequence(col int, underKey bool) bool {
 		if !s.entry(col) {
 			return false
 		}
-		s.marks[m].size++
+		s.marks[m].from++
 		if s.col < col {
 			break
 		}
@@ -191,7 +191,7 @@ func (s *simple) sequence(col int, underKey bool) bool {
 	if s.col > col || s.col == col && !underKey {
 		return false
 	}
-	s.marks[m].next = int32(len(s.marks))
+	s.marks[m].to = int32(len(s.marks))
 	s.depth--
 	return true
 }

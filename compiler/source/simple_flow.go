@@ -21,13 +21,13 @@ func (s *simple) flow() bool {
 			if !s.key() {
 				return false
 			}
-			s.marks[m].size++
+			s.marks[m].from++
 			s.blanks()
 		}
 		if !s.flowValue() {
 			return false
 		}
-		s.marks[m].size++
+		s.marks[m].from++
 		if !s.comma(closer) {
 			return false
 		}
@@ -36,7 +36,7 @@ func (s *simple) flow() bool {
 		return false
 	}
 	s.at++
-	s.marks[m].next = int32(len(s.marks))
+	s.marks[m].to = int32(len(s.marks))
 	s.depth--
 	return true
 }
