@@ -24,8 +24,8 @@ func (t *Topology) snapshot(ipv6 bool) *catalog.Snapshot {
 		s.Workloads = append(s.Workloads, t.catalog.Workloads...)
 	}
 	for _, p := range t.Pods {
-		if p.Machine {
-			continue // the catalog has said more of it
+		if p.Machine || p.Outer != "" {
+			continue // the catalog has said more of a machine, and none knows the world outside
 		}
 		s.Workloads = append(s.Workloads, catalog.Workload{
 			Name: p.ID(), Identity: p.Identity, Services: p.Services, Addresses: p.Addresses, Meshed: p.Meshed,
