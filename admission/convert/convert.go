@@ -9,10 +9,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/meshc/meshc/admission/tree"
 )
 
 // Object is a Kubernetes object as JSON decodes it.
-type Object = map[string]any
+type Object = tree.Object
 
 // kinds are those with more than one version, and the newest.
 var kinds = map[string]struct {
@@ -38,7 +40,7 @@ func To(given Object, apiVersion string) (Object, error) {
 	if !ok || !okFrom || !okTo {
 		return nil, fmt.Errorf("%s cannot be converted from %s to %s: these are no versions of a kind of SMI", kind, was, apiVersion)
 	}
-	out := clone(given).(Object)
+	out := tree.Clone(given).(Object)
 	out["apiVersion"] = apiVersion
 	if from == to {
 		return out, nil
@@ -92,24 +94,6 @@ func name(o Object) string {
 	ns, _ := meta["namespace"].(string)
 	n, _ := meta["name"].(string)
 	return ns + "/" + n
-}
-
-func clone(v any) any {
-	switch v := v.(type) {
-	case Object:
-		out := make(Object, len(v))
-		for k, e := range v {
-			out[k] = clone(e)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for n, e := range v {
-			out[n] = clone(e)
-		}
-		return out
-	}
-	return v
 }
 
 // each visits the records of a list; what is none stays as it is, for the

@@ -1,10 +1,11 @@
 package convert
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/meshc/meshc/admission/tree"
 )
 
 // target: `specs` is `rules` from v1alpha2 on; ports end with v1alpha2, groups begin
@@ -12,12 +13,12 @@ import (
 func target(spec Object, from, to int) error {
 	subject := func(o Object) error {
 		if p := o["port"]; p != nil && to > 2 {
-			if n, ok := whole(p); !ok || n != 0 {
+			if n, ok := tree.Whole(p); !ok || n != 0 {
 				return fmt.Errorf("a port (%v), which later versions cannot say: it would allow every port", p)
 			}
 			delete(o, "port")
 		}
-		if n, ok := whole(o["port"]); ok && n == 0 && to == 2 {
+		if n, ok := tree.Whole(o["port"]); ok && n == 0 && to == 2 {
 			delete(o, "port") // in v1alpha1 the Go type of the SDK writes it for none
 		}
 		if g := o["group"]; g != nil && to < 4 {
@@ -92,7 +93,7 @@ func split(spec Object, from, to int) error {
 		return wholeWeights(spec["backends"])
 	case to == 1:
 		return each(spec["backends"], func(b Object) error {
-			if n, ok := whole(b["weight"]); ok {
+			if n, ok := tree.Whole(b["weight"]); ok {
 				b["weight"] = n
 			}
 			return nil
@@ -146,19 +147,3 @@ func wholeWeights(backends any) error {
 
 // greatest is the greatest weight that the compiler and the schemas take.
 const greatest = 1<<32 - 1
-
-// whole reads a whole number, however it was decoded.
-func whole(v any) (int64, bool) {
-	switch n := v.(type) {
-	case int:
-		return int64(n), true
-	case int64:
-		return n, true
-	case float64:
-		return int64(n), n == float64(int64(n))
-	case json.Number:
-		i, err := n.Int64()
-		return i, err == nil
-	}
-	return 0, false
-}

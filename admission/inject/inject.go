@@ -9,12 +9,13 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/meshc/meshc/admission/tree"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 )
 
 // Object is a Kubernetes object as JSON decodes it.
-type Object = map[string]any
+type Object = tree.Object
 
 // The names of what injection adds.
 const (
@@ -95,7 +96,7 @@ type Result struct {
 // back without a sidecar and must not run in the mesh.
 func Pod(given Object, ns Namespace, s Settings, position func(path string) diag.Span) (Result, diag.List) {
 	s = s.withDefaults()
-	pod := clone(given).(Object)
+	pod := tree.Clone(given).(Object)
 	undo(pod)
 	i := &injection{pod: pod, spec: child(pod, "spec"), ns: ns, settings: s, position: position}
 	inject, why := i.decide()

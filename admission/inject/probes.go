@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meshc/meshc/admission/tree"
 	"github.com/meshc/meshc/dataplane/bootstrap"
 )
 
@@ -41,7 +42,7 @@ func (i *injection) rewriteProbes() []bootstrap.Probe {
 			if !ok {
 				continue
 			}
-			before := clone(asked).(Object)
+			before := tree.Clone(asked).(Object)
 			p, ok := i.rewrite(c, q, asked, &grpcPort)
 			if !ok {
 				continue
@@ -106,7 +107,7 @@ func requestPath(path string) string {
 }
 
 func period(probe Object) time.Duration {
-	if n, ok := number(probe["periodSeconds"]); ok && n > 0 {
+	if n, ok := tree.Whole(probe["periodSeconds"]); ok && n > 0 {
 		return time.Duration(n) * time.Second
 	}
 	return 0
@@ -114,13 +115,13 @@ func period(probe Object) time.Duration {
 
 // probePort is the number of a port that is given by number or by name.
 func (i *injection) probePort(c container, port any, path string) (int64, bool) {
-	if n, ok := number(port); ok {
+	if n, ok := tree.Whole(port); ok {
 		return n, n > 0 && n < 1<<16
 	}
 	name, _ := port.(string)
 	for _, p := range items(c.Object, "ports") {
 		if text(p, "name") == name {
-			return number(p["containerPort"])
+			return tree.Whole(p["containerPort"])
 		}
 	}
 	i.add("MSH4039", path, "container %q has no port %q to probe", c.name, name)
@@ -147,10 +148,10 @@ func restoreProbes(c container, before map[string]Object) {
 
 func isOurs(asked Object, p bootstrap.Probe) bool {
 	if how, ok := asked[grpcCall].(Object); ok {
-		n, _ := number(how["port"])
+		n, _ := tree.Whole(how["port"])
 		return n > probePort && n <= lastProbe
 	}
-	n, _ := number(at(asked, httpGet, "port"))
+	n, _ := tree.Whole(at(asked, httpGet, "port"))
 	return n == probePort && text(asked, httpGet, "path") == p.At()
 }
 

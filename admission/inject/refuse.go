@@ -1,6 +1,10 @@
 package inject
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/meshc/meshc/admission/tree"
+)
 
 // The ports of the data plane, which an application beside it cannot have.
 const (
@@ -23,15 +27,15 @@ func (i *injection) refuse() {
 		f := i.add("MSH4031", "spec", "pod %q runs on Windows, where there is no interception", i.name())
 		*f = f.WithEffect("it cannot be in the mesh").WithHelp("label it %s: disabled; meshed clients reach it where egress or plaintext is allowed", injectWord)
 	}
-	if uid, ok := number(at(i.spec, "securityContext", "runAsUser")); ok && uid == ProxyUID {
+	if uid, ok := tree.Whole(at(i.spec, "securityContext", "runAsUser")); ok && uid == ProxyUID {
 		i.asProxy("spec.securityContext.runAsUser", "pod "+i.name())
 	}
 	for _, c := range allContainers(i.spec) {
-		if uid, ok := number(at(c.Object, "securityContext", "runAsUser")); ok && uid == ProxyUID {
+		if uid, ok := tree.Whole(at(c.Object, "securityContext", "runAsUser")); ok && uid == ProxyUID {
 			i.asProxy(c.path+".securityContext.runAsUser", "container "+c.name)
 		}
 		for _, p := range items(c.Object, "ports") {
-			if n, ok := number(p["containerPort"]); ok && reserved(n) {
+			if n, ok := tree.Whole(p["containerPort"]); ok && reserved(n) {
 				f := i.add("MSH4034", c.path+".ports", "container %q listens on port %d, which the proxy beside it has", c.name, n)
 				*f = f.WithEffect("one of the two cannot start").WithHelp("the proxy has 15000, 15001, 15003, 15010 and 15020 to 15029: take another port")
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/meshc/meshc/admission/tree"
 	"github.com/meshc/meshc/dataplane/bootstrap"
 )
 
@@ -113,7 +114,7 @@ func (i *injection) proxy(probes []bootstrap.Probe) (Object, error) {
 
 // grace is how many seconds the pod may take to end.
 func (i *injection) grace() int64 {
-	if n, ok := number(at(i.spec, "terminationGracePeriodSeconds")); ok {
+	if n, ok := tree.Whole(at(i.spec, "terminationGracePeriodSeconds")); ok {
 		return n
 	}
 	return 30 // Kubernetes' default

@@ -1,29 +1,9 @@
 package inject
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 )
-
-// clone copies what JSON or YAML decodes.
-func clone(v any) any {
-	switch v := v.(type) {
-	case Object:
-		out := make(Object, len(v))
-		for k, e := range v {
-			out[k] = clone(e)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for n, e := range v {
-			out[n] = clone(e)
-		}
-		return out
-	}
-	return v
-}
 
 // at is the value at a path, nil if there is none.
 func at(v any, path ...string) any {
@@ -72,22 +52,6 @@ func items(o Object, key string) []Object {
 		}
 	}
 	return out
-}
-
-// number reads an integer, however it was decoded.
-func number(v any) (int64, bool) {
-	switch n := v.(type) {
-	case int:
-		return int64(n), true
-	case int64:
-		return n, true
-	case float64:
-		return int64(n), n == float64(int64(n))
-	case json.Number:
-		i, err := n.Int64()
-		return i, err == nil
-	}
-	return 0, false
 }
 
 // drop takes the elements of these names out of a list, and the list if it is empty then.

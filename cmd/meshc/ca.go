@@ -81,14 +81,7 @@ certificates, the old and the new one, and machines should pin both.`,
 	return cmd
 }
 
-func newCARotateCmd(s streams) *cobra.Command {
-	var state string
-	var wait time.Duration
-	var o ca.RotateOptions
-	cmd := &cobra.Command{
-		Use:   "rotate --state DIR",
-		Short: "Replace the root while the mesh runs, without a failed request",
-		Long: `Replace the root while the mesh runs. It is begun here and done by the servers of
+const caRotateHelp = `Replace the root while the mesh runs. It is begun here and done by the servers of
 the state folder, step by step:
 
   trust  proxies are given both roots; the old one issues. It lasts until every
@@ -108,7 +101,16 @@ export" there while the rotation lasts and bootstrap their proxies anew. Those
 that still pin only the old root can connect until that root ends, through a
 cross certificate. Where there can be none, because the old root's key is not in
 the folder or its path is too short, the old root is not dropped until
---repinned says that all machines pin the new one.`,
+--repinned says that all machines pin the new one.`
+
+func newCARotateCmd(s streams) *cobra.Command {
+	var state string
+	var wait time.Duration
+	var o ca.RotateOptions
+	cmd := &cobra.Command{
+		Use:     "rotate --state DIR",
+		Short:   "Replace the root while the mesh runs, without a failed request",
+		Long:    caRotateHelp,
 		Example: "  meshc ca rotate --state /var/lib/meshc\n  meshc ca rotate --state /var/lib/meshc --forget shop/vm-1\n  meshc ca rotate --state /var/lib/meshc --cancel",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -21,13 +21,7 @@ import (
 	"github.com/meshc/meshc/policies/suite"
 )
 
-func newPolicyLintCmd(s streams) *cobra.Command {
-	var noProof bool
-	at := &judging{}
-	cmd := &cobra.Command{
-		Use:   "lint [DIR...]",
-		Short: "Find what is weak in how rules are written and proved",
-		Long: `Find what is weak in the rules below the folders that are named (default: the working
+const policyLintHelp = `Find what is weak in the rules below the folders that are named (default: the working
 folder): metadata that say too little, parameters that are not explained or not used, helpers
 that hide comparisons from the index of rules, walks over the mesh within one another, parts
 that no deny needs, deprecated functions, missing samples. Each deny and each condition is
@@ -40,7 +34,15 @@ the whole file):
 
   # meshc:waive MSH0629 until=2027-01-31 owner=team reason="why"
 
-Rules that cannot be judged by end the run with exit code 4.`,
+Rules that cannot be judged by end the run with exit code 4.`
+
+func newPolicyLintCmd(s streams) *cobra.Command {
+	var noProof bool
+	at := &judging{}
+	cmd := &cobra.Command{
+		Use:     "lint [DIR...]",
+		Short:   "Find what is weak in how rules are written and proved",
+		Long:    policyLintHelp,
 		Example: "  meshc policy lint policies/lib/trace-method\n  meshc policy lint policies/lib --no-proof --report sarif=rules.sarif",
 	}
 	report := addReportFlags(cmd)

@@ -121,10 +121,12 @@ var ladder = []room{
 	{"lsp", []string{"compiler", "policies"}, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
 	// deploy is manifests, and what prints them.
 	{"deploy", nil, with(pure, neither)},
+	// tree knows JSON, and nothing of what it says.
+	{"admission/tree", nil, with(pure, neither)},
 	// convert knows quantities of Kubernetes, and nothing of meshes.
-	{"admission/convert", nil, with(pure, noEnvoy)},
+	{"admission/convert", []string{"admission/tree"}, with(pure, noEnvoy)},
 	// admission patches objects as JSON; how a cluster is watched it does not know.
-	{"admission", []string{"compiler", "dataplane"}, with(noEnvoy, noKube)},
+	{"admission", []string{"compiler", "dataplane", "admission/tree"}, with(noEnvoy, noKube)},
 	{"lab", []string{"compiler", "catalog", "xds", "dataplane"}, with(noKube, noEnvoy)},
 	{"cmd", []string{""}, nil},
 	{"test", []string{""}, nil},
