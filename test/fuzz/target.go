@@ -59,6 +59,7 @@ type result struct {
 var (
 	progress = regexp.MustCompile(`execs: (\d+) .*new interesting: (\d+) \(total: (\d+)\)`)
 	written  = regexp.MustCompile(`Failing input written to (\S+)`)
+	late     = regexp.MustCompile(`(?m)^--- FAIL: .*\n    context deadline exceeded\nFAIL$`)
 	seeded   = regexp.MustCompile(`failure while testing seed corpus entry: (\S+)`)
 )
 
@@ -80,10 +81,20 @@ func (t target) run(root string, each time.Duration, workers int, progressTo io.
 		r.fresh, _ = strconv.Atoi(m[2])
 		r.interesting, _ = strconv.Atoi(m[3])
 	}
-	if err == nil && r.executions == 0 {
+	switch {
+	case err != nil && r.outOfTime():
+		return r, nil
+	case err == nil && r.executions == 0:
 		err = fmt.Errorf("nothing was executed")
 	}
 	return r, err
+}
+
+// outOfTime tells whether the engine failed for nothing but that the target's time
+// was over, which it does now and then when a worker is busy at the end. A failure of
+// the target names an input, and a worker that died says so.
+func (r result) outOfTime() bool {
+	return r.executions > 0 && late.MatchString(r.output) && !written.MatchString(r.output) && !seeded.MatchString(r.output)
 }
 
 // failure is what the target said, and where the input lies.

@@ -66,3 +66,22 @@ func TestAFindingIsAFailure(t *testing.T) {
 		t.Errorf("without the bad input it fails or executes nothing: %v\n%s", err, r.output)
 	}
 }
+
+// Only the engine's own failure at the end of the time is none: whatever names an
+// input, or ends a worker, counts.
+func TestTheEndOfTheTimeIsNoFinding(t *testing.T) {
+	for output, want := range map[string]bool{
+		"--- FAIL: FuzzDoor (300.29s)\n    context deadline exceeded\nFAIL\nexit status 1\n":                                        true,
+		"--- FAIL: FuzzDoor (300.29s)\n    fuzzing process hung or terminated unexpectedly: exit status 2\nFAIL\n":                  false,
+		"--- FAIL: FuzzDoor (3.00s)\n    context deadline exceeded\n    Failing input written to testdata/fuzz/FuzzDoor/aa\nFAIL\n": false,
+		"--- FAIL: FuzzDoor (3.00s)\n    --- FAIL: FuzzDoor (0.00s)\n        door_test.go:7: context deadline exceeded\nFAIL\n":     false,
+		"failure while testing seed corpus entry: FuzzDoor/aa\n--- FAIL: FuzzDoor (3.00s)\n    context deadline exceeded\nFAIL\n":   false,
+	} {
+		if got := (result{executions: 1, output: output}).outOfTime(); got != want {
+			t.Errorf("%v, want %v, for\n%s", got, want, output)
+		}
+	}
+	if (result{output: "--- FAIL: FuzzDoor (300.29s)\n    context deadline exceeded\nFAIL\n"}).outOfTime() {
+		t.Error("a run that executed nothing passes")
+	}
+}
