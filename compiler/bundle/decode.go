@@ -11,21 +11,44 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
-// decodedIR is an IR, or why there is none.
-type decodedIR struct {
-	mesh    *ir.Mesh
+// of is what a file holds, or why it cannot be meant.
+type of[T any] struct {
+	value   T
 	finding *diag.Finding
 }
 
-func decodeIR(content []byte) decodedIR {
-	mesh := &ir.Mesh{}
-	if err := json.Unmarshal(content, mesh); err != nil {
-		return decodedIR{finding: malformed(IRFile, jsonOffset(err), err.Error())}
+// decoded are the files that need no other to be decoded.
+type decoded struct {
+	mesh     of[*ir.Mesh]
+	findings of[diag.List]
+	origins  of[map[string]ir.Origin]
+	done     chan struct{}
+}
+
+// decodeAhead decodes beside whatever the caller does until done.
+func decodeAhead(files map[string][]byte) *decoded {
+	d := &decoded{done: make(chan struct{})}
+	go func() {
+		defer close(d.done)
+		d.mesh = decodeIR(files[IRFile])
+		d.findings = decodeFindings(files[FindingsFile])
+		d.origins = decodeOrigins(files[OriginsFile])
+	}()
+	return d
+}
+
+func decodeIR(content []byte) of[*ir.Mesh] {
+	mesh, ok := plainMesh(content)
+	if !ok {
+		mesh = &ir.Mesh{}
+		if err := json.Unmarshal(content, mesh); err != nil {
+			return of[*ir.Mesh]{finding: malformed(IRFile, jsonOffset(err), err.Error())}
+		}
 	}
 	if err := checkMesh(mesh); err != nil {
-		return decodedIR{finding: malformed(IRFile, 0, err.Error())}
+		return of[*ir.Mesh]{finding: malformed(IRFile, 0, err.Error())}
 	}
-	return decodedIR{mesh: mesh}
+	return of[*ir.Mesh]{value: mesh}
 }
 
 func decodeIndex(index []byte) (*ir.Plan, []entry, *fault) {
@@ -104,34 +127,39 @@ func cutField(tag byte, in []byte) (value, rest []byte, ok bool) {
 	return in[start:end:end], in[end:], true
 }
 
-func decodeOrigins(content []byte) (map[string]ir.Origin, *diag.Finding) {
+func decodeOrigins(content []byte) of[map[string]ir.Origin] {
 	var all []namedOrigin
 	c := newReader(originsMagic, content)
 	walkOrigins(c, &all)
 	if f := c.end(); f != nil {
-		return nil, malformed(OriginsFile, f.offset, f.reason)
+		return of[map[string]ir.Origin]{finding: malformed(OriginsFile, f.offset, f.reason)}
 	}
 	origins := make(map[string]ir.Origin, len(all))
 	for _, o := range all {
 		origins[o.About] = o.Origin
 	}
-	return origins, nil
+	return of[map[string]ir.Origin]{value: origins}
 }
 
-func (b *Bundle) readFindings(files map[string][]byte) *diag.Finding {
-	var stored struct {
-		Findings []storedFinding `json:"findings"`
+func decodeFindings(content []byte) of[diag.List] {
+	stored, ok := plainFindings(content)
+	if !ok {
+		var file struct {
+			Findings []storedFinding `json:"findings"`
+		}
+		if err := json.Unmarshal(content, &file); err != nil {
+			return of[diag.List]{finding: malformed(FindingsFile, jsonOffset(err), err.Error())}
+		}
+		stored = file.Findings
 	}
-	if err := json.Unmarshal(files[FindingsFile], &stored); err != nil {
-		return malformed(FindingsFile, jsonOffset(err), err.Error())
-	}
-	for i, s := range stored.Findings {
+	list := make(diag.List, 0, len(stored))
+	for i, s := range stored {
 		severity, err := diag.ParseSeverity(s.Severity)
 		if err != nil || len(s.Locations) == 0 || s.Code == "" {
-			return malformed(FindingsFile, 0, fmt.Sprintf("finding %d has no severity, code or position", i))
+			return of[diag.List]{finding: malformed(FindingsFile, 0, fmt.Sprintf("finding %d has no severity, code or position", i))}
 		}
 		s.Finding.Severity = severity
-		b.Findings.Add(s.Finding)
+		list.Add(s.Finding)
 	}
-	return nil
+	return of[diag.List]{value: list}
 }

@@ -57,10 +57,9 @@ func (b *Bundle) encode() (map[string][]byte, error) {
 	var g errgroup.Group
 	var irJSON, index, pack, origins, findings []byte
 	g.Go(func() (err error) {
-		if irJSON, err = json.Marshal(b.Mesh); err != nil {
+		if irJSON, err = encodeMesh(b.Mesh); err != nil {
 			return fmt.Errorf("bundle: IR: %w", err)
 		}
-		irJSON = append(irJSON, '\n')
 		return nil
 	})
 	g.Go(func() (err error) {
@@ -173,6 +172,11 @@ func encodeOrigins(origins map[string]ir.Origin) []byte {
 	c := newWriter(originsMagic)
 	walkOrigins(c, &all)
 	return c.bytes()
+}
+
+func encodeMesh(m *ir.Mesh) ([]byte, error) {
+	out, err := json.Marshal(m)
+	return append(out, '\n'), err
 }
 
 // storedFinding adds what Finding's own JSON leaves to renderers.

@@ -18,14 +18,13 @@ func FromFiles(files map[string][]byte) (*Bundle, diag.List) {
 	if findings := b.readManifest(files); len(findings) > 0 {
 		return nil, findings
 	}
-	// Decoding the IR takes as long as all else, so it runs beside it; what it
-	// finds counts only once the digests are known to fit.
-	mesh := make(chan decodedIR, 1)
-	go func() { mesh <- decodeIR(files[IRFile]) }()
+	// Decoding runs beside the digests; what it finds counts only once these are
+	// known to fit.
+	ahead := decodeAhead(files)
 	if findings := b.checkFiles(files); len(findings) > 0 {
 		return nil, findings
 	}
-	if f := b.readContent(files, mesh); f != nil {
+	if f := b.readContent(files, ahead); f != nil {
 		return nil, diag.List{*f}
 	}
 	if f := b.takeSignatures(files); f != nil {
@@ -113,23 +112,18 @@ func (b *Bundle) checkFiles(files map[string][]byte) diag.List {
 
 // readContent decodes the files, whose digests are right by now: what is wrong
 // still was made so.
-func (b *Bundle) readContent(files map[string][]byte, mesh <-chan decodedIR) *diag.Finding {
+func (b *Bundle) readContent(files map[string][]byte, ahead *decoded) *diag.Finding {
 	if f := b.readIndex(files); f != nil {
 		return f
 	}
-	origins, f := decodeOrigins(files[OriginsFile])
-	if f != nil {
-		return f
+	<-ahead.done
+	for _, f := range []*diag.Finding{ahead.origins.finding, ahead.findings.finding, ahead.mesh.finding} {
+		if f != nil {
+			return f
+		}
 	}
-	if f := b.readFindings(files); f != nil {
-		return f
-	}
-	got := <-mesh
-	if got.finding != nil {
-		return got.finding
-	}
-	b.Mesh = got.mesh
-	b.Mesh.Origins = origins
+	b.Mesh, b.Findings = ahead.mesh.value, ahead.findings.value
+	b.Mesh.Origins = ahead.origins.value
 	return nil
 }
 
