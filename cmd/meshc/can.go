@@ -45,7 +45,8 @@ its split, what the server's RBAC tried, and the grants that nearly let the requ
 in, the nearest first.
 
 The exit code is 0 for allow, 1 for deny and for mixed (some of the backends or
-accounts behind TO let it through, some do not), 4 where it cannot be told.`,
+accounts behind TO let it through, some do not), 4 where it cannot be told: a name
+is not known, or what leaves the mesh waits for its address ranges ('ranges').`,
 		Example: `  meshc can bookbuyer/bookbuyer bookstore/bookstore:14001 GET /buy-a-book/new examples/01-bookstore
   meshc can bookthief/bookthief bookstore/bookstore:14001 GET /books-bought --bundle ./bundle
   meshc can bookbuyer/bookbuyer bookstore/bookstore:14001 POST /buy-a-book/new --why examples/01-bookstore
@@ -135,6 +136,7 @@ func (f *canFlags) run(s streams, args []string) error {
 	if err != nil {
 		return engine(err)
 	}
+	meant = verdict.Late(mesh, r, meant)
 	a := answer{Question: verdict.Sentence(r), Answer: verdict.NewAnswer(meant), Shares: verdict.Shares(meant), Objects: objects(mesh, meant), Defect: defect}
 	if f.why {
 		a.Why = why

@@ -170,3 +170,18 @@ func TestCanTellsWhy(t *testing.T) {
 	}
 	wants(t, exitEngine, "can", "bookbuyer/bookbuyer", "bookstore/nope:80", "--why", bookstore)
 }
+
+// Where nothing says which addresses are the mesh's own, Envoy denies egress although
+// it is allowed: who asks is not told that it works, and is told what is missing.
+func TestEgressWithoutRangesCannotBeTold(t *testing.T) {
+	dir := copied(t, bookstore)
+	config := filepath.Join(dir, "meshc.yaml")
+	changed(t, config, "egress: deny", "egress: allow")
+	ask := []string{"can", "bookbuyer/bookbuyer", "external:books.example:80", "GET", "/", "--why", dir}
+	out, _ := wants(t, exitEngine, ask...)
+	has(t, out, "unknown: bookbuyer/bookbuyer to external", "egress is allowed to bookbuyer/bookbuyer", "`ranges` of meshc.yaml", "Envoy denies until")
+	changed(t, config, "egress: allow", "egress: allow\n  ranges: {services: [10.0.0.0/8]}")
+	wants(t, exitClean, ask...)
+	out, _ = wants(t, exitFindings, "can", "bookbuyer/bookbuyer", "external:10.1.2.3:80", "GET", "/", dir)
+	has(t, out, "an address of the mesh")
+}
