@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/meshc/meshc/compiler/contract"
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/resolve"
 	"github.com/meshc/meshc/compiler/source"
@@ -57,8 +57,9 @@ func (f *contractFlags) run(s streams, report *reportFlags, paths []string, env 
 	if err != nil {
 		return err
 	}
-	if contracts, env, err = f.picked(contracts, paths, env); err != nil {
-		return err
+	contracts, env, faults := f.picked(contracts, paths, env)
+	if findings.Add(faults...); faults.HasErrors() {
+		return badFlag(report.emit(s, findings, held.Text))
 	}
 	tree, faults, err := source.Load(source.Options{Paths: paths, Stdin: s.In, Environment: env})
 	if findings.Add(faults...); err != nil {
@@ -90,19 +91,21 @@ func (f *contractFlags) run(s streams, report *reportFlags, paths []string, env 
 }
 
 // picked are the contracts of the environment that --env names, with those that are
-// of none. An application that has no meshc.yaml has no environments of its own to lay over.
-func (f *contractFlags) picked(all []*contract.Contract, paths []string, env string) ([]*contract.Contract, string, error) {
-	names := slices.DeleteFunc(contract.Environments(all), func(name string) bool { return name == "" })
-	if env == "" || len(names) == 0 {
-		return all, env, nil
+// of none; without one of it nothing can be compared, and the finding says so. An
+// application that has no meshc.yaml has no environments of its own to lay over.
+func (f *contractFlags) picked(all []*contract.Contract, paths []string, env string) ([]*contract.Contract, string, diag.List) {
+	if env == "" {
+		return all, "", nil
 	}
-	if !slices.Contains(names, env) {
-		return nil, "", usage(fmt.Errorf("--env %s: the contracts are of %s", env, strings.Join(names, ", ")))
+	picked, found := contract.In(all, env)
+	if found.HasErrors() {
+		return nil, "", found
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(c *contract.Contract) bool { return c.Environment != env && c.Environment != "" })
 	tree, _, err := source.Load(source.Options{Paths: slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return p == "-" })})
-	if err != nil || tree.Config == nil || slices.Contains(paths, "-") && len(paths) == 1 || !slices.Contains(configOf(tree).Environments, env) {
-		return all, "", nil // what cannot be read is told by who reads it for good
+	overlaid := err == nil && tree.Config != nil && (!slices.Contains(paths, "-") || len(paths) > 1)
+	switch {
+	case overlaid && len(found) > 0, overlaid && slices.Contains(configOf(tree).Environments, env):
+		return picked, env, nil // of the application's own, at least: one that it lacks is told by who reads it
 	}
-	return all, env, nil
+	return picked, "", found
 }
