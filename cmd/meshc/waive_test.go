@@ -80,3 +80,16 @@ func TestAWaiverOfAFieldSaysWhereTheFindingsAre(t *testing.T) {
 	has(t, waive("spec.match"), `not in the field "spec.match"; it was found in spec.matches`)
 	has(t, waive("spec.matches[0]"), "counts no items", "spec.matches")
 }
+
+// A comment in meshc.yaml waives what is found there, and only where comments count.
+func TestACommentInTheConfigurationWaives(t *testing.T) {
+	dir := copied(t, "../../examples/02-canary")
+	config := filepath.Join(dir, "meshc.yaml")
+	changed(t, config, "spec:\n", "spec:\n  # meshc:waive MSH4015 until=2027-01-31 owner=ops reason=\"the cluster tells\"\n  egress: allow\n  rules: {commentWaivers: true}\n")
+	wants(t, exitClean, "check", dir, "--fail-on", "warning", "--now", "2027-01-02")
+	_, stderr := wants(t, exitFindings, "check", dir, "--fail-on", "warning", "--now", "2027-02-01")
+	has(t, stderr, "warning[MSH4015]", "meshc.yaml:6:3")
+	changed(t, config, "commentWaivers: true", "commentWaivers: false")
+	_, stderr = wants(t, exitFindings, "check", dir, "--fail-on", "warning", "--now", "2027-01-02")
+	has(t, stderr, "warning[MSH0908]", "warning[MSH4015]")
+}

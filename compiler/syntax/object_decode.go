@@ -25,7 +25,7 @@ func (j *job) run() result {
 	if root != nil {
 		j.object(&r, root)
 	}
-	if j.rendered == nil && !j.tables && !j.config {
+	if j.rendered == nil && !j.tables {
 		r.remarks = remarks(j.doc, root)
 	}
 	return r
