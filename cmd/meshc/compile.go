@@ -45,7 +45,8 @@ type compilation struct {
 	others   []diag.Sources // files that are no part of the tree
 	judging  *judging
 	before   *earlier
-	loaded   diag.List        // of loading and of the lock alone
+	loaded   diag.List // of loading and of the lock alone
+	paths    []string
 	options  compiler.Options // it was compiled with
 }
 
@@ -76,7 +77,7 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 	}
 	findings.Add(faults...)
 	opts := compiler.Options{Now: now, NoPlan: f.noPlan, NoRules: f.noRules, NoVerify: f.noVerify}
-	c := &compilation{Tree: tree, Lock: lock, Now: now, loaded: slices.Clone(findings), judging: f.judging}
+	c := &compilation{Tree: tree, Lock: lock, Now: now, loaded: slices.Clone(findings), judging: f.judging, paths: paths}
 	before := &earlier{}
 	if f.judging != nil {
 		if before, err = f.judging.open(opts, paths, env); err != nil {

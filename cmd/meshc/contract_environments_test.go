@@ -49,7 +49,7 @@ func TestContractsOfEveryEnvironment(t *testing.T) {
 		t.Errorf("what only production relies on breaks staging:\n%s", errs)
 	}
 	_, errs = wants(t, exitUsage, "check", "app", "--contract", "policy", "--env", "test")
-	has(t, errs, "the contracts are of prod, staging")
+	has(t, errs, "MSH0364", "policy/contracts/prod/shop.yaml:", "they are of prod, staging", "lock --contract --all-envs")
 	wants(t, exitUsage, "lock", "policy", "--contract", "--all-envs", "--env", "prod")
 
 	// A run for one environment leaves what others rely on, and no second contract of its own.
@@ -93,4 +93,30 @@ func TestContractsOfARegistry(t *testing.T) {
 	wants(t, exitInput, "check", "app", "--contract", host+"/contracts:other", "--plain-http")
 	wants(t, exitUsage, "check", "app", "--contract", "oci://:", "--plain-http")
 	wants(t, exitUsage, "lock", "policy", "--push", host+"/contracts:main")
+}
+
+// Contracts that were written without an environment hold for each, and that is told;
+// --env is the application's own where it has one of the name.
+func TestContractsOfNoEnvironmentHoldForEach(t *testing.T) {
+	copiedRepositories(t)
+	_, errs := wants(t, exitClean, "check", "app", "--contract", "policy", "--env", "prod")
+	has(t, errs, "info[MSH0365]", "policy/contracts/shop.yaml:", "no contract is of an environment")
+	writeFiles(t, "app", map[string]string{"meshc.yaml": "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: shop}\nspec: {environments: {prod: {}}}\n"})
+	if _, errs = wants(t, exitClean, "check", "app", "--contract", "policy", "--env", "prod"); strings.Contains(errs, "MSH0365") {
+		t.Errorf("the application has the environment:\n%s", errs)
+	}
+}
+
+// A folder of contracts may be called anything; contracts on which nothing relies go
+// away there too.
+func TestContractsInAFolderWithGlobCharacters(t *testing.T) {
+	copiedRepositories(t)
+	const dir = "policy/c[on]tra*cts?"
+	wants(t, exitClean, "lock", "policy", "--contract="+dir)
+	writeFiles(t, dir, map[string]string{"old.yaml": strings.ReplaceAll(string(read(t, dir+"/shop.yaml")), "\"shop\"", "\"old\"")})
+	wants(t, exitClean, "lock", "policy", "--contract="+dir)
+	if left, _ := os.ReadDir(dir); len(left) != 1 || left[0].Name() != "shop.yaml" {
+		t.Errorf("left are %v", left)
+	}
+	wants(t, exitClean, "check", "app", "--contract", dir)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,24 +17,18 @@ import (
 // lies there.
 func pushContracts(ctx context.Context, s streams, dir string, to oci.Reference) error {
 	files := map[string][]byte{}
-	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
-		found, err := filepath.Glob(filepath.Join(filepath.FromSlash(dir), filepath.FromSlash(pattern)))
+	names, err := contractFiles(dir)
+	if err != nil {
+		return input(err)
+	}
+	for _, rel := range names {
+		name := filepath.Join(filepath.FromSlash(dir), filepath.FromSlash(rel))
+		data, err := os.ReadFile(name)
 		if err != nil {
 			return input(err)
 		}
-		for _, name := range found {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				return input(err)
-			}
-			if held, _ := syntax.Parse(source.FromMap(map[string][]byte{name: data})); len(held.Contracts) == 0 {
-				continue
-			}
-			rel, err := filepath.Rel(filepath.FromSlash(dir), name)
-			if err != nil {
-				return input(err)
-			}
-			files[filepath.ToSlash(rel)] = data
+		if held, _ := syntax.Parse(source.FromMap(map[string][]byte{name: data})); len(held.Contracts) > 0 {
+			files[rel] = data
 		}
 	}
 	at, err := oci.PushFiles(ctx, files, oci.Contracts, map[string]string{"org.opencontainers.image.created": "1970-01-01T00:00:00Z"}, to)
@@ -42,6 +37,21 @@ func pushContracts(ctx context.Context, s streams, dir string, to oci.Reference)
 	}
 	fmt.Fprintf(s.Out, "%s: %s\n", at, plural(len(files), "contract"))
 	return nil
+}
+
+// contractFiles are the files in a folder, and in those for environments in it, that
+// may be contracts, with slashes and from the folder. Its own name may hold anything.
+func contractFiles(dir string) ([]string, error) {
+	var out []string
+	fsys := os.DirFS(filepath.FromSlash(dir))
+	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
+		found, err := fs.Glob(fsys, pattern)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
 }
 
 // pulledContracts are the contracts that a registry holds; positions in them are

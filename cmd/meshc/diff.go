@@ -94,6 +94,9 @@ func (f *diffFlags) run(ctx context.Context, s streams, args []string) error {
 	if err := f.check(); err != nil {
 		return usage(err)
 	}
+	if err := f.registry.idle(append([]string{f.rulesFrom}, args...)...); err != nil {
+		return err
+	}
 	base, head, err := f.sides(ctx, args)
 	if err != nil {
 		return err

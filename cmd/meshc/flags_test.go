@@ -65,3 +65,17 @@ func TestRulesAreExplainedWithTheirSamples(t *testing.T) {
 		t.Error("the codes are in no order")
 	}
 }
+
+// Where no registry is named, --plain-http is a slip in a reference or in the verb;
+// passed over, the next run asks another registry than is thought.
+func TestPlainHTTPWithoutARegistryIsRefused(t *testing.T) {
+	dir := copied(t, bookstore)
+	for _, args := range [][]string{
+		{"diff", dir, dir}, {"diff", dir, dir, "--rules-from", dir}, {"lock", dir}, {"lock", dir, "--contract"},
+		{"check", dir}, {"check", dir, "--rules-from", dir}, {"check", dir, "--contract", dir},
+		{"build", dir, "-o", filepath.Join(dir, "b")}, {"policy", "pull", dir}, {"policy", "push", dir, "./rules"},
+	} {
+		_, err := wants(t, exitUsage, append(args, "--plain-http")...)
+		has(t, err, "oci://")
+	}
+}

@@ -100,6 +100,9 @@ func (f *lockCommand) run(ctx context.Context, s streams, paths []string) error 
 			return err
 		}
 	}
+	if err := f.registry.idle(f.push); err != nil {
+		return err
+	}
 	var all []locked
 	var findings diag.List
 	for _, env := range envs {

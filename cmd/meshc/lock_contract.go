@@ -84,15 +84,12 @@ func (l locked) contracts() []*contract.Contract {
 // in it, that were not written now, and nothing else that lies there. The folder of an
 // other environment of meshc.yaml stays, unless this run is about it: gone tells.
 func removeContracts(dir string, written map[string]bool, gone func(env string) bool) error {
-	var found []string
-	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
-		some, err := filepath.Glob(filepath.Join(filepath.FromSlash(dir), filepath.FromSlash(pattern)))
-		if err != nil {
-			return err
-		}
-		found = append(found, some...)
+	found, err := contractFiles(dir)
+	if err != nil {
+		return err
 	}
-	for _, name := range found {
+	for _, rel := range found {
+		name := filepath.Join(filepath.FromSlash(dir), filepath.FromSlash(rel))
 		if written[filepath.ToSlash(name)] {
 			continue
 		}

@@ -115,3 +115,46 @@ spec: {serviceAccountName: web, containers: [{name: app, image: echo}]}
 	writeFiles(t, apps, map[string]string{"bad.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {prots: []}\n"})
 	wants(t, exitInput, "lock", policy, "--update", "--from", apps)
 }
+
+// The lock of all environments is the lock of each: what another one needs is not
+// stale. What none needs is.
+func TestTheLockOfAllEnvironmentsHoldsForEach(t *testing.T) {
+	src, dir := t.TempDir(), filepath.Join(t.TempDir(), "b")
+	writeFiles(t, src, map[string]string{
+		"meshc.yaml": `apiVersion: meshc.dev/v1alpha1
+kind: Mesh
+metadata: {name: town}
+spec:
+  sources: [./base]
+  environments:
+    prod: {sources: [./base, ./prod]}
+    stage: {}
+    apart: {lock: {file: apart.lock}}
+`,
+		"base/policy.yaml": policyManifests,
+		"prod/more.yaml": `apiVersion: access.smi-spec.io/v1alpha3
+kind: TrafficTarget
+metadata: {name: more, namespace: shop}
+spec:
+  destination: {kind: ServiceAccount, name: web, namespace: shop}
+  rules: [{kind: TCPRoute, name: all}]
+  sources: [{kind: ServiceAccount, name: nobody, namespace: other}]
+`,
+		"export.lock": export,
+	})
+	wants(t, exitClean, "lock", src, "--all-envs", "--from", filepath.Join(src, "export.lock"))
+	for _, env := range []string{"prod", "stage", "apart"} {
+		wants(t, exitClean, "build", src, "-o", filepath.Join(dir, env), "--locked", "--env", env)
+		wants(t, exitClean, "check", src, "--locked", "--env", env)
+	}
+	wants(t, exitClean, "build", src, "-o", dir+"all", "--locked", "--all-envs")
+	changed(t, filepath.Join(src, lockName), "account other/nobody\n", "account other/nobody\naccount other/unneeded\n")
+	changed(t, filepath.Join(src, "apart.lock"), "account shop/front\n", "account other/nobody\naccount shop/front\n")
+	for env, fact := range map[string]string{"prod": "other/unneeded", "stage": "other/unneeded", "apart": "other/nobody"} {
+		_, err := wants(t, exitFindings, "check", src, "--locked", "--env", env)
+		has(t, err, "MSH0207", fact, "meshc lock --all-envs")
+		if strings.Count(err, "error[MSH0207]") != 1 {
+			t.Errorf("%s: what another environment needs is stale:\n%s", env, err)
+		}
+	}
+}

@@ -154,19 +154,3 @@ func (l lockFile) stale(config *syntax.Config, now time.Time) (diag.Finding, boo
 	}
 	return resolve.StaleLock(l.Path, l.Known, config.Lock.MaxAge, now)
 }
-
-// unread finds facts that the lock pins and nothing needed.
-func (c *compilation) unread() diag.List {
-	read := map[diag.Span]bool{}
-	for _, f := range c.Used.Facts {
-		read[f.At] = true
-	}
-	var out diag.List
-	for _, f := range c.Lock.Known.Facts {
-		if !read[f.At] {
-			out.Add(diag.New("MSH0207", f.At, "nothing needs the fact about %s/%s any more", f.Namespace, f.Name).
-				WithHelp("run `meshc lock`, which leaves it out"))
-		}
-	}
-	return out
-}

@@ -150,6 +150,9 @@ files to a folder that must not be there. Credentials are those of 'docker login
 			return err
 		}
 		if count == 0 && len(own) == 0 {
+			if err := registry.idle(args...); err != nil {
+				return err
+			}
 			fmt.Fprintln(s.Err, "no rule set is named in spec.rules.dirs")
 		}
 		return nil

@@ -43,7 +43,7 @@ func (r *revisions) check() error {
 	if r.base != "" && r.since != "" && r.base != r.since {
 		return usage(errors.New("--changed-since is the base of the run: --base names another one"))
 	}
-	return nil
+	return r.registry.idle(r.rulesFrom)
 }
 
 // earlier is what the revisions hold, in one environment.
