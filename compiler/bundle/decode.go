@@ -37,6 +37,8 @@ func decodeAhead(files map[string][]byte) *decoded {
 	return d
 }
 
+func (d *decoded) wait() { <-d.done }
+
 func decodeIR(content []byte) of[*ir.Mesh] {
 	mesh, ok := plainMesh(content)
 	if !ok {

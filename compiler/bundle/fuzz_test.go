@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"runtime"
 	"testing"
 )
@@ -38,4 +39,22 @@ func allocated() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.TotalAlloc
+}
+
+// The bytes of what is refused are the caller's again: nothing reads them any more,
+// which the race detector would tell.
+func TestRefusedBytesAreTheCallersAgain(t *testing.T) {
+	files := packed(t, tiny()).Files()
+	files[PackFile] = append([]byte{0}, files[PackFile]...)
+	for range 50 {
+		ir := bytes.Clone(files[IRFile])
+		files[IRFile] = ir
+		if b, findings := FromFiles(files); b != nil || len(findings) == 0 {
+			t.Fatal("a damaged pack is taken")
+		}
+		for i := range ir {
+			ir[i] = '{'
+		}
+		files[IRFile] = packed(t, tiny()).Files()[IRFile]
+	}
 }

@@ -21,6 +21,7 @@ func FromFiles(files map[string][]byte) (*Bundle, diag.List) {
 	// Decoding runs beside the digests; what it finds counts only once these are
 	// known to fit.
 	ahead := decodeAhead(files)
+	defer ahead.wait() // what is refused is the caller's again
 	if findings := b.checkFiles(files); len(findings) > 0 {
 		return nil, findings
 	}
@@ -116,7 +117,7 @@ func (b *Bundle) readContent(files map[string][]byte, ahead *decoded) *diag.Find
 	if f := b.readIndex(files); f != nil {
 		return f
 	}
-	<-ahead.done
+	ahead.wait()
 	for _, f := range []*diag.Finding{ahead.origins.finding, ahead.findings.finding, ahead.mesh.finding} {
 		if f != nil {
 			return f
