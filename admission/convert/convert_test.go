@@ -126,7 +126,7 @@ func TestWeightsKeepTheirRatio(t *testing.T) {
 
 func TestReview(t *testing.T) {
 	ask := func(objects string) string {
-		out, err := convert.Review([]byte(`{"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": {"uid": "u", "desiredAPIVersion": "specs.smi-spec.io/v1alpha3", "objects": [` + objects + `]}}`))
+		out, _, err := convert.Review([]byte(`{"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": {"uid": "u", "desiredAPIVersion": "specs.smi-spec.io/v1alpha3", "objects": [` + objects + `]}}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestReview(t *testing.T) {
 		t.Error("half of a list was converted:", got)
 	}
 	for _, wrong := range []string{"", "{}", `{"kind": "ConversionReview"}`} {
-		if _, err := convert.Review([]byte(wrong)); err == nil {
+		if _, _, err := convert.Review([]byte(wrong)); err == nil {
 			t.Errorf("%q is taken for a review", wrong)
 		}
 	}
@@ -152,7 +152,7 @@ func FuzzReview(f *testing.F) {
 	f.Add([]byte(`{"kind": "ConversionReview", "request": {"desiredAPIVersion": "split.smi-spec.io/v1alpha1", "objects": [{"apiVersion": "split.smi-spec.io/v1alpha3", "kind": "TrafficSplit", "spec": {"matches": 7, "backends": [{"weight": 1e99}, null]}}]}}`))
 	f.Add([]byte(`{"kind": "ConversionReview", "request": {"desiredAPIVersion": "access.smi-spec.io/v1alpha1", "objects": [{"apiVersion": "access.smi-spec.io/v1alpha4", "kind": "TrafficTarget", "spec": []}]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		out, err := convert.Review(body)
+		out, _, err := convert.Review(body)
 		if err == nil && !bytes.Contains(out, []byte(`"response"`)) {
 			t.Errorf("a review without an answer: %s", out)
 		}

@@ -34,14 +34,15 @@ type result struct {
 }
 
 // Review answers a ConversionReview, in JSON. An error means that it is none. When
-// one object cannot be converted the whole answer is a failure that says which.
-func Review(body []byte) ([]byte, error) {
+// one object cannot be converted the whole answer is a failure that says which, and
+// refused is true.
+func Review(body []byte) (answer []byte, refused bool, err error) {
 	var r review
 	if err := json.Unmarshal(body, &r); err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
+		return nil, false, fmt.Errorf("convert: %w", err)
 	}
 	if r.Kind != "ConversionReview" || r.Request == nil {
-		return nil, errors.New("convert: this is no ConversionReview")
+		return nil, false, errors.New("convert: this is no ConversionReview")
 	}
 	out := response{UID: r.Request.UID, Objects: []Object{}, Result: result{Status: "Success"}}
 	for _, o := range r.Request.Objects {
@@ -52,5 +53,6 @@ func Review(body []byte) ([]byte, error) {
 		}
 		out.Objects = append(out.Objects, converted)
 	}
-	return json.Marshal(review{APIVersion: r.APIVersion, Kind: r.Kind, Response: &out})
+	answer, err = json.Marshal(review{APIVersion: r.APIVersion, Kind: r.Kind, Response: &out})
+	return answer, out.Result.Status == "Failure", err
 }

@@ -15,6 +15,15 @@ const (
 	mostWarnings  = 30
 )
 
+// Answer allows a request, with warnings, unless there are errors. UID is the request's.
+func Answer(uid string, errors, warnings diag.List) *Response {
+	out := &Response{UID: uid, Allowed: true}
+	if len(errors) > 0 {
+		return deny(out, errors, warnings)
+	}
+	return annotated(warn(out, warnings), warnings)
+}
+
 // deny answers with every finding that denies: who mends one must not meet the next.
 func deny(out *Response, errors, warnings diag.List) *Response {
 	status := &Status{Status: "Failure", Code: http.StatusUnprocessableEntity, Reason: "Invalid", Details: &Details{}}

@@ -85,10 +85,7 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 			warnings.Add(f)
 		}
 	}
-	if len(errors) > 0 {
-		return deny(out, errors, warnings)
-	}
-	return annotated(warn(out, warnings), warnings)
+	return Answer(r.UID, errors, warnings)
 }
 
 // breaks tells whether a build would fail for it. At admission much of that is a

@@ -1,8 +1,6 @@
 package validate
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"slices"
 )
@@ -30,29 +28,20 @@ const (
 // ServeHTTP answers one AdmissionReview. What is none is refused, and the API server
 // then does as the webhook's failurePolicy says: fail.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxReview))
+	request, err := ReadReview(w, r)
 	if err != nil {
-		http.Error(w, "the review cannot be read: "+err.Error(), http.StatusBadRequest)
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	var review Review
-	switch err := json.Unmarshal(body, &review); {
-	case err != nil:
-		http.Error(w, "the review is not JSON: "+err.Error(), http.StatusBadRequest)
-		return
-	case review.APIVersion != reviewVersion || review.Kind != reviewKind || review.Request == nil || review.Request.UID == "":
-		http.Error(w, "this is no "+reviewKind+" of "+reviewVersion, http.StatusBadRequest)
-		return
-	case h.Compiler == nil:
+	if h.Compiler == nil {
 		http.Error(w, "the mesh is not loaded yet", http.StatusServiceUnavailable)
 		return
 	}
-	answer := h.decide(review.Request)
+	answer := h.decide(request)
 	if h.Decided != nil {
-		h.Decided(review.Request, answer)
+		h.Decided(request, answer)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(Review{APIVersion: reviewVersion, Kind: reviewKind, Response: answer}) // who asked is gone
+	answer.Write(w)
 }
 
 func (h *Handler) decide(r *Request) *Response {

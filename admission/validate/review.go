@@ -1,6 +1,12 @@
 package validate
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
 
 // Review is an AdmissionReview of admission.k8s.io/v1, as far as it is read and
 // answered.
@@ -23,6 +29,29 @@ type Request struct {
 	DryRun    bool            `json:"dryRun"`
 }
 
+// ReadReview reads the review of a call. An error is for a refusal of HTTP: an API
+// server then does as the webhook's failurePolicy says.
+func ReadReview(w http.ResponseWriter, r *http.Request) (*Request, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxReview))
+	if err != nil {
+		return nil, fmt.Errorf("the review cannot be read: %w", err)
+	}
+	var review Review
+	if err := json.Unmarshal(body, &review); err != nil {
+		return nil, fmt.Errorf("the review is not JSON: %w", err)
+	}
+	if review.APIVersion != reviewVersion || review.Kind != reviewKind || review.Request == nil || review.Request.UID == "" {
+		return nil, errors.New("this is no " + reviewKind + " of " + reviewVersion)
+	}
+	return review.Request, nil
+}
+
+// Write writes an answer.
+func (a *Response) Write(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(Review{APIVersion: reviewVersion, Kind: reviewKind, Response: a}) // who asked is gone
+}
+
 // GroupKind names a kind in one version.
 type GroupKind struct {
 	Group   string `json:"group"`
@@ -37,6 +66,9 @@ type Response struct {
 	Status           *Status           `json:"status,omitempty"`
 	Warnings         []string          `json:"warnings,omitempty"`
 	AuditAnnotations map[string]string `json:"auditAnnotations,omitempty"`
+	// Patch is what a mutating webhook does to the object; PatchType is then "JSONPatch".
+	Patch     []byte `json:"patch,omitempty"`
+	PatchType string `json:"patchType,omitempty"`
 }
 
 // Status is why a request is denied.

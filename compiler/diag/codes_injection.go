@@ -29,4 +29,7 @@ var injectionCodes = []Entry{
 	same(Warning, "MSH4039", "a probe cannot be asked by way of the proxy",
 		"In strict mode a kubelet, which has no certificate of the mesh, reaches only the proxy's probe ports; injection turns probes there. A probe of a port that the container does not name, or a tenth gRPC probe, stays as it was and fails.",
 		"ports: [{name: http, containerPort: 8080}]\nlivenessProbe: {httpGet: {port: web}}", "livenessProbe: {httpGet: {port: http}}"),
+	same(Error, "MSH4040", "a pod comes before its namespace has the mesh's trust bundle",
+		"A proxy trusts the control plane by the ConfigMap `meshc-trust` of its namespace, which the controller keeps there. Without it the pod would wait for its volume and not start, so it is refused, and whoever makes pods tries again. Where that lasts, the controller may not write ConfigMaps, the namespace is full (a quota), or it is being deleted; the controller's log says which.",
+		"# a pod in a namespace that was just added, while the controller may not write to it", "kubectl get configmap meshc-trust --namespace shop"),
 }

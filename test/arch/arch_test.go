@@ -121,7 +121,8 @@ var ladder = []room{
 	{"lsp", []string{"compiler", "policies"}, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
 	// deploy is manifests, and what prints them.
 	{"deploy", nil, with(pure, neither)},
-	// tree knows JSON, and nothing of what it says.
+	// patch knows JSON, and nothing of what it says; nor does tree.
+	{"admission/patch", nil, with(pure, neither)},
 	{"admission/tree", nil, with(pure, neither)},
 	// convert knows quantities of Kubernetes, and nothing of meshes.
 	{"admission/convert", []string{"admission/tree"}, with(pure, noEnvoy)},

@@ -57,7 +57,7 @@ func define(t *testing.T, s server) {
 	converter := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
-			body, err = convert.Review(body)
+			body, _, err = convert.Review(body)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)

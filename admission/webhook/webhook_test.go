@@ -1,0 +1,164 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/meshc/meshc/admission/validate"
+	"github.com/meshc/meshc/admission/webhook"
+	"github.com/meshc/meshc/catalog/ca"
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+// broken is a compiler with a defect.
+type broken struct{}
+
+func (broken) Try(compiler.Change) diag.List { panic("a defect") }
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func policy(operation string) []byte {
+	return []byte(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","kind":{"group":"split.smi-spec.io","version":"v1alpha4","kind":"TrafficSplit"},` +
+		`"name":"s","namespace":"shop","operation":"` + operation + `","object":{"metadata":{"name":"s"},"spec":{}}}}`)
+}
+
+// A defect must not let anything in: the API server is told that the call failed, and
+// the server goes on.
+func TestAPanicIsAFailureAndNoYes(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	s, err := webhook.New(webhook.Options{Validate: &validate.Handler{Compiler: broken{}}, Registry: registry, Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, webhook.ValidatePath, bytes.NewReader(policy("DELETE"))))
+		if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "allowed") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+	want := "# HELP meshc_webhook_requests_total Calls of API servers, by webhook, verdict (allowed, warned, denied, injected, converted, refused, failed) and code: the first finding's, or that of HTTP where it failed.\n" +
+		"# TYPE meshc_webhook_requests_total counter\nmeshc_webhook_requests_total{code=\"500\",verdict=\"failed\",webhook=\"validate\"} 2\n"
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "meshc_webhook_requests_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Operators tell by the metrics what the webhooks do.
+func TestAnswersAreCounted(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	told := 0
+	inject := injector(shop, settings())
+	inject.Decided = func(*validate.Request, *validate.Response) { told++ }
+	s, err := webhook.New(webhook.Options{Inject: inject, Registry: registry, Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(t, s, webhook.MutatePath, review(t, "shop", []byte(plain)))
+	ask(t, s, webhook.MutatePath, review(t, "shop", []byte(strings.Replace(plain, `"spec":{`, `"spec":{"os":{"name":"windows"},`, 1))))
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, webhook.ConvertPath, strings.NewReader(
+		`{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{"uid":"1","desiredAPIVersion":"specs.smi-spec.io/v1alpha4","objects":[{"kind":"TCPRoute"}]}}`)))
+	if w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	var text strings.Builder
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			text.WriteString(f.GetName())
+			for _, l := range m.Label {
+				text.WriteString(" " + l.GetName() + "=" + l.GetValue())
+			}
+			text.WriteString("\n")
+		}
+	}
+	for _, want := range []string{
+		"requests_total code= verdict=injected webhook=mutate", "requests_total code=MSH4031 verdict=denied webhook=mutate",
+		"requests_total code= verdict=refused webhook=convert", "findings_total code=MSH4031 webhook=mutate", "duration_seconds webhook=convert",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("there is no %s in\n%s", want, text.String())
+		}
+	}
+	if told != 2 {
+		t.Errorf("who asked to be told was, %d times", told)
+	}
+	for _, path := range []string{webhook.ValidatePath, "/", "/metrics"} {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(policy("CREATE"))))
+		if w.Code != http.StatusNotFound {
+			t.Errorf("%s is answered with %d", path, w.Code)
+		}
+	}
+}
+
+// A certificate that changed is used from the next connection on; nothing older than
+// TLS 1.2 is spoken; a shutdown ends Serve without an error.
+func TestServesOverTLSWithTheCertificateOfTheMoment(t *testing.T) {
+	authority, err := ca.Open(t.TempDir(), ca.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handed := 0
+	s, err := webhook.New(webhook.Options{Inject: injector(shop, settings()), Log: quiet(), Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		handed++
+		c, err := authority.ServerCertificate([]string{"localhost"})
+		return &c, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority.Roots())
+	call := func(most uint16) error {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS10, MaxVersion: most}}}
+		resp, err := client.Post("https://"+l.Addr().String()+webhook.MutatePath, "application/json", bytes.NewReader(review(t, "shop", []byte(plain))))
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err
+	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		if err := call(version); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := call(tls.VersionTLS11); err == nil {
+		t.Error("TLS 1.1 is spoken")
+	}
+	if handed < 2 {
+		t.Errorf("the certificate was asked for %d times", handed)
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := (&webhook.Server{}).Serve(l); err == nil {
+		t.Error("it serves without a certificate")
+	}
+}
