@@ -44,6 +44,7 @@ var verbs = []func(streams) *cobra.Command{
 	newDemoCmd,
 	newNetinitCmd,
 	newInjectCmd,
+	newInstallCmd,
 	newVersionCmd,
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/meshc/meshc/deploy/crds"
@@ -22,6 +23,9 @@ func TestGenerated(t *testing.T) {
 			if err := os.WriteFile(f.Name, f.Text, 0o644); err != nil {
 				t.Fatal(err)
 			}
+			if err := os.WriteFile(filepath.Join("..", "chart", "crds", f.Name), f.Text, 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return
 	}
@@ -32,6 +36,10 @@ func TestGenerated(t *testing.T) {
 	for n, f := range files {
 		if f.Name != made[n].Name || !bytes.Equal(f.Text, made[n].Text) {
 			t.Errorf("%s is not what the table says: run make golden", f.Name)
+		}
+		chart, err := os.ReadFile(filepath.Join("..", "chart", "crds", f.Name))
+		if err != nil || !bytes.Equal(chart, f.Text) {
+			t.Errorf("the chart's %s is not the same (%v): run make golden", f.Name, err)
 		}
 	}
 }

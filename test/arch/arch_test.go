@@ -119,6 +119,11 @@ var ladder = []room{
 	// lsp serves an editor: it reads folders, keeps meshes compiled, and knows nothing
 	// of what is served or run.
 	{"lsp", []string{"compiler", "policies"}, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
+	// api asks an API server for objects of any kind; install, what stands beside it and
+	// doctor know which ones. Neither needs types of Kubernetes, but its client.
+	{"deploy/api", nil, noEnvoy},
+	{"deploy/install", []string{"deploy/api", "deploy/chart", "compiler/diag"}, noEnvoy},
+	{"deploy/chart", []string{"compiler/diag"}, with(pure, neither)},
 	// deploy is manifests, and what prints them.
 	{"deploy", nil, with(pure, neither)},
 	// patch knows JSON, and nothing of what it says; nor does tree.

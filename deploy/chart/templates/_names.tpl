@@ -1,0 +1,42 @@
+{{- define "meshc.labels" -}}
+app.kubernetes.io/name: meshc-controller
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/part-of: meshc
+app.kubernetes.io/version: {{ quote .Chart.AppVersion }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "meshc.selector" -}}
+app.kubernetes.io/name: meshc-controller
+app.kubernetes.io/part-of: meshc
+{{- end }}
+
+{{- /* Where no webhook of ours ever asks: a control plane must be able to start, and to be mended. */ -}}
+{{- define "meshc.never" -}}
+key: kubernetes.io/metadata.name
+operator: NotIn
+values:
+- {{ .Release.Namespace }}
+- kube-system
+{{- end }}
+
+{{- define "meshc.client" -}}
+clientConfig:
+  service:
+    name: meshc-controller
+    namespace: {{ .Release.Namespace }}
+    path: {{ .Path }}
+    port: 443
+admissionReviewVersions:
+- v1
+sideEffects: None
+matchPolicy: Equivalent
+timeoutSeconds: {{ .Values.webhooks.timeoutSeconds }}
+{{- end }}
+
+{{- define "meshc.injectcert" -}}
+{{- if .Values.webhooks.certManager.enabled }}
+  annotations:
+    cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/meshc-webhooks
+{{- end }}
+{{- end }}
