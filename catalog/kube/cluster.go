@@ -54,6 +54,7 @@ var addressRanges = kind{networking.SchemeGroupVersion, "servicecidrs", "", &net
 type cluster struct {
 	name    string
 	changed func()
+	touched func(namespace string)               // nil: nobody is told
 	stores  map[string]cache.SharedIndexInformer // by resource
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
@@ -68,10 +69,10 @@ type cluster struct {
 
 // watchCluster begins to watch. Changed is called without a lock whenever something
 // did, and must not wait.
-func watchCluster(ctx context.Context, name string, config *rest.Config, more []kind, changed func()) (*cluster, error) {
+func watchCluster(ctx context.Context, name string, config *rest.Config, more []kind, changed func(), touched func(string)) (*cluster, error) {
 	ctx, stop := context.WithCancel(ctx)
 	c := &cluster{
-		name: name, changed: changed, stores: map[string]cache.SharedIndexInformer{}, stop: stop,
+		name: name, changed: changed, touched: touched, stores: map[string]cache.SharedIndexInformer{}, stop: stop,
 		failing: map[string]string{}, dirty: map[string]bool{}, all: true, parts: map[string]*Part{},
 	}
 	clients := map[schema.GroupVersion]*rest.RESTClient{}
@@ -188,17 +189,22 @@ func (c *cluster) touch(o any) {
 	if gone, ok := o.(cache.DeletedFinalStateUnknown); ok {
 		o = gone.Obj
 	}
-	c.mu.Lock()
+	ns := ""
 	switch o := o.(type) {
 	case *core.Namespace:
-		c.dirty[o.Name] = true
+		ns = o.Name
 	case meta.Object:
-		if o.GetNamespace() == "" {
-			c.all = true
-		} else {
-			c.dirty[o.GetNamespace()] = true
-		}
+		ns = o.GetNamespace()
+	}
+	c.mu.Lock()
+	if ns == "" {
+		c.all = true
+	} else {
+		c.dirty[ns] = true
 	}
 	c.mu.Unlock()
 	c.changed()
+	if _, slice := o.(*discovery.EndpointSlice); c.touched != nil && ns != "" && !slice {
+		c.touched(ns)
+	}
 }

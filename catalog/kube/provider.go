@@ -24,6 +24,9 @@ type Options struct {
 	// further clusters; empty: there are none.
 	Clusters string
 	Log      *slog.Logger // slog.Default()
+	// Touched is told the namespaces in which something changed, "" for all; nil:
+	// nobody is. It is called under no lock and must not wait.
+	Touched func(namespace string)
 }
 
 // Provider follows clusters. It is a catalog.Provider. What is known of a cluster
@@ -57,7 +60,7 @@ func Watch(opts Options) (*Provider, error) {
 		more = append(more, secretsIn(opts.Clusters))
 	}
 	var err error
-	if p.own, err = watchCluster(p.ctx, "", opts.Config, more, p.notice); err != nil {
+	if p.own, err = watchCluster(p.ctx, "", opts.Config, more, p.notice, opts.Touched); err != nil {
 		p.stop()
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
@@ -128,6 +131,43 @@ func (p *Provider) Snapshot() *catalog.Snapshot {
 	}
 	p.snap, p.told = snap, problems
 	return p.snap
+}
+
+// Namespaces are the names of those in which anything is, in any cluster, sorted.
+func (p *Provider) Namespaces() []string {
+	names := map[string]bool{}
+	for _, c := range p.clusters() {
+		for _, ns := range c.namespaces() {
+			names[ns] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Objects are what a namespace holds now, trimmed, of each cluster: the mesh's own
+// first. A cluster that has not told all yet is left out. Nothing in them may be changed.
+func (p *Provider) Objects(namespace string) []*Objects {
+	var out []*Objects
+	for _, c := range p.clusters() {
+		out = append(out, c.objects(namespace))
+	}
+	return out
+}
+
+// clusters are those that have told all they hold, the mesh's own first.
+func (p *Provider) clusters() []*cluster {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []*cluster
+	if p.own.synced() {
+		out = append(out, p.own)
+	}
+	for _, secret := range slices.Sorted(maps.Keys(p.remotes)) {
+		if c := p.remotes[secret].cluster; c != nil && c.synced() {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // Changed is sent to after Snapshot or Err may have changed.

@@ -89,7 +89,7 @@ func (p *Provider) take(s *core.Secret) {
 	}
 	config, err := remoteConfig(s)
 	if err == nil {
-		now.cluster, err = watchCluster(p.ctx, s.Labels[LabelCluster], config, nil, p.notice)
+		now.cluster, err = watchCluster(p.ctx, s.Labels[LabelCluster], config, nil, p.notice, p.opts.Touched)
 	}
 	if err != nil {
 		now.wrong = fmt.Errorf("the secret %s of cluster %q: %w", s.Name, s.Labels[LabelCluster], err)
@@ -98,6 +98,7 @@ func (p *Provider) take(s *core.Secret) {
 	p.remotes[s.Name], p.rejoin = now, true
 	p.mu.Unlock()
 	p.notice()
+	p.touchAll()
 }
 
 // drop forgets a cluster whose secret was deleted: that is meant.
@@ -111,6 +112,13 @@ func (p *Provider) drop(name string) {
 		r.close()
 	}
 	p.notice()
+	p.touchAll()
+}
+
+func (p *Provider) touchAll() {
+	if p.opts.Touched != nil {
+		p.opts.Touched("")
+	}
 }
 
 // remoteConfig reads a kubeconfig from a secret. It may neither run programs nor

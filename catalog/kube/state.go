@@ -25,14 +25,8 @@ func (c *cluster) translate(rules Rules) bool {
 	c.mu.Unlock()
 	if all {
 		c.nodes = c.localities()
-		for _, s := range []string{"namespaces", "services", "pods", "serviceaccounts"} {
-			for _, key := range c.stores[s].GetStore().ListKeys() {
-				ns, name, _ := cache.SplitMetaNamespaceKey(key) // the store made it
-				if ns == "" {
-					ns = name
-				}
-				dirty[ns] = true
-			}
+		for _, ns := range c.namespaces() {
+			dirty[ns] = true
 		}
 		for ns := range c.parts {
 			dirty[ns] = true
@@ -41,6 +35,7 @@ func (c *cluster) translate(rules Rules) bool {
 	news := all
 	for ns := range dirty {
 		objects := c.objects(ns)
+		objects.Localities = c.nodes
 		part := rules.Translate(objects)
 		if objects.empty() {
 			if _, had := c.parts[ns]; had {
@@ -54,6 +49,21 @@ func (c *cluster) translate(rules Rules) bool {
 		}
 	}
 	return news
+}
+
+// namespaces are those in which anything is; a name may come several times.
+func (c *cluster) namespaces() []string {
+	var out []string
+	for _, s := range []string{"namespaces", "services", "pods", "serviceaccounts"} {
+		for _, key := range c.stores[s].GetStore().ListKeys() {
+			ns, name, _ := cache.SplitMetaNamespaceKey(key) // the store made it
+			if ns == "" {
+				ns = name
+			}
+			out = append(out, ns)
+		}
+	}
+	return out
 }
 
 // state is the cluster as it was translated last.
@@ -90,9 +100,9 @@ func (c *cluster) localities() map[string]catalog.Locality {
 	return out
 }
 
-// objects are what the stores hold of a namespace.
+// objects are what the stores hold of a namespace, without localities.
 func (c *cluster) objects(ns string) *Objects {
-	out := &Objects{Name: ns, Localities: c.nodes}
+	out := &Objects{Name: ns}
 	if o, ok, _ := c.stores["namespaces"].GetStore().GetByKey(ns); ok { // stores in memory do not fail
 		n := o.(*core.Namespace)
 		out.Labels, out.Annotations, out.Exists = n.Labels, n.Annotations, true

@@ -10,6 +10,10 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 )
 
+// AnnotationPlaintext on a service names ports that plain clients may reach. It is
+// policy: the catalog keeps it for who compiles what it watches.
+const AnnotationPlaintext = "meshc.dev/plaintext-ports"
+
 // trim leaves of an object what the catalog reads: a cluster's pods in full would
 // take ten times the memory.
 func trim(o any) (any, error) {
@@ -17,9 +21,11 @@ func trim(o any) (any, error) {
 	case *core.Pod:
 		return trimPod(o), nil
 	case *core.Service:
-		return &core.Service{ObjectMeta: head(o.ObjectMeta), Spec: core.ServiceSpec{
+		h := head(o.ObjectMeta)
+		h.Annotations = only(o.Annotations, AnnotationPlaintext)
+		return &core.Service{ObjectMeta: h, Spec: core.ServiceSpec{
 			Type: o.Spec.Type, ClusterIP: o.Spec.ClusterIP, ClusterIPs: o.Spec.ClusterIPs, Selector: o.Spec.Selector,
-			Ports: o.Spec.Ports, TrafficDistribution: o.Spec.TrafficDistribution,
+			Ports: o.Spec.Ports, TrafficDistribution: o.Spec.TrafficDistribution, ExternalName: o.Spec.ExternalName,
 		}}, nil
 	case *discovery.EndpointSlice:
 		h := head(o.ObjectMeta)

@@ -37,7 +37,7 @@ func (r Rules) pods(o *Objects) map[string]*pod {
 		w := catalog.Workload{
 			Name:     o.Name + "/" + p.Name,
 			Identity: ir.NewIdentity(r.TrustDomain, o.Name, cmp.Or(p.Spec.ServiceAccountName, "default")),
-			Meshed:   r.meshed(o, p),
+			Meshed:   r.Meshed(o, p),
 			Locality: o.Localities[p.Spec.NodeName],
 		}
 		addresses := podAddresses(p)
@@ -60,10 +60,19 @@ func podAddresses(p *core.Pod) []netip.Addr {
 	return slices.Compact(out)
 }
 
-// meshed: the label that injection leaves decides what a pod speaks now; whether it
+// MeshOf is the mesh that a namespace says it belongs to, in our words or OSM's, "" for
+// none. What is ignored belongs to none.
+func (r Rules) MeshOf(o *Objects) string {
+	if o.Labels[osmIgnore] == "true" {
+		return ""
+	}
+	return cmp.Or(o.Labels[ir.LabelMesh], o.Labels[osmMesh])
+}
+
+// Meshed: the label that injection leaves decides what a pod speaks now; whether it
 // is to be injected is said by its namespace and itself. A pod in its node's network
 // cannot be intercepted without intercepting the node.
-func (r Rules) meshed(o *Objects, p *core.Pod) bool {
+func (r Rules) Meshed(o *Objects, p *core.Pod) bool {
 	if p.Spec.HostNetwork {
 		return false
 	}

@@ -36,6 +36,7 @@ var verbs = []func(streams) *cobra.Command{
 	newPushCmd,
 	newPullCmd,
 	newServeCmd,
+	newControllerCmd,
 	newStatusCmd,
 	newTokenCmd,
 	newCACmd,

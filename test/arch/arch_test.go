@@ -30,7 +30,7 @@ const (
 	logs    = "what the compiler has to say are findings"
 	worlds  = "the compiler reads nothing but its input"
 	protos  = "Envoy types live in compiler/envoy, compiler/verify, xds and dataplane/bootstrap"
-	kubes   = "Kubernetes types stop at compiler/syntax and catalog/kube"
+	kubes   = "Kubernetes types stop at compiler/syntax, catalog/kube and gitops/live"
 )
 
 // pure are the imports no part of the compiler may have.
@@ -114,6 +114,9 @@ var ladder = []room{
 	{"xds", []string{"catalog", "compiler/bundle", "compiler/verify", "compiler/ir", "compiler/diag"}, with(noKube, map[string]string{"sigs.k8s.io/kustomize": "policy is compiled before it is served"})},
 	// git runs the installed git, and knows nothing of what the files say.
 	{"gitops/git", nil, with(neither, map[string]string{"net": worlds, "net/http": worlds})},
+	// live watches a cluster: it turns objects into bundles, and writes back what came of
+	// them. Who serves the bundles it does not know.
+	{"gitops/live", []string{"compiler", "policies", "catalog/kube", "catalog/state"}, noEnvoy},
 	// gitops carries bundles; who serves them and to whom it does not know.
 	{"gitops", []string{"compiler/bundle", "compiler/diag"}, neither},
 	// lsp serves an editor: it reads folders, keeps meshes compiled, and knows nothing

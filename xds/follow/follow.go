@@ -37,6 +37,9 @@ type Options struct {
 	Open func(*bundle.Bundle) (Catalog, error)
 	// Fetch is how often Source is looked at; 30 s if zero.
 	Fetch time.Duration
+	// Settle is how long a Source that tells of changes must be quiet; 50 ms if zero,
+	// none if negative: it gathers changes itself.
+	Settle time.Duration
 	// Trust is a file or a folder of public keys, one of which must have signed
 	// every bundle; empty: signatures are not looked at.
 	Trust string
@@ -100,6 +103,9 @@ func Start(ctx context.Context, opts Options) (*Follower, diag.List, error) {
 	}
 	if opts.Fetch == 0 {
 		opts.Fetch = 30 * time.Second
+	}
+	if opts.Settle == 0 {
+		opts.Settle = settle
 	}
 	store, err := openStore(opts.State)
 	if err != nil {

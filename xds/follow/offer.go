@@ -73,7 +73,9 @@ func (f *Follower) offers(ctx context.Context) <-chan offer {
 				return
 			case <-tick.C:
 			case <-changed:
-				wait(ctx, settle, changed)
+				if f.opts.Settle > 0 {
+					wait(ctx, f.opts.Settle, changed)
+				}
 			}
 			o := f.look(ctx)
 			select {

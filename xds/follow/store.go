@@ -27,6 +27,13 @@ func openStore(stateDir string) (*store, error) {
 	return s, nil
 }
 
+// Kept tells whether a state folder holds a bundle that a start can begin with.
+func Kept(stateDir string) bool {
+	s := &store{dir: filepath.Join(stateDir, "served")}
+	_, err := os.Stat(filepath.Join(s.bundleDir(), bundle.ManifestFile))
+	return err == nil
+}
+
 func (s *store) bundleDir() string   { return filepath.Join(s.dir, "bundle") }
 func (s *store) servedFile() string  { return filepath.Join(s.dir, "served.json") }
 func (s *store) catalogFile() string { return filepath.Join(s.dir, "catalog.yaml") }

@@ -133,6 +133,16 @@ func (s *Server) Try(method, path string, object any) ([]byte, error) {
 	return text, err
 }
 
+// Kubeconfig is a file by which programs reach it as an administrator.
+func (s *Server) Kubeconfig() string {
+	s.t.Helper()
+	s.write("kubeconfig", fmt.Appendf(nil, `{"apiVersion": "v1", "kind": "Config", "current-context": "test",
+"clusters": [{"name": "test", "cluster": {"server": %q, "certificate-authority": %q}}],
+"users": [{"name": "test", "user": {"token": %q}}],
+"contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]}`, s.Config.Host, s.Config.CAFile, token))
+	return filepath.Join(s.dir, "kubeconfig")
+}
+
 // Stop takes the API server away, as when its machine is gone; what it held stays.
 func (s *Server) Stop() {
 	_ = s.process.Process.Kill() // it may have ended

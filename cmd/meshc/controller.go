@@ -1,0 +1,173 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"github.com/meshc/meshc/catalog"
+	"github.com/meshc/meshc/catalog/ca"
+	"github.com/meshc/meshc/catalog/kube"
+	"github.com/meshc/meshc/catalog/token"
+	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/gitops/live"
+	"github.com/meshc/meshc/xds/follow"
+	"github.com/meshc/meshc/xds/server"
+)
+
+// controllerFlags are the flags of controller.
+type controllerFlags struct {
+	serveFlags
+	namespace string
+}
+
+const controllerHelp = `Run the control plane of a mesh in a Kubernetes cluster: SMI objects and the Mesh
+are compiled as they change, and served to the proxies over xDS. Every replica
+compiles and serves.
+
+An object with an error keeps its last accepted form in force until it is mended
+or deleted, and stops no other. While the API server is away, what was served
+stays.`
+
+func newControllerCmd(s streams) *cobra.Command {
+	f := &controllerFlags{}
+	cmd := &cobra.Command{
+		Use:     "controller",
+		Short:   "Run the control plane in a Kubernetes cluster",
+		Long:    controllerHelp,
+		Example: "  meshc controller --mesh shop --state /var/lib/meshc\n  meshc controller --kubeconfig ~/.kube/config --state ./state --host localhost",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			ctx, stop := untilStopped(cmd)
+			defer stop()
+			return f.run(ctx, s)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.mesh, "mesh", "mesh", "`NAME` of the mesh and of its Mesh object; without that object the defaults hold")
+	flags.StringVar(&f.namespace, "namespace", cmp.Or(os.Getenv("POD_NAMESPACE"), "meshc-system"), "`NAMESPACE` of the control plane")
+	flags.StringVar(&f.follow.State, "state", "/var/lib/meshc", "`DIR` for what must survive a restart of the process")
+	flags.StringVar(&f.listen, "listen", ":15128", "`ADDRESS` for proxies")
+	flags.StringVar(&f.admin, "admin", ":15129", "`ADDRESS` for /healthz, /readyz, /metrics and /status, plain HTTP; empty: none")
+	flags.StringSliceVar(&f.hosts, "host", nil, "`NAMES` and addresses that the server's certificate is for (default meshc-controller.NAMESPACE.svc, and this machine's)")
+	f.clusterFlags.add(cmd)
+	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")
+	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
+	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn, error")
+	f.flags = flags
+	f.report = addReportFlags(cmd)
+	return cmd
+}
+
+func (f *controllerFlags) run(ctx context.Context, s streams) error {
+	log, err := f.logger(s)
+	if err != nil {
+		return err
+	}
+	config, err := kube.Config(f.kubeconfig, f.context)
+	if err != nil {
+		return input(err)
+	}
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the rooms tell what is wrong, once
+	l, err := live.Watch(live.Options{Config: config, Mesh: f.mesh, Clusters: f.clusters, Log: log})
+	if err != nil {
+		return input(err)
+	}
+	defer l.Close()
+	if err := f.awaitCluster(ctx, l, log); err != nil {
+		return err
+	}
+	f.follow.Log, f.follow.Bundle, f.follow.Catalog = log, "the cluster's objects", fromCluster
+	f.follow.Source, f.follow.Settle, f.follow.Mesh = l, -1, f.mesh
+	f.follow.Open = func(*bundle.Bundle) (follow.Catalog, error) { return openLive(l) }
+	follower, findings, err := follow.Start(ctx, f.follow)
+	if reported := f.report.emit(s, findings, nil); err != nil {
+		if reported != nil {
+			return reported
+		}
+		return input(err)
+	}
+	return f.start(ctx, l, config, follower, log)
+}
+
+// openLive gives the catalog that the policy is compiled with, once it has told all.
+func openLive(l *live.Live) (follow.Catalog, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 0)
+	defer cancel()
+	if err := l.Wait(ctx); err != nil {
+		return nil, err
+	}
+	return l.Catalog(), nil
+}
+
+// awaitCluster waits until the cluster's policy was compiled; where an earlier process
+// kept what it served, not for long.
+func (f *controllerFlags) awaitCluster(ctx context.Context, l *live.Live, log *slog.Logger) error {
+	kept := follow.Kept(f.follow.State)
+	for ctx.Err() == nil {
+		wait, cancel := context.WithTimeout(ctx, impatience)
+		err := l.Wait(wait)
+		cancel()
+		if err == nil || kept {
+			return nil
+		}
+		log.Warn("the cluster's policy is not known yet, and nothing can be served without it", "error", err)
+	}
+	return ctx.Err()
+}
+
+// start serves until ctx ends.
+func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.Config, follower *follow.Follower, log *slog.Logger) error {
+	set := follower.Bundle().Mesh.Settings
+	f.hosts = f.controllerNames(set.ClusterDomain)
+	leaf, intermediate := f.lifetimes(set)
+	authority, err := ca.Open(f.follow.State, ca.Options{TrustDomain: set.TrustDomain, Leaf: leaf, Intermediate: intermediate})
+	if err != nil {
+		return input(err)
+	}
+	tokens, err := token.Open(f.follow.State, token.Options{Log: log})
+	if err != nil {
+		return input(err)
+	}
+	var srv *server.Server
+	grace := set.Certificates.Grace
+	if grace == 0 {
+		grace = cmp.Or(leaf, 24*time.Hour) / 2
+	}
+	projected, err := kube.NewTokens(kube.TokenOptions{
+		Config: config, TrustDomain: set.TrustDomain, State: f.follow.State, Grace: grace, Log: log, Pods: l.Catalog,
+		Catalog:  func() *catalog.Snapshot { return srv.World().Snapshot() },
+		Degraded: func(reason string) { srv.Degrade("authentication", reason, nil) },
+	})
+	if err != nil {
+		return input(err)
+	}
+	certificate := authority.GetCertificate(f.hosts)
+	srv, err = server.New(server.Options{Authority: authority, Certificate: certificate, Tokens: eitherTokens{tokens, projected}, Log: log})
+	if err != nil {
+		return engine(err)
+	}
+	defer srv.Close()
+	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return f.serve(ctx, issuing{srv, &f.serveFlags, authority, log}, follower, certificate, tokens.Handler(), log)
+}
+
+// controllerNames are what proxies call the control plane.
+func (f *controllerFlags) controllerNames(clusterDomain string) []string {
+	if f.flags.Changed("host") {
+		return f.hosts
+	}
+	name := fmt.Sprintf("meshc-controller.%s.svc", f.namespace)
+	return append([]string{name, name + "." + cmp.Or(clusterDomain, "cluster.local")}, f.names()...)
+}

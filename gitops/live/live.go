@@ -1,0 +1,233 @@
+// Package live makes bundles of a cluster that runs: SMI objects, the Mesh and what
+// the catalog watches go through the compiler as they change, and the last bundle is
+// there for who serves it (follow.Source). What an object means is the compiler's; an
+// object with an error keeps its last accepted form in force and stops nobody else.
+// It knows neither Envoy nor streams.
+package live
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/meshc/meshc/catalog/kube"
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/policies"
+)
+
+// Options of a Live; Config and Mesh are required.
+type Options struct {
+	// Config is how the cluster is reached.
+	Config *rest.Config
+	// Mesh is the name of the Mesh object, and of the mesh.
+	Mesh string
+	// Clusters is as in kube.Options.
+	Clusters string
+	Log      *slog.Logger // none if nil
+	// Coalesce is how long changes are gathered; 20 ms if zero.
+	Coalesce time.Duration
+	// Compiler has further options of the compiler, for tests.
+	Compiler compiler.Options
+}
+
+// Live is a cluster's policy as it is now. It is a follow.Source with notices, and
+// what admission asks.
+type Live struct {
+	opts    Options
+	watcher *watcher
+	stores  map[string]cache.SharedIndexInformer // by kind
+	stop    context.CancelFunc
+	done    chan struct{}
+	rules   kube.Rules
+	policy  *policy // the loop's own, but for its session
+
+	changed chan struct{} // something is to be compiled
+	news    chan struct{} // something was
+	loaded  chan struct{} // closed with the first outcome
+
+	mu      sync.Mutex
+	catalog *kube.Provider
+	dirty   dirty
+	shown   view
+}
+
+// dirty is what changed and was not compiled yet.
+type dirty struct {
+	objects map[syntax.Name]*unstructured.Unstructured // nil: it is gone
+	spaces  map[string]bool
+	all     bool
+}
+
+// view is what the last compilation came to.
+type view struct {
+	bundle *bundle.Bundle
+	failed diag.List
+	err    error
+}
+
+// Watch begins to follow the cluster; it does not wait for it to answer.
+func Watch(opts Options) (*Live, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Coalesce == 0 {
+		opts.Coalesce = 20 * time.Millisecond
+	}
+	c, err := newClient(opts.Config)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Compiler.Stage == "" {
+		opts.Compiler.Stage = policies.Live
+	}
+	opts.Compiler.NoRules = true
+	l := &Live{
+		opts: opts, watcher: &watcher{client: c, failing: map[string]string{}}, stores: map[string]cache.SharedIndexInformer{},
+		done: make(chan struct{}), changed: make(chan struct{}, 1), news: make(chan struct{}, 1), loaded: make(chan struct{}),
+		dirty: newDirty(), policy: newPolicy(opts.Mesh, opts.Compiler),
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	for _, k := range kinds {
+		if l.stores[k.name], err = l.watcher.follow(ctx, k.path("", ""), "", l.object); err != nil {
+			stop()
+			l.watcher.ended.Wait()
+			return nil, err
+		}
+	}
+	go l.run(ctx)
+	return l, nil
+}
+
+func newDirty() dirty {
+	return dirty{objects: map[syntax.Name]*unstructured.Unstructured{}, spaces: map[string]bool{}}
+}
+
+// begin follows what runs, as the Mesh says it is to be read.
+func (l *Live) begin(ctx context.Context) error {
+	if err := l.wait(ctx, l.stores[meshKind].HasSynced); err != nil {
+		return err
+	}
+	l.rules = kube.Rules{Mesh: l.opts.Mesh}
+	if m := l.mesh(); m != nil {
+		l.rules.TrustDomain, _, _ = unstructured.NestedString(m.Object, "spec", "trustDomain")
+	}
+	p, err := kube.Watch(kube.Options{Rules: l.rules, Config: l.opts.Config, Clusters: l.opts.Clusters, Log: l.opts.Log, Touched: l.touched})
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.catalog = p
+	l.mu.Unlock()
+	return nil
+}
+
+// mesh is the Mesh object, nil if there is none.
+func (l *Live) mesh() *unstructured.Unstructured {
+	o, ok, _ := l.stores[meshKind].GetStore().GetByKey(l.opts.Mesh) // stores in memory do not fail
+	if !ok {
+		return nil
+	}
+	return o.(*unstructured.Unstructured)
+}
+
+// wait waits until something holds.
+func (l *Live) wait(ctx context.Context, holds func() bool) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			if err := l.watcher.fault(); err != nil {
+				return err
+			}
+			return errNotLoaded
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// Catalog is what runs in the cluster; nil while it is not followed yet.
+func (l *Live) Catalog() *kube.Provider {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.catalog
+}
+
+// Close stops following. The last bundle stays.
+func (l *Live) Close() {
+	l.stop()
+	<-l.done
+	l.watcher.ended.Wait()
+	if p := l.Catalog(); p != nil {
+		_ = p.Close() // it never fails
+	}
+}
+
+// Changed gives a notice after Fetch gives something else.
+func (l *Live) Changed() <-chan struct{} { return l.news }
+
+// Wait waits until all that the cluster holds was compiled. The error says what is missing.
+func (l *Live) Wait(ctx context.Context) error {
+	select {
+	case <-l.loaded:
+	case <-ctx.Done():
+		if !l.isLoaded() {
+			return l.fault()
+		}
+	}
+	return nil
+}
+
+func (l *Live) isLoaded() bool {
+	select {
+	case <-l.loaded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Fetch gives the bundle of what is in force now; an error before all that the cluster
+// holds was compiled.
+func (l *Live) Fetch(context.Context) (*bundle.Bundle, diag.List, error) {
+	if !l.isLoaded() {
+		return nil, nil, l.fault()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.shown.failed) > 0 || l.shown.err != nil {
+		return nil, slices.Clone(l.shown.failed), l.shown.err
+	}
+	return l.shown.bundle, nil, nil
+}
+
+// fault is why not all is known.
+func (l *Live) fault() error {
+	if err := l.watcher.fault(); err != nil {
+		return err
+	}
+	if p := l.Catalog(); p != nil && p.Err() != nil {
+		return p.Err()
+	}
+	return errNotLoaded
+}
+
+var errNotLoaded = errors.New("the cluster has not told all that it holds")
+
+// Try tells what would be found if an object were changed, for admission.
+func (l *Live) Try(c compiler.Change) diag.List { return l.policy.session.Try(c) }
+
+// Loaded is closed once all that the cluster holds was compiled.
+func (l *Live) Loaded() <-chan struct{} { return l.loaded }

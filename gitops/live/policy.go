@@ -1,0 +1,245 @@
+package live
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// policy is the mesh as the compiler has it: of every object the form that is in
+// force. One with an error is kept out, its last accepted form in its stead
+// (SEMANTICS 14b), so that the rest always compiles. It belongs to one goroutine, but
+// for what the session takes from several.
+type policy struct {
+	session *compiler.Session
+	objects map[syntax.Name]*object
+	paths   map[string]syntax.Name // of what findings name
+	waiting map[syntax.Name]bool   // those whose form in force is not the wanted one
+	base    []byte                 // the configuration without a Mesh
+}
+
+// object is one on its way into the session. Forms are documents; nil: there is none.
+type object struct {
+	path     string
+	wanted   []byte // as the API server has it
+	forced   []byte // as the session has it
+	accepted []byte // the last one that was in force without an error
+	found    diag.List
+}
+
+// edit is another wanted form of an object.
+type edit struct {
+	name syntax.Name
+	data []byte // nil: it is deleted
+	// vouched: the form was in force before, as the cluster remembers: between two
+	// that cannot both be in force, it is the one that stays.
+	vouched bool
+}
+
+// outcome is what edits came to.
+type outcome struct {
+	result *compiler.Result
+	found  diag.List // of what is in force
+	failed diag.List // why there is no plan; what was served stays
+}
+
+func newPolicy(mesh string, opts compiler.Options) *policy {
+	p := &policy{objects: map[syntax.Name]*object{}, paths: map[string]syntax.Name{}, waiting: map[syntax.Name]bool{}, base: noMesh(mesh)}
+	opts.Bear = p.bears
+	p.session = compiler.NewSession(ir.Known{}, opts)
+	return p
+}
+
+// pathOf is what findings call an object: the Mesh is the mesh's configuration.
+func pathOf(n syntax.Name) string {
+	switch {
+	case n.Kind == meshKind:
+		return source.ConfigName
+	case n.Namespace == "":
+		return n.Kind + "/" + n.Name
+	}
+	return n.Kind + "/" + n.Namespace + "/" + n.Name
+}
+
+// bears tells that an error is about what runs, and not about policy: nobody can refuse
+// it, and what it is about grants nothing as it is.
+func (p *policy) bears(f diag.Finding) bool {
+	name, known := p.paths[f.At().File]
+	return known && !isPolicy(name)
+}
+
+// remember sets the last accepted form of an object that is not in force yet.
+func (p *policy) remember(name syntax.Name, accepted []byte) {
+	p.at(name).accepted = accepted
+}
+
+func (p *policy) at(name syntax.Name) *object {
+	o := p.objects[name]
+	if o == nil {
+		o = &object{path: pathOf(name)}
+		p.objects[name] = o
+		p.paths[o.path] = name
+	}
+	return o
+}
+
+// apply makes edits, and keeps out what has an error with them.
+func (p *policy) apply(edits ...edit) outcome {
+	var changes []compiler.Change
+	for _, e := range edits {
+		o := p.at(e.name)
+		if e.vouched {
+			o.accepted = e.data
+		}
+		if e.data == nil {
+			o.accepted = nil // mended or deleted: SEMANTICS 14b
+		}
+		o.wanted = e.data
+		changes = append(changes, p.force(e.name, o, e.data)...)
+	}
+	out := p.settle(changes)
+	if out.result.Plan != nil {
+		if again := p.retry(edits); len(again) > 0 {
+			return p.settle(again)
+		}
+	}
+	return out
+}
+
+// force makes a form the one in force.
+func (p *policy) force(name syntax.Name, o *object, data []byte) []compiler.Change {
+	if name.Kind == meshKind && data == nil {
+		data = p.base
+	}
+	if bytes.Equal(o.forced, data) && (o.forced == nil) == (data == nil) {
+		return nil
+	}
+	o.forced = data
+	c := compiler.Change{Path: o.path, Data: data, Object: &name}
+	if name.Kind == meshKind {
+		c.Object = nil
+	}
+	return []compiler.Change{c}
+}
+
+// settle compiles, and puts what has an error back until what is left has a plan.
+// What was in force is put back last: a newcomer does not drive it out.
+func (p *policy) settle(changes []compiler.Change) outcome {
+	touched := map[syntax.Name]bool{}
+	for {
+		for _, c := range changes {
+			touched[p.paths[c.Path]] = true
+		}
+		result, found := p.session.Apply(changes...)
+		if result.Plan != nil {
+			p.accept(touched)
+			return outcome{result: result, found: found}
+		}
+		if changes = p.putBack(found); len(changes) == 0 {
+			return outcome{result: result, found: found, failed: errorsIn(found)}
+		}
+	}
+}
+
+// putBack puts the objects that errors are about back to what was accepted last, if it
+// is another form; if it is not for any of them, out of the mesh.
+func (p *policy) putBack(found diag.List) []compiler.Change {
+	blamed := map[syntax.Name]diag.List{}
+	for _, f := range errorsIn(found) {
+		if name, ok := p.paths[f.At().File]; ok && isPolicy(name) && p.objects[name].forced != nil {
+			blamed[name] = append(blamed[name], f)
+		}
+	}
+	fresh := func(o *object) bool { return !bytes.Equal(o.forced, o.accepted) }
+	anyFresh := false
+	for name := range blamed {
+		anyFresh = anyFresh || fresh(p.objects[name])
+	}
+	var changes []compiler.Change
+	for name, errors := range blamed {
+		o := p.objects[name]
+		if anyFresh && !fresh(o) {
+			continue
+		}
+		if bytes.Equal(o.forced, o.wanted) {
+			o.found = errors
+		}
+		instead := o.accepted
+		if !anyFresh {
+			instead = nil
+		}
+		changes = append(changes, p.force(name, o, instead)...)
+		p.waiting[name] = true
+	}
+	slices.SortFunc(changes, func(a, b compiler.Change) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
+	return changes
+}
+
+// accept notes what is in force as it is wanted.
+func (p *policy) accept(touched map[syntax.Name]bool) {
+	for name := range touched {
+		o := p.objects[name]
+		switch {
+		case o == nil:
+		case !bytes.Equal(o.forced, o.wanted) || (o.forced == nil) != (o.wanted == nil):
+			p.waiting[name] = true
+		default:
+			o.accepted, o.found = o.wanted, nil
+			delete(p.waiting, name)
+			if o.wanted == nil {
+				delete(p.objects, name)
+				delete(p.paths, o.path)
+			}
+		}
+	}
+}
+
+// retry gives the changes by which objects that were kept out come in, now that
+// something else is other than it was. Those just edited were tried.
+func (p *policy) retry(edits []edit) []compiler.Change {
+	var changes []compiler.Change
+	for name := range p.waiting {
+		o := p.objects[name]
+		just := slices.ContainsFunc(edits, func(e edit) bool { return e.name == name })
+		if just || name.Kind == meshKind { // the configuration rests on nothing else
+			continue
+		}
+		found := p.session.Try(compiler.Change{Path: o.path, Data: o.wanted, Object: &name})
+		if mine := errorsIn(found); len(mine) > 0 {
+			if about := of(mine, o.path); len(about) > 0 {
+				o.found = about
+			}
+			continue
+		}
+		changes = append(changes, p.force(name, o, o.wanted)...)
+	}
+	slices.SortFunc(changes, func(a, b compiler.Change) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
+	return changes
+}
+
+// errorsIn are the errors that count.
+func errorsIn(found diag.List) diag.List {
+	var out diag.List
+	for _, f := range found {
+		if f.Severity == diag.Error && f.Counts() {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// of are the findings about a path.
+func of(found diag.List, path string) diag.List {
+	var out diag.List
+	for _, f := range found {
+		if f.At().File == path {
+			out = append(out, f)
+		}
+	}
+	return out
+}

@@ -1,0 +1,249 @@
+package live
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// mostAtOnce bounds how many objects are compiled together while others may wait.
+const mostAtOnce = 500
+
+// object notes a policy object that came, became another or went.
+func (l *Live) object(u *unstructured.Unstructured, gone bool) {
+	name := syntax.Name{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+	if name.Kind == meshKind && name.Name != l.opts.Mesh {
+		return
+	}
+	l.mu.Lock()
+	if l.dirty.objects[name] = u; gone {
+		l.dirty.objects[name] = nil
+	}
+	l.mu.Unlock()
+	l.wake()
+}
+
+// touched notes a namespace in which something changed that runs.
+func (l *Live) touched(ns string) {
+	l.mu.Lock()
+	if l.dirty.spaces[ns] = true; ns == "" {
+		l.dirty.all = true
+	}
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *Live) wake() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// run compiles what changes until ctx ends.
+func (l *Live) run(ctx context.Context) {
+	defer close(l.done)
+	if !l.load(ctx) {
+		return
+	}
+	spaces := map[string]map[syntax.Name][]byte{}
+	l.compile(spaces, l.take(true))
+	close(l.loaded)
+	l.tell()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.changed:
+		}
+		l.gather(ctx)
+		for ctx.Err() == nil {
+			d := l.take(false)
+			if len(d.objects)+len(d.spaces) == 0 {
+				break
+			}
+			if l.compile(spaces, d) {
+				l.tell()
+			}
+		}
+	}
+}
+
+// load waits until the cluster has told all that it holds.
+func (l *Live) load(ctx context.Context) bool {
+	all := func() bool {
+		for _, s := range l.stores {
+			if !s.HasSynced() {
+				return false
+			}
+		}
+		return true
+	}
+	if err := l.begin(ctx); err != nil {
+		if ctx.Err() == nil {
+			l.opts.Log.Error("the cluster cannot be followed", "error", err)
+		}
+		return false
+	}
+	return l.wait(ctx, all) == nil && l.catalog.Wait(ctx) == nil
+}
+
+// gather lets changes come together until none came for a while, or five times as long.
+func (l *Live) gather(ctx context.Context) {
+	end := time.After(5 * l.opts.Coalesce)
+	for {
+		select {
+		case <-l.changed:
+			continue
+		case <-time.After(l.opts.Coalesce):
+		case <-end:
+		case <-ctx.Done():
+		}
+		return
+	}
+}
+
+// take takes what is to be compiled next. Splits go first and alone: who shifts
+// traffic waits for nobody.
+func (l *Live) take(everything bool) dirty {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if everything {
+		out := l.dirty
+		l.dirty, out.all = newDirty(), true
+		return out
+	}
+	out := newDirty()
+	for name, u := range l.dirty.objects {
+		if name.Kind == "TrafficSplit" {
+			out.objects[name] = u
+			delete(l.dirty.objects, name)
+		}
+	}
+	if len(out.objects) > 0 {
+		return out
+	}
+	out.spaces, out.all = l.dirty.spaces, l.dirty.all
+	l.dirty.spaces, l.dirty.all = map[string]bool{}, false
+	for name, u := range l.dirty.objects {
+		if len(out.objects) == mostAtOnce {
+			break
+		}
+		out.objects[name] = u
+		delete(l.dirty.objects, name)
+	}
+	return out
+}
+
+// compile makes edits of what changed, and a bundle of what they come to. The answer
+// is whether anything is other than it was.
+func (l *Live) compile(spaces map[string]map[syntax.Name][]byte, d dirty) bool {
+	var edits []edit
+	for name, u := range d.objects {
+		if name.Kind == "IdentityBinding" {
+			d.spaces[name.Namespace] = true // it may read other labels
+		}
+		if u == nil {
+			edits = append(edits, edit{name: name})
+			continue
+		}
+		_, data, err := document(u)
+		if err != nil {
+			l.opts.Log.Error("an object of the cluster cannot be read", "kind", name.Kind, "namespace", name.Namespace, "name", name.Name, "error", err)
+			continue
+		}
+		edits = append(edits, edit{name: name, data: data, vouched: vouched(u)})
+	}
+	mesh := syntax.Name{Kind: meshKind, Name: l.opts.Mesh}
+	if u, ok := d.objects[mesh]; (!ok || u == nil) && l.mesh() == nil {
+		edits = slices.DeleteFunc(edits, func(e edit) bool { return e.name == mesh })
+		edits = append(edits, edit{name: mesh, data: l.policy.base})
+	}
+	edits = append(edits, l.running(spaces, d)...)
+	edits = slices.DeleteFunc(edits, l.known)
+	if len(edits) == 0 && !d.all {
+		return false
+	}
+	slices.SortFunc(edits, func(a, b edit) int { return cmp.Compare(pathOf(a.name), pathOf(b.name)) })
+	l.publish(l.policy.apply(edits...))
+	return true
+}
+
+// known tells that an edit says what is wanted already.
+func (l *Live) known(e edit) bool {
+	o := l.policy.objects[e.name]
+	if o == nil {
+		return e.data == nil
+	}
+	return e.data != nil && bytes.Equal(o.wanted, e.data) && (!e.vouched || bytes.Equal(o.accepted, e.data))
+}
+
+// running makes edits of what runs in the namespaces that changed.
+func (l *Live) running(spaces map[string]map[syntax.Name][]byte, d dirty) []edit {
+	touched := slices.Collect(maps.Keys(d.spaces))
+	if d.all {
+		touched = append(l.catalog.Namespaces(), slices.Collect(maps.Keys(spaces))...)
+	}
+	slices.Sort(touched)
+	var edits []edit
+	for _, ns := range slices.Compact(touched) {
+		now := facts(ns, l.catalog.Objects(ns), l.rules, l.selecting(ns))
+		for name, data := range now {
+			if !bytes.Equal(spaces[ns][name], data) {
+				edits = append(edits, edit{name: name, data: data})
+			}
+		}
+		for name := range spaces[ns] {
+			if _, still := now[name]; !still {
+				edits = append(edits, edit{name: name})
+			}
+		}
+		if spaces[ns] = now; len(now) == 0 {
+			delete(spaces, ns)
+		}
+	}
+	return edits
+}
+
+// selecting are the labels by which the bindings of a namespace select pods.
+func (l *Live) selecting(ns string) []string {
+	var out []string
+	for _, o := range l.stores["IdentityBinding"].GetStore().List() {
+		u := o.(*unstructured.Unstructured)
+		if u.GetNamespace() != ns {
+			continue
+		}
+		labels, _, _ := unstructured.NestedMap(u.Object, "spec", "schemes", "podLabelSelector", "matchLabels")
+		out = append(out, slices.Collect(maps.Keys(labels))...)
+	}
+	return out
+}
+
+// publish makes the bundle of an outcome the one that Fetch gives.
+func (l *Live) publish(o outcome) {
+	v := view{failed: o.failed}
+	if o.result.Plan != nil {
+		v.bundle, v.err = bundle.Pack(bundle.Input{Mesh: o.result.Mesh, Plan: o.result.Plan})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before := l.shown.bundle; before != nil && (v.bundle == nil || before.Manifest.PolicyDigest == v.bundle.Manifest.PolicyDigest) {
+		v.bundle = before
+	}
+	l.shown = v
+}
+
+func (l *Live) tell() {
+	select {
+	case l.news <- struct{}{}:
+	default:
+	}
+}
