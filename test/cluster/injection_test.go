@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/meshc/meshc/test/cluster"
 )
 
 const policy = `
@@ -127,7 +129,7 @@ func (m *mesh) serve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, m.meshc, "serve", "--sources", m.path("mesh"), "--catalog", "cluster", "--kubeconfig", world.kubeconfig, "--state", m.path("state"),
+	cmd := exec.CommandContext(ctx, m.meshc, "serve", "--sources", m.path("mesh"), "--catalog", "cluster", "--kubeconfig", world.Kubeconfig, "--state", m.path("state"),
 		"--listen", "10.250.0.1:15128", "--host", "10.250.0.1", "--admin", "")
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
@@ -152,8 +154,8 @@ func (m *mesh) serve(t *testing.T) {
 func (m *mesh) apply(t *testing.T, manifests string) {
 	t.Helper()
 	m.write(t, "apps.yaml", manifests)
-	must(t, command(t, m.meshc, "inject", "-f", m.path("apps.yaml"), "--mesh", "meshc", "--control-plane", "10.250.0.1:15128", "--envoy-image", envoyImage,
-		"--meshc-image", meshcImage, "--pull-policy", "Never", "--ca", m.path("root.pem")), "apply", "-f", "-")
+	must(t, command(t, m.meshc, "inject", "-f", m.path("apps.yaml"), "--mesh", "meshc", "--control-plane", "10.250.0.1:15128", "--envoy-image", cluster.EnvoyImage,
+		"--meshc-image", cluster.MeshcImage, "--pull-policy", "Never", "--ca", m.path("root.pem")), "apply", "-f", "-")
 }
 
 // calls are the answers of calls from a pod's application, their first words.

@@ -2,10 +2,9 @@ package cluster_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,32 +13,10 @@ import (
 // patience is how long a pod may take on a busy machine.
 const patience = 3 * time.Minute
 
-// images are what tests run, made of this tree.
-const (
-	meshcImage = "meshc.test/meshc:1"
-	envoyImage = "meshc.test/envoy:1"
-	appImage   = "meshc.test/app:1"
-)
-
 // kubectl runs kubectl on the cluster; input is its standard input.
 func kubectl(input string, args ...string) (string, error) {
-	cmd := exec.Command(filepath.Join(world.dir, "bin", "kubectl"), append([]string{"--kubeconfig", world.kubeconfig}, args...)...)
-	cmd.Stdin = strings.NewReader(input)
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		return out.String(), &failure{strings.Join(args, " "), err, said.String()}
-	}
-	return out.String(), nil
+	return world.Kubectl(context.Background(), input, args...) // clean-ups run after the test's own context
 }
-
-type failure struct {
-	what string
-	err  error
-	said string
-}
-
-func (f *failure) Error() string { return "kubectl " + f.what + ": " + f.err.Error() + "\n" + f.said }
 
 func must(t *testing.T, input string, args ...string) string {
 	t.Helper()
@@ -73,36 +50,17 @@ func command(t *testing.T, name string, args ...string) string {
 	return out.String()
 }
 
-// build makes meshc and the test's application, and loads the images; it gives the
-// path of meshc.
+// build makes meshc and loads the images; it gives the path of meshc.
 func build(t *testing.T) string {
 	t.Helper()
-	if world.skip != "" {
-		t.Skip(world.skip)
+	if skip != "" {
+		t.Skip(skip)
 	}
-	dir := t.TempDir()
-	meshc, app := filepath.Join(dir, "meshc"), filepath.Join(dir, "app")
-	command(t, "go", "build", "-o", meshc, "../../cmd/meshc")
-	command(t, "go", "build", "-o", app, "./app")
-	command(t, "./load", world.dir, meshcImage, meshc+"=/usr/local/bin/meshc")
-	command(t, "./load", world.dir, envoyImage, envoy(t)+"=/usr/local/bin/envoy")
-	command(t, "./load", world.dir, appImage, app+"=/usr/local/bin/app", "--", "/usr/local/bin/app")
-	return meshc
-}
-
-func envoy(t *testing.T) string {
-	t.Helper()
-	if p := os.Getenv("MESHC_ENVOY"); p != "" {
-		return p
-	}
-	p, err := filepath.Abs("../../.cache/envoy/envoy")
+	meshc, err := world.Load(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(p); err != nil {
-		t.Fatal("there is no Envoy: run make envoy")
-	}
-	return p
+	return meshc
 }
 
 // pod is what tests look at.

@@ -3,6 +3,9 @@
 //
 //	app serve 8080/http 9000/grpc 3306/tcp-server-first 9100/health
 //	app call http://shop.shop:80/books
+//	app ask 100 GET http://shop.shop:80/books 'client: me'
+//	app send < batch.json
+//	app load < flows.json
 //	app wait
 package main
 
@@ -40,10 +43,16 @@ func run(args []string) error {
 		return serve(args[1:])
 	case len(args) > 1 && args[0] == "call":
 		return call(args[1:])
+	case len(args) > 3 && args[0] == "ask":
+		return ask(os.Stdout, args[1:])
+	case len(args) == 1 && args[0] == "send":
+		return send(os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == "load":
+		return burden(os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "wait":
 		return wait()
 	}
-	return fmt.Errorf("usage: app serve PORT/PROTOCOL..., app call URL..., app wait")
+	return fmt.Errorf("usage: app serve PORT/PROTOCOL..., app call URL..., app ask N METHOD URL [NAME: VALUE]..., app send, app load, app wait")
 }
 
 func serve(words []string) error {

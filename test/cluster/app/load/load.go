@@ -1,0 +1,103 @@
+// Package load asks the same questions over and over while something happens to a mesh,
+// and counts how they were answered. It does not know which answers are right.
+package load
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/meshc/meshc/lab/caller"
+)
+
+// Flow is a question that is asked again and again.
+type Flow struct {
+	Name    string
+	Request caller.Request
+	Every   time.Duration // between two bursts; 0: 50 ms
+	Burst   int           // requests on one connection, where the protocol keeps it; 0: 1
+}
+
+// Tally counts the answers to a flow.
+type Tally struct {
+	Name string
+	// Reached counts answers of the application, Refused refusals of a proxy (403, or a
+	// connection that is closed without a byte), Broken all else.
+	Sent, Reached, Refused, Broken int
+	Examples                       []Example // of each of the three that occur, the first few
+}
+
+// Example is one answer.
+type Example struct {
+	At   time.Time
+	Kind string // reached, refused, broken
+	What string
+}
+
+// kept is how many examples of a kind a tally has.
+const kept = 5
+
+// Run asks until done is closed; each flow for itself.
+func Run(flows []Flow, done <-chan struct{}) []Tally {
+	tallies := make([]Tally, len(flows))
+	var wait sync.WaitGroup
+	for i, f := range flows {
+		wait.Go(func() { tallies[i] = f.run(done) })
+	}
+	wait.Wait()
+	return tallies
+}
+
+func (f Flow) run(done <-chan struct{}) Tally {
+	t := Tally{Name: f.Name}
+	every := f.Every
+	if every == 0 {
+		every = 50 * time.Millisecond
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		at := time.Now()
+		for _, r := range caller.Send(caller.Batch{Requests: slices.Repeat([]caller.Request{f.Request}, max(1, f.Burst))}) {
+			t.add(at, f.Request.Kind, r)
+		}
+		select {
+		case <-done:
+			return t
+		case <-tick.C:
+		}
+	}
+}
+
+func (t *Tally) add(at time.Time, kind caller.Kind, r caller.Result) {
+	t.Sent++
+	is := Judge(kind, r)
+	n := map[string]*int{"reached": &t.Reached, "refused": &t.Refused, "broken": &t.Broken}[is]
+	if *n++; *n > kept {
+		return
+	}
+	what := r.Error
+	if what == "" {
+		what = strings.Join(strings.Fields(r.Body), " ")
+	}
+	t.Examples = append(t.Examples, Example{at, is, what[:min(len(what), 300)]})
+}
+
+// Judge is what an answer means: reached, refused or broken.
+func Judge(kind caller.Kind, r caller.Result) string {
+	tcp := kind == caller.TCP || kind == caller.ServerFirst
+	switch {
+	case tcp && r.Body != "" && r.Error == "":
+		return "reached"
+	case tcp && !r.TimedOut && (strings.Contains(r.Error, "closed") || strings.Contains(r.Error, "reset")):
+		return "refused"
+	case tcp:
+		return "broken"
+	case r.Status == 403:
+		return "refused"
+	case r.Error == "" && (r.Status == 200 || r.Status == 101):
+		return "reached"
+	}
+	return "broken"
+}
