@@ -25,41 +25,18 @@ func (c *Cluster) Kubectl(ctx context.Context, input string, args ...string) (st
 	return output(cmd)
 }
 
-// Load builds meshc and the application of tests into a folder, and loads their images
-// and Envoy's; it gives the path of meshc.
+// Load builds meshc into a folder, and loads the images; it gives the path of meshc.
 func (c *Cluster) Load(ctx context.Context, dir string) (string, error) {
-	envoy, err := c.envoy()
-	if err != nil {
-		return "", err
-	}
-	meshc, app := filepath.Join(dir, "meshc"), filepath.Join(dir, "app")
-	load := filepath.Join(c.Root, "test", "cluster", "load")
+	meshc := filepath.Join(dir, "meshc")
 	for _, line := range [][]string{
 		{"go", "build", "-C", c.Root, "-ldflags", "-s -w", "-o", meshc, "./cmd/meshc"},
-		{"go", "build", "-C", c.Root, "-o", app, "./test/cluster/app"},
-		{load, c.Dir, MeshcImage, meshc + "=/usr/local/bin/meshc", "--", "/usr/local/bin/meshc"},
-		{load, c.Dir, EnvoyImage, envoy + "=/usr/local/bin/envoy", "--", "/usr/local/bin/envoy"},
-		{load, c.Dir, AppImage, app + "=/usr/local/bin/app", "--", "/usr/local/bin/app"},
+		{filepath.Join(c.Root, "test", "cluster", "images"), c.Dir},
 	} {
-		cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if _, err := output(cmd); err != nil {
+		if _, err := output(exec.CommandContext(ctx, line[0], line[1:]...)); err != nil {
 			return "", err
 		}
 	}
 	return meshc, nil
-}
-
-// envoy is the Envoy that the tree pins, or that MESHC_ENVOY names.
-func (c *Cluster) envoy() (string, error) {
-	if p := os.Getenv("MESHC_ENVOY"); p != "" {
-		return p, nil
-	}
-	p, err := filepath.EvalSymlinks(filepath.Join(c.Root, ".cache", "envoy", "envoy"))
-	if err != nil {
-		return "", fmt.Errorf("there is no Envoy, run make envoy: %w", err)
-	}
-	return p, nil
 }
 
 // output is what a program writes; what it complains of goes into the error.

@@ -1,0 +1,61 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/meshc/meshc/test/cluster"
+)
+
+// world is the cluster of the run, with meshc of this tree.
+var world struct {
+	*cluster.Cluster
+	meshc string // path of the program
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// run never skips: what is missing is said, and fails.
+func run(m *testing.M) (code int, err error) {
+	c, end, err := cluster.Start()
+	if err != nil {
+		return 1, err
+	}
+	defer func() {
+		if broken := end(); broken != nil {
+			code, err = 1, broken
+		}
+	}()
+	world.Cluster = c
+	dir, err := os.MkdirTemp("", "meshc-e2e-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	// What the README's commands find: meshc and kubectl by their names.
+	if err := os.Symlink(filepath.Join(c.Dir, "bin", "kubectl"), filepath.Join(dir, "kubectl")); err != nil {
+		return 1, err
+	}
+	if world.meshc, err = c.Load(context.Background(), dir); err != nil {
+		return 1, err
+	}
+	for name, value := range map[string]string{"KUBECONFIG": c.Kubeconfig, "PATH": dir + ":" + os.Getenv("PATH"), "NO_COLOR": "1"} {
+		if err := os.Setenv(name, value); err != nil {
+			return 1, err
+		}
+	}
+	return m.Run(), nil
+}
