@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ type allowFlags struct {
 	dryRun  bool
 	audit   string
 	write   bool
+	headers []string
 }
 
 func newAllowCmd(s streams) *cobra.Command {
@@ -39,7 +41,13 @@ comments and layout. The result is compiled, and what it newly allows is told.
 FROM is NAMESPACE/SERVICEACCOUNT or a SPIFFE id, TO is NAMESPACE/SERVICE:PORT (without
 :PORT if the service has one port). PATH is one path, as it stands; leave METHOD and
 PATH out for the bytes of a TCP port. What does not exist, what is allowed already and
-what a verdict table says is denied is refused, and nothing is written.
+what a verdict table says is denied is refused, and nothing is written. With -H only
+requests with these headers are let in; a client chooses its headers itself.
+
+Where the objects are items of a List the new ones are too. Of what a kustomization
+renders, the resource that it was made of is edited, and its own before those of its
+bases; what a patch or a generator makes is refused, with the place to edit. What an
+edit allows in other environments of meshc.yaml is told as well.
 
 --from-audit reads the access log of servers' proxies and proposes grants for what
 audit mode let through for lack of one, by caller, service, method and path. Where
@@ -47,6 +55,7 @@ paths differ by a number or a random name, the proposed expression takes any suc
 and says that it is wider than what was seen. Proposals are written with --write.`,
 		Example: `  meshc allow bookthief/bookthief bookstore/bookstore-v1 GET /books --dry-run examples/01-bookstore
   meshc allow bookstore/bookstore-v1 bookwarehouse/mysql --dry-run examples/01-bookstore
+  meshc allow bookthief/bookthief bookstore/bookstore-v1 GET /books -H 'client-app: thief' --dry-run examples/01-bookstore
   meshc allow --from-audit examples/05-permissive-to-strict/access.log examples/05-permissive-to-strict`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if f.audit == "" && len(args) < 2 {
@@ -57,6 +66,7 @@ and says that it is wider than what was seen. Proposals are written with --write
 	}
 	f.report = addReportFlags(cmd)
 	f.compile = addCompileFlags(cmd)
+	cmd.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "let in only requests with the header `NAME:VALUE`; repeatable")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "write nothing, print what would change as a unified diff")
 	cmd.Flags().StringVar(&f.audit, "from-audit", "", "propose grants for what the access log `FILE` (- for standard input) says audit mode let through")
 	cmd.Flags().BoolVar(&f.write, "write", false, "with --from-audit: write what is proposed")
@@ -75,7 +85,7 @@ func (f *allowFlags) run(s streams, args []string) error {
 	if f.audit != "" {
 		return f.fromAudit(s, args)
 	}
-	ask := canFlags{output: "text"}
+	ask := canFlags{output: "text", headers: f.headers}
 	q, err := ask.parse(args)
 	if err != nil {
 		return usage(err)
@@ -111,6 +121,10 @@ type granting struct {
 	found   diag.List // of the compilation after
 	asked   string    // the command line, for findings that point into it
 	touched []string  // files, in order of name
+	// edited is what files hold that were there, by path; elsewhere what the edits
+	// allow in other environments.
+	edited    map[string][]byte
+	elsewhere []allowedElsewhere
 }
 
 func (f *allowFlags) open(s streams, sources []string) (*granting, error) {
@@ -124,7 +138,7 @@ func (f *allowFlags) open(s streams, sources []string) (*granting, error) {
 		}
 		return nil, engine(fmt.Errorf("the sources have errors: mend these first"))
 	}
-	return &granting{compilation: c, before: c.Mesh, tree: c.Tree, after: c.Result, found: c.Findings}, nil
+	return &granting{compilation: c, before: c.Mesh, tree: c.Tree, after: c.Result, found: c.Findings, edited: map[string][]byte{}}, nil
 }
 
 // question is what the arguments ask, with their places on the command line.
@@ -170,19 +184,17 @@ func (g *granting) add(q allow.Question) diag.List {
 	if len(found) > 0 {
 		return found
 	}
-	tree := g.tree
+	edited := maps.Clone(g.edited)
 	for _, e := range edits {
-		tree = tree.With(e.Path, e.Data)
+		edited[e.Path] = e.Data
+	}
+	tree, faults := g.with(edited, g.tree, g.compilation.Tree.Environment)
+	if len(faults) > 0 {
+		return faults
 	}
 	after, findings := compiler.Compile(tree, g.Lock.Known, compiler.Options{Now: g.Now})
 	if after.Plan == nil {
-		var faults diag.List
-		for _, one := range findings {
-			if one.Severity == diag.Error {
-				faults.Add(one)
-			}
-		}
-		return faults
+		return onlyErrors(findings)
 	}
 	if v := ir.Decide(allow.Strict(after.Mesh), q.Request); v.Outcome != ir.Allow {
 		return diag.List{diag.New("MSH4652", q.What, "a grant by itself does not let it in: %s", v.Reason)}
@@ -190,6 +202,11 @@ func (g *granting) add(q allow.Question) diag.List {
 	if broken := g.contradicted(after); len(broken) > 0 {
 		return broken
 	}
+	elsewhere, broken := g.inOthers(edited)
+	if len(broken) > 0 {
+		return broken
+	}
+	g.elsewhere, g.edited = elsewhere, edited
 	for _, e := range edits {
 		if !slices.Contains(g.touched, e.Path) {
 			g.touched = append(g.touched, e.Path)

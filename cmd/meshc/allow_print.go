@@ -24,6 +24,8 @@ type allowed struct {
 	Files     []allowedFile    `json:"files"`
 	Written   bool             `json:"written"`
 	Changes   diff.Changes     `json:"changes"`
+	// Elsewhere is what the edits allow in other environments too.
+	Elsewhere []allowedElsewhere `json:"elsewhere,omitempty"`
 }
 
 type allowedFile struct {
@@ -34,7 +36,7 @@ type allowedFile struct {
 
 // finish writes the files, unless only the diff is wanted, and tells what changed.
 func (f *allowFlags) finish(s streams, g *granting, dry bool, proposals []allow.Proposal) error {
-	out := allowed{Proposals: proposals, Files: []allowedFile{}, Written: !dry && len(g.touched) > 0, Changes: g.widened()}
+	out := allowed{Proposals: proposals, Files: []allowedFile{}, Written: !dry && len(g.touched) > 0, Changes: g.widened(), Elsewhere: g.elsewhere}
 	for _, path := range g.touched {
 		old, had := g.compilation.Tree.Text(path)
 		data, _ := g.tree.Text(path)
@@ -103,16 +105,27 @@ func (a *allowed) text(w io.Writer, dry bool) error {
 			fmt.Fprintf(&b, "wrote %s\n", file.Path)
 		}
 	}
-	if len(a.Changes) > 0 {
-		b.WriteString("newly allowed\n")
-	}
-	for _, c := range a.Changes {
-		for _, l := range c.Lines() {
-			fmt.Fprintf(&b, "  %s %s %s\n", l.Effect.Sign(), c.Source, l.Text)
+	listChanges(&b, "newly allowed", a.Changes)
+	for _, e := range a.Elsewhere {
+		where := "newly allowed in environment " + e.Environment + ", too"
+		if e.Environment == "" {
+			where = "newly allowed without an environment, too"
 		}
+		listChanges(&b, where, e.Changes)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func listChanges(b *strings.Builder, title string, changes diff.Changes) {
+	if len(changes) > 0 {
+		fmt.Fprintln(b, title)
+	}
+	for _, c := range changes {
+		for _, l := range c.Lines() {
+			fmt.Fprintf(b, "  %s %s %s\n", l.Effect.Sign(), c.Source, l.Text)
+		}
+	}
 }
 
 func proposalText(p allow.Proposal) string {
@@ -145,10 +158,17 @@ func (f *allowFlags) fromAudit(s streams, sources []string) error {
 	if err != nil {
 		return input(err)
 	}
+	headers, err := parseHeaders(f.headers)
+	if err != nil {
+		return usage(err)
+	}
 	var proposed []allow.Proposal
 	for _, p := range seen {
 		at := diag.Span{File: name, Line: p.Line, Col: 1}
 		q := allow.Question{Request: p.Request(), From: at, To: at, What: at}
+		if q.Request.HTTP != nil {
+			q.Request.HTTP.Headers = headers
+		}
 		if p.Wider {
 			q.Regex = p.Regex
 		}

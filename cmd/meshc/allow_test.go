@@ -114,3 +114,37 @@ func TestAllowFromAudit(t *testing.T) {
 		t.Errorf("what was written is proposed again:\n%s", done)
 	}
 }
+
+// Of a kustomization the resource is edited, under the names that it has there, and what
+// that allows in other environments is told; a patch is left to who wrote it. With
+// headers only requests that carry them get in.
+func TestAllowInAKustomization(t *testing.T) {
+	dir := copied(t, "../../examples/04-kustomize-overlays")
+	_, err := wants(t, exitFindings, "allow", "shop/web", "shop/orders", "GET", "/x", dir)
+	has(t, err, "MSH4654", "overlays/prod/web-only-reads.yaml:10:14", "- name: get-x")
+	ask := []string{"allow", "shop/debug", "shop/orders", "GET", "/x", "-H", "x-team: blue", "--env", "staging", dir}
+	before := read(t, filepath.Join(dir, "base/access.yaml"))
+	out, _ := wants(t, exitClean, append(ask, "--dry-run")...)
+	has(t, out, "+    - x-team: ^blue$", "newly allowed\n  + shop/debug can now GET /x with x-team", "newly allowed without an environment, too\n")
+	if string(read(t, filepath.Join(dir, "base/access.yaml"))) != string(before) {
+		t.Error("a dry run wrote")
+	}
+	wants(t, exitClean, ask...)
+	after := string(read(t, filepath.Join(dir, "base/access.yaml")))
+	if more, ok := strings.CutPrefix(after, string(before)); !ok || strings.Contains(more, "metadata:\n  name: debug-to-orders\n  namespace") {
+		t.Errorf("the kustomization says the namespace, and the resource now says\n%s", after)
+	}
+	wants(t, exitClean, "can", "shop/debug", "shop/orders", "GET", "/x", "-H", "x-team: blue", "--env", "staging", dir)
+	wants(t, exitFindings, "can", "shop/debug", "shop/orders", "GET", "/x", "--env", "staging", dir)
+	wants(t, exitFindings, ask...) // it is there
+	has(t, string(read(t, filepath.Join(dir, "verdicts.yaml"))), "http: {method: GET, path: /x, headers: {x-team: blue}}")
+}
+
+// What audit mode let through is granted to requests with a header alone, if that is
+// asked for.
+func TestProposalsMayRestOnHeaders(t *testing.T) {
+	const example = "../../examples/05-permissive-to-strict"
+	out, _ := wants(t, exitClean, "allow", "--from-audit", example+"/access.log", "-H", "x-team: blue", example)
+	has(t, out, "+    - x-team: ^blue$", " with x-team: ^blue$")
+	wants(t, exitUsage, "allow", "--from-audit", example+"/access.log", "-H", "x-team", example)
+}

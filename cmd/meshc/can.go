@@ -84,14 +84,12 @@ func (f *canFlags) parse(args []string) (asked, error) {
 	if len(f.headers) > 0 && q.http == nil {
 		q.http = &ir.HTTPRequest{Method: "GET", Path: "/"}
 	}
-	for _, h := range f.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok {
-			return q, fmt.Errorf("-H %q is not NAME:VALUE", h)
-		}
-		q.http.Headers = append(q.http.Headers, ir.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+	headers, err := parseHeaders(f.headers)
+	if err != nil {
+		return q, err
 	}
 	if q.http != nil {
+		q.http.Headers = headers
 		if err := verdict.CheckHTTP(q.http); err != nil {
 			return q, err
 		}
@@ -103,6 +101,19 @@ func (f *canFlags) parse(args []string) (asked, error) {
 		return q, errors.New("--bundle and sources exclude each other")
 	}
 	return q, nil
+}
+
+// parseHeaders reads NAME:VALUE, each.
+func parseHeaders(flags []string) ([]ir.Header, error) {
+	var out []ir.Header
+	for _, h := range flags {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return nil, fmt.Errorf("-H %q is not NAME:VALUE", h)
+		}
+		out = append(out, ir.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+	}
+	return out, nil
 }
 
 // isMethod tells a method from a source: it is a word of HTTP, in any case, so

@@ -85,6 +85,10 @@ func check(m *ir.Mesh, q Question) diag.List {
 		return diag.List{f.WithHelp("leave METHOD and PATH out: a grant of its bytes is all there is")}
 	}
 	if r.HTTP != nil {
+		if name := twice(r.HTTP.Headers); name != "" {
+			return diag.List{diag.New("MSH4652", q.What, "the header %q is asked for with two values, and a match has one for each", name).
+				WithHelp("ask for each value by itself")}
+		}
 		// Of a path of slashes alone a proxy makes "//", which no application serves.
 		if path, ok := ir.NormalisePath(r.HTTP.Path); ok && strings.Contains(ir.WithoutQuery(path), "//") {
 			return diag.List{diag.New("MSH4652", q.What, "the path %q has no segment between its slashes: a grant of it would let no call of / in", r.HTTP.Path).
@@ -106,6 +110,19 @@ func check(m *ir.Mesh, q Question) diag.List {
 		return diag.List{diag.New("MSH4652", q.What, "%s", v.Reason)}
 	}
 	return nil
+}
+
+// twice is a header that stands twice; "": none does.
+func twice(headers []ir.Header) string {
+	seen := map[string]bool{}
+	for _, h := range headers {
+		name := strings.ToLower(h.Name)
+		if seen[name] {
+			return name
+		}
+		seen[name] = true
+	}
+	return ""
 }
 
 // lacksGrant tells of a share that an account behind it refuses.

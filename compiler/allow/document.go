@@ -3,12 +3,15 @@ package allow
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // regex is the expression of the wanted paths and no longer ones.
@@ -16,7 +19,11 @@ func (w *writer) regex() string {
 	if w.q.Regex != "" {
 		return w.q.Regex
 	}
-	return Exactly(w.Mesh.Mesh.Settings.Compat, w.q.Request.HTTP.Path)
+	path := w.q.Request.HTTP.Path
+	if as, ok := ir.NormalisePath(path); ok { // as the server's proxy sees it
+		path = as
+	}
+	return Exactly(w.Mesh.Mesh.Settings.Compat, path)
 }
 
 // Exactly is the path expression of one path: without the `$` an expression of SMI
@@ -38,12 +45,37 @@ func (w *writer) matchBase() string {
 			path = strings.ReplaceAll(path, p.expression, "any")
 		}
 	}
-	return slug(w.q.Request.HTTP.Method + "-" + path)
+	name := w.q.Request.HTTP.Method + "-" + path
+	for _, h := range w.q.Request.HTTP.Headers {
+		name += "-" + h.Name
+	}
+	return slug(name)
 }
 
 // matchLines is a match as an entry of a list.
 func (w *writer) matchLines(name string) []string {
-	return []string{"name: " + name, "pathRegex: " + scalar(w.regex()), "methods: [" + w.q.Request.HTTP.Method + "]"}
+	lines := []string{"name: " + name, "pathRegex: " + scalar(w.regex()), "methods: [" + w.q.Request.HTTP.Method + "]"}
+	for i, h := range w.headers() {
+		if i == 0 {
+			lines = append(lines, "headers:")
+		}
+		lines = append(lines, "- "+scalar(h.Name)+": "+scalar(h.Regex))
+	}
+	return lines
+}
+
+// headers are the matches of the headers that were asked with, and of no other values.
+func (w *writer) headers() []syntax.Header {
+	var out []syntax.Header
+	for _, h := range w.q.Request.HTTP.Headers {
+		value := regexp.QuoteMeta(h.Value)
+		if w.Mesh.Mesh.Settings.Compat != ir.CompatOSM {
+			value = "^" + value + "$"
+		}
+		out = append(out, syntax.Header{Name: strings.ToLower(h.Name), Regex: value})
+	}
+	slices.SortFunc(out, func(a, b syntax.Header) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // scalar writes a text as YAML reads it, in quotation marks where it must.
@@ -56,8 +88,9 @@ func scalar(s string) string {
 	return text
 }
 
-// fresh appends a route and a target of its own.
-func (w *writer) fresh(d *draft, leaf ir.Leaf, namespace, account string) {
+// fresh writes a route and a target of its own: as documents, or as items of the List
+// that its home is in.
+func (w *writer) fresh(at home, leaf ir.Leaf, namespace, account string) {
 	r := w.q.Request
 	_, fromNamespace, from, ok := r.From.Split()
 	if !ok {
@@ -82,11 +115,37 @@ func (w *writer) fresh(d *draft, leaf ir.Leaf, namespace, account string) {
 		body = "spec:\n  matches:\n  - " + strings.Join(lines, "\n    ") + "\n"
 		rule = "    matches: [" + match + "]\n"
 	}
-	d.append(fmt.Sprintf("apiVersion: specs.smi-spec.io/v1alpha4\nkind: %s\nmetadata:\n  name: %s\n  namespace: %s\n%s", kind, route, scalar(namespace), body))
-	d.append(fmt.Sprintf("apiVersion: access.smi-spec.io/v1alpha3\nkind: TrafficTarget\nmetadata:\n  name: %s\n  namespace: %s\nspec:\n"+
-		"  destination:\n    kind: ServiceAccount\n    name: %s\n    namespace: %s\n  rules:\n  - kind: %s\n    name: %s\n%s"+
-		"  sources:\n  - kind: ServiceAccount\n    name: %s\n    namespace: %s\n",
-		name, scalar(namespace), scalar(account), scalar(namespace), kind, route, rule, scalar(from), scalar(fromNamespace)))
+	own, there := "  namespace: "+scalar(namespace)+"\n", "    namespace: "+scalar(namespace)+"\n"
+	if at.bare {
+		own, there = "", ""
+	}
+	w.write(at,
+		fmt.Sprintf("apiVersion: specs.smi-spec.io/v1alpha4\nkind: %s\nmetadata:\n  name: %s\n%s%s", kind, route, own, body),
+		fmt.Sprintf("apiVersion: access.smi-spec.io/v1alpha3\nkind: TrafficTarget\nmetadata:\n  name: %s\n%sspec:\n"+
+			"  destination:\n    kind: ServiceAccount\n    name: %s\n%s  rules:\n  - kind: %s\n    name: %s\n%s"+
+			"  sources:\n  - kind: ServiceAccount\n    name: %s\n    namespace: %s\n",
+			name, own, scalar(account), there, kind, route, rule, scalar(from), scalar(fromNamespace)))
+}
+
+// write puts new objects where others are.
+func (w *writer) write(at home, objects ...string) {
+	if at.items == nil {
+		for _, o := range objects {
+			w.draft(at.file).append(o)
+		}
+		return
+	}
+	if !w.whole(func() bool {
+		for _, o := range objects {
+			if !w.add(at.place, at.items, strings.Split(strings.TrimSuffix(o, "\n"), "\n")) {
+				return false
+			}
+		}
+		return true
+	}) {
+		w.found.Add(diag.New("MSH4654", at.doc.Span(at.items), "nothing can be added to this list by an edit").
+			WithHelp("its last item is a text of several lines, or a comment stands among its brackets: write the list in lines that begin with `-`"))
+	}
 }
 
 // unused is a name that no object of the kind and namespace has.

@@ -9,7 +9,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
@@ -85,30 +84,17 @@ func (d *draft) bytes() []byte {
 	return text
 }
 
-// node finds a list of an object as it was written; nil where it is none, or is
-// written once for several places.
-func (w *writer) node(o *syntax.Object, path ...any) *yaml.Node {
-	n, _, left := source.Find(o.Document(), path)
-	if len(left) > 0 || n == nil || n.Kind != yaml.SequenceNode || n.Anchor != "" || len(n.Content) == 0 {
-		return nil
-	}
-	return n
-}
-
 // insert adds an entry of one or more lines at the end of a list that has entries.
 func (w *writer) insert(o *syntax.Object, list *yaml.Node, entry []string) bool {
-	root := o.Document()
-	kind, _ := source.Step(root, "kind")
-	if kind == nil {
-		return false
-	}
-	at := o.At("kind")
-	first := at.Line - kind.Line // lines of the file before the document
-	d := w.draft(at.File)
+	return w.add(w.place(o), list, entry)
+}
+
+func (w *writer) add(p *place, list *yaml.Node, entry []string) bool {
+	d := w.draft(p.file)
 	if list.Style&yaml.FlowStyle != 0 {
-		return d.intoFlow(first, list, entry)
+		return d.intoFlow(p.doc.First, list, entry, p.isJSON())
 	}
-	return d.intoBlock(first, list, entry)
+	return d.intoBlock(p.doc.First, list, entry)
 }
 
 // intoBlock writes the entry below the last line of the last one.
@@ -154,42 +140,6 @@ func lastLine(n *yaml.Node) int {
 		end = max(end, at)
 	}
 	return end
-}
-
-// intoFlow writes the entry before the bracket that closes a list in one line.
-func (d *draft) intoFlow(first int, list *yaml.Node, entry []string) bool {
-	start := lineStart(d.data, first+list.Line)
-	line := lineOf(d.data, first+list.Line)
-	from := columnOffset(line, list.Column)
-	if from < 0 || from >= len(line) || line[from] != '[' || len(entry) != 1 {
-		return false
-	}
-	depth, quote := 0, byte(0)
-	for i := from; i < len(line); i++ {
-		switch c := line[i]; {
-		case quote != 0:
-			if c == '\\' && quote == '"' {
-				i++
-			} else if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '[' || c == '{':
-			depth++
-		case c == ']' || c == '}':
-			if depth--; depth > 0 {
-				continue
-			}
-			end := i
-			for end > from && (line[end-1] == ' ' || line[end-1] == ',') {
-				end--
-			}
-			d.inserts = append(d.inserts, insertion{start + end, ", " + entry[0]})
-			return true
-		}
-	}
-	return false
 }
 
 // columnOffset is where a column, counted in characters from 1, begins in a line.

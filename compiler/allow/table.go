@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
+	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 )
@@ -21,16 +23,13 @@ func (w *writer) row() {
 	if r.HTTP == nil {
 		lines = append(lines, "tcp: {}")
 	} else {
-		lines = append(lines, fmt.Sprintf("http: {method: %s, path: %s}", r.HTTP.Method, flow(r.HTTP.Path)))
+		lines = append(lines, fmt.Sprintf("http: {method: %s, path: %s%s}", r.HTTP.Method, flow(r.HTTP.Path), headersOf(r.HTTP)))
 	}
 	lines = append(lines, "expect: allow")
 	tables := slices.Clone(w.Tables)
 	slices.SortStableFunc(tables, func(a, b *syntax.VerdictTable) int { return asks(b, r.To.String()) - asks(a, r.To.String()) })
 	for _, t := range tables {
-		if t.Object == nil || t.Object.Document() == nil {
-			continue
-		}
-		if _, ok := w.Tree.Text(t.Object.At("kind").File); !ok {
+		if t.Object == nil {
 			continue
 		}
 		if list := w.node(t.Object, "spec", "cases"); list != nil && w.insert(t.Object, list, lines) {
@@ -40,12 +39,28 @@ func (w *writer) row() {
 	w.newTable(lines)
 }
 
+// headersOf are the headers of a case, as it writes them.
+func headersOf(r *ir.HTTPRequest) string {
+	var out []string
+	for _, h := range r.Headers {
+		out = append(out, flow(strings.ToLower(h.Name))+": "+flow(h.Value))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return ", headers: {" + strings.Join(out, ", ") + "}"
+}
+
 func (w *writer) title() string {
 	r := w.q.Request
 	if r.HTTP == nil {
 		return fmt.Sprintf("%s may connect to %s", r.From.Short(), r.To)
 	}
-	return fmt.Sprintf("%s may %s %s of %s", r.From.Short(), r.HTTP.Method, r.HTTP.Path, r.To.Service)
+	title := fmt.Sprintf("%s may %s %s of %s", r.From.Short(), r.HTTP.Method, r.HTTP.Path, r.To.Service)
+	for i, h := range r.HTTP.Headers {
+		title += []string{" with ", " and "}[min(i, 1)] + strings.ToLower(h.Name) + " " + h.Value
+	}
+	return title
 }
 
 func asks(t *syntax.VerdictTable, to string) int {

@@ -2,6 +2,7 @@ package allow
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
@@ -16,6 +17,11 @@ type writer struct {
 	files map[string]*draft
 	found diag.List
 	names map[string]bool // of objects that it has written: kind/namespace/name
+
+	places map[*syntax.Object]*place
+	// made is where a patch or generator makes what would have to be edited of madeOf.
+	made   diag.Span
+	madeOf diag.Object
 }
 
 // grant lets the client's requests in at one account: by a match more in a target
@@ -26,16 +32,22 @@ func (w *writer) grant(leaf ir.Leaf) {
 		w.refuse("%s is no account of a namespace: a TrafficTarget cannot name it", leaf.Account)
 		return
 	}
+	w.made = diag.Span{}
 	if w.q.Request.HTTP != nil && w.extend(namespace, account) {
 		return
 	}
-	home := w.home(leaf, namespace, account)
-	if home == "" {
-		w.found.Add(diag.New("MSH4654", w.q.To, "nothing of namespace %s lies in a file that can be edited", namespace).
-			WithHelp("write it into the base or overlay that it belongs to: `meshc can --why` names the accounts"))
+	if w.made.File != "" {
+		w.found.Add(diag.New("MSH4654", w.made, "what %s says here is made by a patch or a generator", w.madeOf).
+			WithEffect("an edit of the file that it was first written in would be lost, or hold for other overlays too").
+			WithHelp("edit %s: add the match\n%s", w.made.File, "- "+strings.Join(w.matchLines(w.matchBase()), "\n  ")))
 		return
 	}
-	w.fresh(w.draft(home), leaf, namespace, account)
+	home, lacking, ok := w.home(leaf.Service.Name, namespace, account)
+	if !ok {
+		w.found.Add(lacking)
+		return
+	}
+	w.fresh(home, leaf, namespace, account)
 }
 
 func (w *writer) refuse(format string, args ...any) {
@@ -66,7 +78,7 @@ func (w *writer) extend(namespace, account string) bool {
 			if w.whole(func() bool {
 				return (written || w.insert(group, matches, w.matchLines(match))) && w.insert(o, names, []string{match})
 			}) {
-				w.draft(group.At("kind").File).matches[group.Ref().String()] = match
+				w.draft(w.place(group).file).matches[group.Ref().String()] = match
 				return true
 			}
 		}
@@ -120,12 +132,12 @@ func (w *writer) match(group *syntax.Object) (name string, written bool) {
 	r := w.q.Request.HTTP
 	taken := map[string]bool{}
 	for _, m := range group.HTTPRouteGroup.Matches {
-		if m.PathRegex == w.regex() && slices.Equal(m.Methods, []string{r.Method}) && len(m.Headers) == 0 {
+		if m.PathRegex == w.regex() && slices.Equal(m.Methods, []string{r.Method}) && slices.Equal(m.Headers, w.headers()) {
 			return m.Name, true
 		}
 		taken[m.Name] = true
 	}
-	if d := w.files[group.At("kind").File]; d != nil { // for another account
+	if d := w.files[w.place(group).file]; d != nil { // for another account
 		if name, ok := d.matches[group.Ref().String()]; ok {
 			return name, true
 		}
@@ -143,11 +155,11 @@ func (w *writer) object(kind, namespace, name string) *syntax.Object {
 	return nil
 }
 
-// editable tells of an object that stands by itself in a file of the tree.
+// editable tells of an object that is written in a file of the tree, or in one that a
+// kustomization renders.
 func (w *writer) editable(o *syntax.Object) bool {
-	at := o.At("kind")
-	f := w.file(at.File)
-	return f != nil && !o.Invalid && o.Document() != nil && at.Line > 0
+	p := w.place(o)
+	return p != nil && !o.Invalid && (p.rendered || w.file(p.file) != nil)
 }
 
 func (w *writer) file(path string) *source.File {
@@ -157,31 +169,4 @@ func (w *writer) file(path string) *source.File {
 		}
 	}
 	return nil
-}
-
-// home is the file that a new target belongs into: that of another one to the same
-// account, of any of its namespace, of the service, of the account.
-func (w *writer) home(leaf ir.Leaf, namespace, account string) string {
-	best, rank := "", 9
-	for _, o := range w.Files.Objects {
-		at := 9
-		switch {
-		case o.TrafficTarget != nil && o.Namespace == namespace && o.TrafficTarget.Destination.Name == account:
-			at = 1
-		case o.TrafficTarget != nil && o.Namespace == namespace:
-			at = 2
-		case o.HTTPRouteGroup != nil && o.Namespace == namespace:
-			at = 3
-		case o.Service != nil && o.Namespace == leaf.Service.Namespace && o.Name == leaf.Service.Name:
-			at = 4
-		case o.ServiceAccount != nil && o.Namespace == namespace && o.Name == account:
-			at = 5
-		case o.Namespace == namespace:
-			at = 6
-		}
-		if at < rank && w.editable(o) {
-			best, rank = o.At("kind").File, at
-		}
-	}
-	return best
 }

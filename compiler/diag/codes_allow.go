@@ -15,7 +15,7 @@ var allowCodes = []Entry{
 		"A case of a table expects that this very request, or another one that the new grant lets through, is denied. The table is what was decided before: change the case first, if the decision has changed.",
 		"- {from: bookthief/bookthief, to: bookstore/bookstore:14001, http: {method: GET, path: /books}, expect: deny}", "- {from: bookthief/bookthief, to: bookstore/bookstore:14001, http: {method: GET, path: /books}, expect: allow}"),
 	same(Error, "MSH4654", "there is no file to write it into",
-		"`meshc allow` edits manifests that are read as they are. What a kustomization renders, what comes from standard input and what only a lock knows it does not edit: write the grant into the base or overlay that it belongs to.",
+		"`meshc allow` edits manifests, and the resources that kustomizations render. What a patch, a generator or a prefix of a kustomization makes, what comes from standard input and what only a lock knows it does not edit: write the grant at the place that the finding names, or into the base or overlay that it belongs to.",
 		"helm template . | meshc allow shop/web shop/api GET / -", "meshc allow shop/web shop/api GET / ./manifests"),
 	same(Warning, "MSH4655", "a line of the access log cannot be read",
 		"`meshc allow --from-audit` reads the access log of servers' proxies: one JSON object a line, as meshc's bundles have Envoy write it. Lines of the proxy's own log between them are passed over; one that begins as an object and is none, or names a caller, service or path that the mesh does not know, proposes nothing and is told.",

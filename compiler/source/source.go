@@ -30,6 +30,9 @@ type Options struct {
 	Limits Limits
 	// Kept is what earlier loads from disk have read; nil: everything is read.
 	Kept *Kept
+	// Instead is what files hold in place of what is on disk, by display path: for who
+	// looks at an edit before it is written. It adds no files, and goes without Kept.
+	Instead map[string][]byte
 	// RuleSets gives the rule sets from registries that spec.rules.dirs names; nil:
 	// none is at hand.
 	RuleSets RuleSets

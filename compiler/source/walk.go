@@ -162,6 +162,9 @@ func (l *loader) read(p *place, rel string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "read", Path: rel, Err: errors.New("not a regular file")}
 	}
+	if data, ok := l.opts.Instead[p.name(rel)]; ok {
+		return data, nil
+	}
 	if info.Size() > int64(l.opts.Limits.FileBytes) {
 		l.fits(p.name(rel), l.opts.Limits.FileBytes+1)
 		return nil, nil
