@@ -45,6 +45,9 @@ type Options struct {
 	Backdate     time.Duration    // 5m: how far clocks of peers may be behind
 	Settle       time.Duration    // 5s: how long a step of a rotation lasts at least
 	Now          func() time.Time // time.Now
+	// Publish tells other folders of the mesh what a rotation has come to; nil: there are
+	// none. On an error the step is not taken. Nothing is issued while it is asked.
+	Publish func(Files) error
 
 	existing bool // makes nothing: neither a root nor an intermediate
 }

@@ -112,7 +112,13 @@ func (a *Authority) Report(of Rotation, expected []string, seen []Seen) error {
 	if err := a.writeRotation(r); err != nil {
 		return fmt.Errorf("certificate authority: %w", err)
 	}
-	return a.read()
+	if err := a.read(); err != nil {
+		return err
+	}
+	if err := a.publish(); err != nil {
+		return fmt.Errorf("certificate authority: the rotation waits, as others cannot be told of it: %w", err)
+	}
+	return nil
 }
 
 // note takes sightings over and finds whom to wait for. It tells whether
