@@ -41,6 +41,14 @@ func (i *injection) decide() (bool, string) {
 	return true, said
 }
 
+// Member tells whether a namespace belongs to the mesh of this name; empty: to any.
+// Its pods may still have no sidecar, each by what it says of itself.
+func (ns Namespace) Member(mesh string) bool {
+	i := injection{ns: ns, settings: Settings{Mesh: mesh}}
+	member, _, _ := i.membership()
+	return member
+}
+
 // membership tells whether the namespace belongs to the mesh, and whether its pods
 // are injected when nothing else is said. In Open Service Mesh they are not.
 func (i *injection) membership() (member, byDefault bool, why string) {

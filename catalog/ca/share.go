@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -269,4 +270,9 @@ func (a *Authority) publish() error {
 		errBefore = before.place(a.dir)
 	}
 	return errors.Join(err, errBefore, a.read())
+}
+
+// Equal tells whether two sets of files are the same.
+func (f Files) Equal(other Files) bool {
+	return maps.EqualFunc(f, other, func(a, b Secret) bool { return bytes.Equal(a, b) })
 }

@@ -66,6 +66,17 @@ func Files() ([]File, error) {
 	return out, nil
 }
 
+// Converted are the names of the definitions whose objects the webhook converts.
+func Converted() []string {
+	var out []string
+	for _, k := range kinds {
+		if len(k.versions) > 1 {
+			out = append(out, k.plural+"."+k.group)
+		}
+	}
+	return out
+}
+
 // Generate prints the definitions from the table.
 func Generate() ([]File, error) {
 	var out []File

@@ -127,6 +127,9 @@ var ladder = []room{
 	{"deploy/api", nil, noEnvoy},
 	{"deploy/install", []string{"deploy/api", "deploy/chart", "compiler/diag"}, noEnvoy},
 	{"deploy/chart", []string{"compiler/diag"}, with(pure, neither)},
+	// upkeep holds a cluster to what the control plane needs there: Secrets, ConfigMaps,
+	// caBundles. It is Kubernetes' by its purpose; what it keeps others make.
+	{"deploy/upkeep", []string{"catalog/ca", "admission/inject"}, noEnvoy},
 	// deploy is manifests, and what prints them.
 	{"deploy", nil, with(pure, neither)},
 	// patch knows JSON, and nothing of what it says; nor does tree.
