@@ -12,6 +12,7 @@ import (
 	"github.com/meshc/meshc/admission/tree"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/dataplane/cni"
 )
 
 // Object is a Kubernetes object as JSON decodes it.
@@ -44,19 +45,30 @@ const (
 	Classic Form = "classic"
 )
 
+// Interception is who hands a pod's connections to its proxy.
+type Interception string
+
+// The ways: an init container with NET_ADMIN, or the node's CNI plugin (package
+// dataplane/cni), for which pods need no privilege.
+const (
+	ByInit Interception = "init"
+	ByCNI  Interception = "cni"
+)
+
 // Settings are what a mesh has decided for all its pods. Images and ControlPlane
 // are required.
 type Settings struct {
-	Mesh         string // the mesh's name; empty: any namespace that names one is meant
-	TrustDomain  string // cluster.local
-	ControlPlane string // HOST:PORT of its ADS
-	ServerName   string // the name its certificate must have; HOST if empty
-	EnvoyImage   string // a stock Envoy
-	InitImage    string // one with `meshc`, for interception
-	PullPolicy   string // Kubernetes' default if empty
-	Form         Form   // Native if empty
-	Audience     string // of the pod's token: meshc
-	TrustBundle  string // the ConfigMap of each namespace with what Trust returns: meshc-trust
+	Mesh         string       // the mesh's name; empty: any namespace that names one is meant
+	TrustDomain  string       // cluster.local
+	ControlPlane string       // HOST:PORT of its ADS
+	ServerName   string       // the name its certificate must have; HOST if empty
+	EnvoyImage   string       // a stock Envoy
+	InitImage    string       // one with `meshc`, for interception
+	PullPolicy   string       // Kubernetes' default if empty
+	Form         Form         // Native if empty
+	Interception Interception // ByInit if empty
+	Audience     string       // of the pod's token: meshc
+	TrustBundle  string       // the ConfigMap of each namespace with what Trust returns: meshc-trust
 	Drain        time.Duration
 	Metrics      bool // ask Prometheus to scrape
 	// Defaults are annotations that a pod may override and a namespace may, too.
@@ -67,7 +79,8 @@ func (s Settings) withDefaults() Settings {
 	for _, d := range []struct {
 		field *string
 		value string
-	}{{&s.TrustDomain, "cluster.local"}, {&s.Audience, "meshc"}, {&s.TrustBundle, TrustBundle}, {(*string)(&s.Form), string(Native)}} {
+	}{{&s.TrustDomain, "cluster.local"}, {&s.Audience, "meshc"}, {&s.TrustBundle, TrustBundle}, {(*string)(&s.Form), string(Native)},
+		{(*string)(&s.Interception), string(ByInit)}} {
 		if *d.field == "" {
 			*d.field = d.value
 		}
@@ -184,5 +197,5 @@ func undo(pod Object) {
 	drop(spec, "volumes", volumeName)
 	meta := child(pod, "metadata")
 	remove(meta, "labels", InjectedLabel)
-	remove(meta, "annotations", append(r.Annotations, recordAnnotation)...)
+	remove(meta, "annotations", append(r.Annotations, recordAnnotation, cni.Annotation)...)
 }

@@ -47,6 +47,18 @@ func (i *injection) refuse() {
 			WithHelp("take native sidecars (kubelets from 1.29), or let the last command of the Job ask the proxy to end: POST http://127.0.0.1:15000/quitquitquit")
 	}
 	i.podSecurity()
+	i.initsWithoutProxy()
+}
+
+// initsWithoutProxy warns where init containers run after interception and before
+// there is a proxy: the plugin of a node comes before all containers.
+func (i *injection) initsWithoutProxy() {
+	if i.settings.Interception != ByCNI || i.options.form == Native || len(items(i.spec, "initContainers")) == 0 {
+		return
+	}
+	f := i.add("MSH4041", "spec.initContainers", "pod %q has init containers, which run before its proxy does", i.name())
+	*f = f.WithEffect("they can call nobody: their calls are intercepted, and nobody is there to take them").
+		WithHelp("take native sidecars (kubelets from 1.29), or exclude what they call from interception")
 }
 
 func (i *injection) asProxy(path, who string) {
@@ -67,9 +79,12 @@ func (i *injection) ofJob() bool {
 
 // podSecurity warns where the API server will refuse the init container.
 func (i *injection) podSecurity() {
+	if i.settings.Interception == ByCNI {
+		return // nothing in the pod has a privilege
+	}
 	const enforce = "pod-security.kubernetes.io/enforce"
 	if level := i.ns.Labels[enforce]; level == "baseline" || level == "restricted" {
 		f := i.add("MSH4038", "", "namespace %q enforces %s pods, and interception needs NET_ADMIN in an init container", i.ns.Name, level)
-		*f = f.WithEffect("the API server refuses the pod").WithHelp("label the namespace %s: privileged (%s stays possible for warn and audit)", enforce, strings.TrimSpace(level))
+		*f = f.WithEffect("the API server refuses the pod").WithHelp("intercept by the node's plugin (--interception cni), or label the namespace %s: privileged (%s stays possible for warn and audit)", enforce, strings.TrimSpace(level))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshc/meshc/admission/tree"
 	"github.com/meshc/meshc/dataplane/bootstrap"
+	"github.com/meshc/meshc/dataplane/cni"
 )
 
 // Where the pod's token and what it trusts stand in the proxy.
@@ -146,28 +147,6 @@ func resources(r map[string]string) Object {
 	return out
 }
 
-// interception is the init container that hands the pod's connections to Envoy.
-func (i *injection) interception() Object {
-	args := []any{"netinit", "--uid", fmt.Sprint(ProxyUID), "--envoy-ports", ownPorts()}
-	for _, a := range annotations {
-		if list := i.options.lists[a.flag]; a.flag != "" && len(list) > 0 {
-			args = append(args, a.flag, strings.Join(list, ","))
-		}
-	}
-	c := Object{
-		"name": InitContainer, "image": i.settings.InitImage, "command": []any{"meshc"}, "args": args,
-		"resources": Object{"requests": Object{"cpu": "10m", "memory": "32Mi"}},
-		"securityContext": Object{
-			"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": false,
-			"allowPrivilegeEscalation": false, "privileged": false, "readOnlyRootFilesystem": true,
-			"capabilities":   Object{"drop": []any{"ALL"}, "add": []any{"NET_ADMIN"}},
-			"seccompProfile": Object{"type": "RuntimeDefault"},
-		},
-	}
-	pulled(c, i.settings.PullPolicy)
-	return c
-}
-
 // place puts everything where it belongs in the pod.
 func (i *injection) place(proxy Object) {
 	spec := ensured(i.pod, "spec")
@@ -187,6 +166,9 @@ func (i *injection) place(proxy Object) {
 	ensured(meta, "labels")[InjectedLabel] = "true"
 	notes := ensured(meta, "annotations")
 	i.scraped(notes)
+	if i.settings.Interception == ByCNI {
+		notes[cni.Annotation] = i.forPlugin()
+	}
 	raw, err := json.Marshal(i.record)
 	if err != nil { // it holds nothing that JSON cannot
 		raw = []byte("{}")

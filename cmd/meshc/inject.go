@@ -21,7 +21,8 @@ import (
 type injectFlags struct {
 	files    []string
 	settings inject.Settings
-	form, ca string
+	form, by string
+	ca       string
 	ns       string
 	labelled bool
 }
@@ -56,6 +57,7 @@ The proxies trust the control plane by a ConfigMap of their namespace, meshc-tru
 	flags.StringVar(&f.settings.Mesh, "mesh", "", "`NAME` of the mesh: pods of namespaces of another one are left alone")
 	flags.StringVar(&f.settings.TrustDomain, "trust-domain", "cluster.local", "trust `DOMAIN` of identities")
 	flags.StringVar(&f.form, "form", "native", "native (kubelets from 1.29) or classic sidecars")
+	flags.StringVar(&f.by, "interception", "init", "init (a container with NET_ADMIN) or cni (the node runs meshc cni, and pods need no privilege)")
 	flags.DurationVar(&f.settings.Drain, "drain", 10*time.Second, "how long connections live on that must end")
 	flags.BoolVar(&f.settings.Metrics, "metrics", false, "ask Prometheus to scrape the proxies")
 	flags.StringVar(&f.ca, "ca", "", "`FILE` with the control plane's roots: write the ConfigMaps that proxies trust by")
@@ -72,6 +74,10 @@ func (f *injectFlags) run(s streams, report *reportFlags) error {
 	f.settings.Form = inject.Form(f.form)
 	if f.settings.Form != inject.Native && f.settings.Form != inject.Classic {
 		return usage(fmt.Errorf("--form %q is neither native nor classic", f.form))
+	}
+	f.settings.Interception = inject.Interception(f.by)
+	if f.settings.Interception != inject.ByInit && f.settings.Interception != inject.ByCNI {
+		return usage(fmt.Errorf("--interception %q is neither init nor cni", f.by))
 	}
 	if !slices.Contains([]string{"", "Always", "IfNotPresent", "Never"}, f.settings.PullPolicy) {
 		return usage(fmt.Errorf("--pull-policy %q is none of Always, IfNotPresent, Never", f.settings.PullPolicy))

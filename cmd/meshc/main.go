@@ -7,16 +7,21 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/dataplane/cni"
 	"github.com/meshc/meshc/lab"
 )
 
 func main() {
 	lab.Reexec() // a lab's processes are this binary under other names
+	if filepath.Base(os.Args[0]) == cni.Type {
+		os.Exit(cni.Main()) // container runtimes give no arguments
+	}
 	if len(os.Args) > 1 && slices.Contains(compileAndEnd, os.Args[1]) {
 		collectSeldom()
 	}

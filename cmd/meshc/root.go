@@ -44,6 +44,7 @@ var verbs = []func(streams) *cobra.Command{
 	newLabCmd,
 	newDemoCmd,
 	newNetinitCmd,
+	newCNICmd,
 	newInjectCmd,
 	newInstallCmd,
 	newVersionCmd,

@@ -32,4 +32,7 @@ var injectionCodes = []Entry{
 	same(Error, "MSH4040", "a pod comes before its namespace has the mesh's trust bundle",
 		"A proxy trusts the control plane by the ConfigMap `meshc-trust` of its namespace, which the controller keeps there. Without it the pod would wait for its volume and not start, so it is refused, and whoever makes pods tries again. Where that lasts, the controller may not write ConfigMaps, the namespace is full (a quota), or it is being deleted; the controller's log says which.",
 		"# a pod in a namespace that was just added, while the controller may not write to it", "kubectl get configmap meshc-trust --namespace shop"),
+	same(Warning, "MSH4041", "init containers run before there is a proxy",
+		"Where the node's CNI plugin intercepts, a pod's connections go to its proxy from the very first one. A classic sidecar starts only after all init containers: what these call is answered by nobody.",
+		"meshc inject --interception cni --form classic", "meshc inject --interception cni --form native"),
 }

@@ -165,6 +165,19 @@ func Remove() error {
 	return nil
 }
 
+// Applied tells whether Apply ran in this namespace and nobody undid it.
+func Applied() (bool, error) {
+	conn, err := nftables.New()
+	if err != nil {
+		return false, fmt.Errorf("netinit: %w", explain(err))
+	}
+	tables, err := conn.ListTablesOfFamily(nftables.TableFamilyINet)
+	if err != nil {
+		return false, fmt.Errorf("netinit: nftables: %w", explain(err))
+	}
+	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == Table }), nil
+}
+
 // explain says what the kernel's refusals mean here.
 func explain(err error) error {
 	switch {

@@ -151,11 +151,11 @@ func (m *mesh) serve(t *testing.T) {
 }
 
 // apply injects manifests as a user does, and applies them.
-func (m *mesh) apply(t *testing.T, manifests string) {
+func (m *mesh) apply(t *testing.T, manifests string, more ...string) {
 	t.Helper()
 	m.write(t, "apps.yaml", manifests)
-	must(t, command(t, m.meshc, "inject", "-f", m.path("apps.yaml"), "--mesh", "meshc", "--control-plane", "10.250.0.1:15128", "--envoy-image", cluster.EnvoyImage,
-		"--meshc-image", cluster.MeshcImage, "--pull-policy", "Never", "--ca", m.path("root.pem")), "apply", "-f", "-")
+	must(t, command(t, m.meshc, append([]string{"inject", "-f", m.path("apps.yaml"), "--mesh", "meshc", "--control-plane", "10.250.0.1:15128", "--envoy-image", cluster.EnvoyImage,
+		"--meshc-image", cluster.MeshcImage, "--pull-policy", "Never", "--ca", m.path("root.pem")}, more...)...), "apply", "-f", "-")
 }
 
 // calls are the answers of calls from a pod's application, their first words.
