@@ -26,6 +26,14 @@ type Tally struct {
 	// connection that is closed without a byte), Broken all else.
 	Sent, Reached, Refused, Broken int
 	Examples                       []Example // of each of the three that occur, the first few
+	// Turns are when the answers began to be of another kind.
+	Turns []Turn
+}
+
+// Turn is when an answer was the first of its kind again.
+type Turn struct {
+	At   time.Time // when it came
+	Kind string
 }
 
 // Example is one answer.
@@ -73,6 +81,9 @@ func (f Flow) run(done <-chan struct{}) Tally {
 func (t *Tally) add(at time.Time, kind caller.Kind, r caller.Result) {
 	t.Sent++
 	is := Judge(kind, r)
+	if len(t.Turns) == 0 || t.Turns[len(t.Turns)-1].Kind != is {
+		t.Turns = append(t.Turns, Turn{time.Now(), is})
+	}
 	n := map[string]*int{"reached": &t.Reached, "refused": &t.Refused, "broken": &t.Broken}[is]
 	if *n++; *n > kept {
 		return
