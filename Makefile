@@ -45,6 +45,11 @@ cluster-up: ## start a single-node Kubernetes on this machine, as root
 cluster-down: ## end it without a trace
 	test/cluster/down $(CLUSTER)
 
+e2e: envoy ## the Kubernetes example, a mesh's pods and Flux on a cluster of its own, as root (RUN=TestBookstore for some; the first build takes the better part of an hour)
+	test/cluster/build $(CLUSTER)/bin flux
+	go vet -tags e2e ./test/e2e
+	go test -tags e2e -count=1 -timeout 60m -v $(if $(RUN),-run '$(RUN)') ./test/e2e
+
 demo: build envoy ## run the bookstore on real Envoys on this machine and show who may call whom
 	bin/meshc demo
 
@@ -96,4 +101,4 @@ golden: ## rewrite goldens and generated documents
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy cluster-build kube-test cluster-up cluster-down browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean
+.PHONY: help build envoy cluster-build kube-test cluster-up cluster-down e2e browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean
