@@ -21,15 +21,15 @@ var world struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	code, err := run(m)
+	code, err := session(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
 }
 
-// run never skips: what is missing is said, and fails.
-func run(m *testing.M) (code int, err error) {
+// session never skips: what is missing is said, and fails.
+func session(m *testing.M) (code int, err error) {
 	c, end, err := cluster.Start()
 	if err != nil {
 		return 1, err
