@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/meshc/meshc/catalog/kube"
 	"github.com/meshc/meshc/catalog/token"
 	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/gitops/live"
 	"github.com/meshc/meshc/xds/follow"
 	"github.com/meshc/meshc/xds/server"
@@ -27,6 +30,7 @@ import (
 type controllerFlags struct {
 	serveFlags
 	namespace string
+	hooks     hookFlags
 }
 
 const controllerHelp = `Run the control plane of a mesh in a Kubernetes cluster: SMI objects and the Mesh
@@ -46,7 +50,7 @@ func newControllerCmd(s streams) *cobra.Command {
 		Example: "  meshc controller --mesh shop --state /var/lib/meshc\n  meshc controller --kubeconfig ~/.kube/config --state ./state --host localhost",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
+			if err := errors.Join(f.check(), f.hooks.check()); err != nil {
 				return err
 			}
 			ctx, stop := untilStopped(cmd)
@@ -61,6 +65,7 @@ func newControllerCmd(s streams) *cobra.Command {
 	flags.StringVar(&f.listen, "listen", ":15128", "`ADDRESS` for proxies")
 	flags.StringVar(&f.admin, "admin", ":15129", "`ADDRESS` for /healthz, /readyz, /metrics and /status, plain HTTP; empty: none")
 	flags.StringSliceVar(&f.hosts, "host", nil, "`NAMES` and addresses that the server's certificate is for (default meshc-controller.NAMESPACE.svc, and this machine's)")
+	f.hooks.add(flags)
 	f.clusterFlags.add(cmd)
 	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
@@ -132,7 +137,11 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 	set := follower.Bundle().Mesh.Settings
 	f.hosts = f.controllerNames(set.ClusterDomain)
 	leaf, intermediate := f.lifetimes(set)
-	authority, err := ca.Open(f.follow.State, ca.Options{TrustDomain: set.TrustDomain, Leaf: leaf, Intermediate: intermediate})
+	h, err := f.openHooks(config, log)
+	if err != nil {
+		return input(err)
+	}
+	authority, err := h.authority(ctx, ca.Options{TrustDomain: set.TrustDomain, Leaf: leaf, Intermediate: intermediate})
 	if err != nil {
 		return input(err)
 	}
@@ -160,7 +169,14 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 	}
 	defer srv.Close()
 	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return f.serve(ctx, issuing{srv, &f.serveFlags, authority, log}, follower, certificate, tokens.Handler(), log)
+	group, ctx := errgroup.WithContext(ctx)
+	if err := h.start(ctx, group, l, authority, func() ir.Settings { return follower.Bundle().Mesh.Settings }, srv); err != nil {
+		return input(err)
+	}
+	group.Go(func() error {
+		return f.serve(ctx, issuing{srv, &f.serveFlags, authority, log}, follower, certificate, tokens.Handler(), log)
+	})
+	return group.Wait()
 }
 
 // controllerNames are what proxies call the control plane.
