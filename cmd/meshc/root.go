@@ -47,6 +47,9 @@ var verbs = []func(streams) *cobra.Command{
 	newCNICmd,
 	newInjectCmd,
 	newInstallCmd,
+	newUninstallCmd,
+	newDoctorCmd,
+	newNamespaceCmd,
 	newVersionCmd,
 }
 

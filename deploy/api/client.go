@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -141,6 +142,20 @@ func (c *Client) JSON(ctx context.Context, method, path string, in Object) (Obje
 	}
 	var out Object
 	return out, json.Unmarshal(text, &out)
+}
+
+// Clock is the API server's time, to the second.
+func (c *Client) Clock(ctx context.Context) (time.Time, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.String()+"/version", nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	resp, err := c.web.Do(req)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer resp.Body.Close()
+	return http.ParseTime(resp.Header.Get("Date"))
 }
 
 // ErrNoKind is of a kind that the API server does not have.

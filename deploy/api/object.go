@@ -89,8 +89,11 @@ func (c *Client) Get(ctx context.Context, r Ref) (Object, error) {
 const page = "500"
 
 // List reads the objects of a kind: of a namespace or, where it is empty, of all; of
-// labels, where a selector is given. A kind that the server has not has none.
+// a name, where the reference has one; of labels, where a selector is given. A kind that
+// the server has not has none.
 func (c *Client) List(ctx context.Context, r Ref, labels string) ([]Object, error) {
+	name := r.Name
+	r.Name = ""
 	path, err := c.Path(ctx, r)
 	if errors.Is(err, ErrNoKind) {
 		return nil, nil
@@ -102,6 +105,9 @@ func (c *Client) List(ctx context.Context, r Ref, labels string) ([]Object, erro
 	query := url.Values{"limit": {page}}
 	if labels != "" {
 		query.Set("labelSelector", labels)
+	}
+	if name != "" {
+		query.Set("fieldSelector", "metadata.name="+name)
 	}
 	for {
 		got, err := c.JSON(ctx, http.MethodGet, path+"?"+query.Encode(), nil)

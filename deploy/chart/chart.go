@@ -165,10 +165,10 @@ func split(name, text string) ([]Manifest, error) {
 	return out, nil
 }
 
-// order is Helm's, of the kinds that the chart has; others come after them.
+// order is Helm's, of the kinds that the chart has; others come after them, by name.
 var order = []string{
 	"NetworkPolicy", "PodDisruptionBudget", "ServiceAccount", "Secret", "ConfigMap", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
-	"Service", "Deployment", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
+	"Service", "Deployment",
 }
 
 func place(m Manifest) (int, string) {

@@ -38,11 +38,11 @@ func (o Options) patience() time.Duration {
 // finds it also after an Apply that failed half-way.
 func Apply(ctx context.Context, c *api.Client, p *Plan, before *Record, o Options) ([]Change, error) {
 	a := &applying{client: c, plan: p, before: before, options: o}
-	if err := a.put(ctx, p.Home); err != nil {
-		return a.changes, err
-	}
 	record, err := a.record(ctx)
 	if err != nil {
+		return a.changes, err
+	}
+	if err := a.put(ctx, p.Home); err != nil {
 		return a.changes, err
 	}
 	union := *record
@@ -107,12 +107,6 @@ func (a *applying) record(ctx context.Context) (*Record, error) {
 
 // found marks an object that is there and that meshc did not make.
 func (a *applying) found(ctx context.Context, i *Item) error {
-	if i.Kind == "Namespace" { // it was put a moment ago
-		for _, c := range a.changes {
-			i.Found = c.What != Created
-		}
-		return nil
-	}
 	was, err := a.client.Get(ctx, i.Ref)
 	if api.Gone(err) {
 		return nil

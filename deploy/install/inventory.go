@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/meshc/meshc/deploy/api"
 	"github.com/meshc/meshc/deploy/chart"
@@ -47,6 +48,35 @@ func Installed(ctx context.Context, c *api.Client, namespace string) (*Record, e
 		return nil, fmt.Errorf("the inventory in ConfigMap %s/%s cannot be read: %w", namespace, Inventory, err)
 	}
 	return &r, nil
+}
+
+// Find is Installed, and where another tool than meshc installed the control plane, what
+// its Deployment says.
+func Find(ctx context.Context, c *api.Client, namespace string) (*Record, error) {
+	r, err := Installed(ctx, c, namespace)
+	if r != nil || err != nil {
+		return r, err
+	}
+	d, err := c.Get(ctx, deploymentRef(namespace))
+	if api.Gone(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r = &Record{Version: api.Text(d, "metadata", "labels", "app.kubernetes.io/version"), Mesh: "mesh", Values: chart.Object{}}
+	for _, container := range api.List(d, "spec", "template", "spec", "containers") {
+		args, _ := container["args"].([]any)
+		for _, a := range args {
+			switch name, value, _ := strings.Cut(fmt.Sprint(a), "="); name {
+			case "--mesh":
+				r.Mesh = value
+			case "--sidecar":
+				r.Values["sidecar"] = value
+			}
+		}
+	}
+	return r, nil
 }
 
 // item is what the record has of an object.

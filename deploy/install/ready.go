@@ -19,8 +19,8 @@ func deploymentRef(namespace string) api.Ref {
 // At is where a finding about an object stands: it has a name in place of a line.
 func At(r api.Ref) diag.Span { return diag.Span{File: r.String()} }
 
-// about makes a finding of an object.
-func about(code diag.Code, r api.Ref, format string, args ...any) diag.Finding {
+// About makes a finding of an object.
+func About(code diag.Code, r api.Ref, format string, args ...any) diag.Finding {
 	f := diag.New(code, At(r), format, args...)
 	f.Object = &diag.Object{Group: groupOf(r), Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
 	return f
@@ -54,13 +54,13 @@ func Readiness(ctx context.Context, c *api.Client, namespace string) (found diag
 	ref := deploymentRef(namespace)
 	d, err := c.Get(ctx, ref)
 	if api.Gone(err) {
-		return diag.List{about("MSH4111", ref, "the control plane is not there")}, nil
+		return diag.List{About("MSH4111", ref, "the control plane is not there")}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	if why := rolledOut(d); why != "" {
-		f := about("MSH4111", ref, "the control plane is not available: %s", why)
+		f := About("MSH4111", ref, "the control plane is not available: %s", why)
 		pods, err := c.List(ctx, api.Ref{APIVersion: "v1", Kind: "Pod", Namespace: namespace}, "app.kubernetes.io/name="+Controller)
 		if err != nil {
 			return nil, err
@@ -137,7 +137,7 @@ func authorities(ctx context.Context, c *api.Client) (found diag.List, err error
 	for _, ref := range configurations {
 		o, err := c.Get(ctx, ref)
 		if api.Gone(err) {
-			found.Add(about("MSH4108", ref, "the webhooks are not there"))
+			found.Add(About("MSH4108", ref, "the webhooks are not there"))
 			continue
 		}
 		if err != nil {
@@ -145,7 +145,7 @@ func authorities(ctx context.Context, c *api.Client) (found diag.List, err error
 		}
 		for _, w := range api.List(o, "webhooks") {
 			if api.Text(w, "clientConfig", "caBundle") == "" {
-				found.Add(about("MSH4108", ref, "the API server is not told by which authority it knows webhook %s", api.Text(w, "name")).
+				found.Add(About("MSH4108", ref, "the API server is not told by which authority it knows webhook %s", api.Text(w, "name")).
 					WithHelp("the controller writes it; is it running, and may it?"))
 				break
 			}

@@ -28,21 +28,27 @@ func Refuse(ctx context.Context, c *api.Client, p *Plan, before *Record) (found 
 		}
 	}
 	if before != nil && before.Mesh != p.Mesh {
-		found.Add(about("MSH4101", inventoryRef(p.Namespace), "mesh %q is installed in namespace %s, and its name cannot become %q", before.Mesh, p.Namespace, p.Mesh).
+		found.Add(About("MSH4101", inventoryRef(p.Namespace), "mesh %q is installed in namespace %s, and its name cannot become %q", before.Mesh, p.Namespace, p.Mesh).
 			WithEffect("namespaces say the mesh's name in a label: under another name all would leave it").
 			WithHelp("leave mesh.name as it is, or uninstall the mesh first"))
 	}
+	shared, err := Shared(ctx, c, p.Mesh)
+	return append(found, shared...), err
+}
+
+// Shared finds other meshes that work on namespaces of this one.
+func Shared(ctx context.Context, c *api.Client, mesh string) (found diag.List, err error) {
 	others, err := Others(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	shared, err := sharedNamespaces(ctx, c, p.Mesh)
+	shared, err := sharedNamespaces(ctx, c, mesh)
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range others {
 		if o.Runs && len(o.claims(shared)) > 0 {
-			found.Add(about("MSH4102", o.Object, "%s controls %s", o.Name, strings.Join(o.claims(shared), ", ")).
+			found.Add(About("MSH4102", o.Object, "%s controls %s", o.Name, strings.Join(o.claims(shared), ", ")).
 				WithEffect("two meshes would put two proxies into each of their pods, or judge the same policy twice").
 				WithHelp("take these namespaces out of the other mesh first, or out of this one: meshc namespace remove NAME"))
 		}
@@ -54,13 +60,13 @@ func Refuse(ctx context.Context, c *api.Client, p *Plan, before *Record) (found 
 func second(p *Plan, ref api.Ref, o api.Object) (diag.Finding, bool) {
 	by := api.Text(o, "metadata", "labels", managedBy)
 	if by != manager && by != "" {
-		return about("MSH4101", ref, "the control plane was installed by %s", by).
+		return About("MSH4101", ref, "the control plane was installed by %s", by).
 			WithEffect("two tools would undo each other's changes").
 			WithHelp("change it with %s, or take it out with that and install it anew", by), true
 	}
 	for _, w := range api.List(o, "webhooks") {
 		if ns := api.Text(w, "clientConfig", "service", "namespace"); ns != "" && ns != p.Namespace {
-			return about("MSH4101", ref, "a control plane of meshc is installed in namespace %s", ns).
+			return About("MSH4101", ref, "a control plane of meshc is installed in namespace %s", ns).
 				WithEffect("a cluster has one: both would judge the same policy and inject the same pods").
 				WithHelp("upgrade that one with --namespace %s, or uninstall it first", ns), true
 		}

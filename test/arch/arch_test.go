@@ -126,6 +126,7 @@ var ladder = []room{
 	// doctor know which ones. Neither needs types of Kubernetes, but its client.
 	{"deploy/api", nil, noEnvoy},
 	{"deploy/install", []string{"deploy/api", "deploy/chart", "compiler/diag"}, noEnvoy},
+	{"deploy/doctor", []string{"deploy/api", "deploy/chart", "deploy/install", "compiler/diag"}, noEnvoy},
 	{"deploy/chart", []string{"compiler/diag"}, with(pure, neither)},
 	// upkeep holds a cluster to what the control plane needs there: Secrets, ConfigMaps,
 	// caBundles. It is Kubernetes' by its purpose; what it keeps others make.

@@ -31,7 +31,7 @@ admissionReviewVersions:
 - v1
 sideEffects: None
 matchPolicy: Equivalent
-timeoutSeconds: {{ .Values.webhooks.timeoutSeconds }}
+timeoutSeconds: {{ .Timeout }}
 {{- end }}
 
 {{- define "meshc.injectcert" -}}

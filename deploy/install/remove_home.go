@@ -1,0 +1,101 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/meshc/meshc/deploy/api"
+)
+
+// labels takes the mesh's labels from namespaces, or tells which have them.
+func (rm *removing) labels(ctx context.Context) error {
+	all, err := rm.client.List(ctx, api.Ref{APIVersion: "v1", Kind: "Namespace"}, "meshc.dev/mesh="+rm.record.Mesh)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		ref := api.RefOf(o)
+		if !rm.what.Labels {
+			rm.note(Left, ref, "its label meshc.dev/mesh; --delete-labels takes it off")
+			continue
+		}
+		if !rm.what.DryRun {
+			off := api.Object{}
+			for _, name := range Labels {
+				off[name] = nil
+			}
+			if _, err := rm.client.Merge(ctx, ref, api.Object{"metadata": api.Object{"labels": off}}); err != nil {
+				return fmt.Errorf("%s: %w", ref, err)
+			}
+		}
+		rm.note(Changed, ref, "its labels of the mesh are gone")
+	}
+	return nil
+}
+
+// home deletes the inventory and the namespace, where meshc made it and nothing is
+// in it that others put there.
+func (rm *removing) home(ctx context.Context) error {
+	if err := rm.delete(ctx, inventoryRef(rm.namespace)); err != nil {
+		return err
+	}
+	ref := api.Ref{APIVersion: "v1", Kind: "Namespace", Name: rm.namespace}
+	if item, ok := rm.record.item(ref); !ok || item.Found {
+		rm.note(Left, ref, "it was there before meshc")
+		return nil
+	}
+	if !rm.what.Authority {
+		if _, err := rm.client.Get(ctx, api.Ref{APIVersion: "v1", Kind: "Secret", Namespace: rm.namespace, Name: Authority}); err == nil {
+			rm.note(Left, ref, "the Secret "+Authority+" is in it")
+			return nil
+		} else if !api.Gone(err) {
+			return err
+		}
+	}
+	others, err := rm.foreign(ctx)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		rm.note(Left, ref, "others put into it: "+strings.Join(others, ", "))
+		return nil
+	}
+	return rm.delete(ctx, ref)
+}
+
+// foreign are objects in the control plane's namespace that are neither ours nor made
+// by Kubernetes for every namespace.
+func (rm *removing) foreign(ctx context.Context) ([]string, error) {
+	var out []string
+	for _, kind := range []api.Ref{
+		{APIVersion: "v1", Kind: "Pod"}, {APIVersion: "v1", Kind: "Service"}, {APIVersion: "v1", Kind: "ConfigMap"}, {APIVersion: "v1", Kind: "Secret"},
+		{APIVersion: "v1", Kind: "ServiceAccount"}, {APIVersion: "v1", Kind: "PersistentVolumeClaim"},
+		{APIVersion: "apps/v1", Kind: "Deployment"}, {APIVersion: "apps/v1", Kind: "StatefulSet"}, {APIVersion: "apps/v1", Kind: "DaemonSet"},
+		{APIVersion: "batch/v1", Kind: "Job"}, {APIVersion: "batch/v1", Kind: "CronJob"},
+	} {
+		kind.Namespace = rm.namespace
+		all, err := rm.client.List(ctx, kind, partOf+"!=meshc")
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range all {
+			ref := api.RefOf(o)
+			if ref.Kind == "ConfigMap" && ref.Name == "kube-root-ca.crt" || ref.Kind == "ServiceAccount" && ref.Name == "default" || len(api.List(o, "metadata", "ownerReferences")) > 0 {
+				continue
+			}
+			out = append(out, ref.Kind+"/"+ref.Name)
+		}
+	}
+	return out, nil
+}
+
+// Sidecars counts the pods that run with a proxy of the mesh, by namespace.
+func Sidecars(ctx context.Context, c *api.Client) (map[string]int, error) {
+	pods, err := c.List(ctx, api.Ref{APIVersion: "v1", Kind: "Pod"}, "meshc.dev/injected=true")
+	out := map[string]int{}
+	for _, p := range pods {
+		out[api.Text(p, "metadata", "namespace")]++
+	}
+	return out, err
+}
