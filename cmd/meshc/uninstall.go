@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,8 @@ import (
 func newUninstallCmd(s streams) *cobra.Command {
 	f := &controlFlags{}
 	var what install.Removal
-	var all bool
+	var all, wait bool
+	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "uninstall",
 		Short: "Take the control plane out of a cluster",
@@ -43,9 +45,14 @@ there are some. An uninstall that broke off is simply run again.`,
 				fmt.Fprintf(s.Err, "nothing is installed in namespace %s\n", f.namespace)
 				return nil
 			}
-			_, err = install.Remove(cmd.Context(), c, f.namespace, record, what, install.Options{Tell: func(c install.Change) { fmt.Fprintln(s.Out, c) }})
+			changes, err := install.Remove(cmd.Context(), c, f.namespace, record, what, install.Options{Tell: func(c install.Change) { fmt.Fprintln(s.Out, c) }})
 			if err != nil {
 				return input(err)
+			}
+			if wait && !what.DryRun {
+				if err := install.Vanished(cmd.Context(), c, changes, timeout); err != nil {
+					return input(err)
+				}
 			}
 			sidecars, err := install.Sidecars(cmd.Context(), c)
 			if err != nil {
@@ -64,5 +71,7 @@ there are some. An uninstall that broke off is simply run again.`,
 	flags.BoolVar(&what.Labels, "delete-labels", false, "take the mesh's labels off namespaces")
 	flags.BoolVar(&what.Authority, "delete-ca", false, "delete the mesh's root key, and the namespace")
 	flags.BoolVar(&all, "delete-all", false, "delete all of these")
+	flags.BoolVar(&wait, "wait", false, "wait until what is deleted is gone")
+	flags.DurationVar(&timeout, "timeout", 5*time.Minute, "how long --wait waits")
 	return cmd
 }

@@ -2,8 +2,10 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/meshc/meshc/deploy/api"
 )
@@ -98,4 +100,22 @@ func Sidecars(ctx context.Context, c *api.Client) (map[string]int, error) {
 		out[api.Text(p, "metadata", "namespace")]++
 	}
 	return out, err
+}
+
+// Vanished waits until what was deleted is gone: a namespace and a definition take
+// what is in them along.
+func Vanished(ctx context.Context, c *api.Client, changes []Change, patience time.Duration) error {
+	return until(ctx, patience, func() error {
+		for _, change := range changes {
+			if change.What != Deleted {
+				continue
+			}
+			if _, err := c.Get(ctx, change.Object); err == nil {
+				return fmt.Errorf("%w gone: %s", errWaiting, change.Object)
+			} else if !api.Gone(err) {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) bool { return errors.Is(err, errWaiting) || passing(err) })
 }

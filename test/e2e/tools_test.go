@@ -69,7 +69,7 @@ func install(t *testing.T) {
 }
 
 // uninstall takes all of it away, policy included.
-var uninstall = []string{"uninstall", "--wait"}
+var uninstall = []string{"uninstall", "--delete-all", "--wait"}
 
 // example is a path of the Kubernetes example.
 func example(words ...string) string {
