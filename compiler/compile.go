@@ -50,10 +50,6 @@ type Options struct {
 	Also func(*source.Tree) diag.List
 	// Stage is where the findings are judged; empty: a build.
 	Stage policies.Stage
-	// Bear tells of an error whether the rest is lowered all the same: what the error
-	// is about grants nothing then. It is for who serves a mesh that is never whole;
-	// nil: no error is borne.
-	Bear func(diag.Finding) bool
 }
 
 // Result is what a tree means. All but Plan is there even when there are errors.
@@ -103,7 +99,7 @@ func (s *Session) compile(edit syntax.Edit) (*Result, diag.List) {
 	if s.once { // from here on nothing holds the manifests: they may be collected
 		s.tree, s.syntax, s.graph, s.world, s.check, s.sections = nil, nil, nil, nil, nil, nil
 	}
-	if s.opts.NoPlan || s.stopped(findings) {
+	if findings.HasErrors() || s.opts.NoPlan {
 		return result, findings
 	}
 	plan, wrong := s.lower(result.Mesh)

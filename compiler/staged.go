@@ -26,13 +26,3 @@ func staged(found diag.List, stage policies.Stage) diag.List {
 	}
 	return out
 }
-
-// stopped tells whether an error among the findings keeps the mesh from being lowered.
-func (s *Session) stopped(found diag.List) bool {
-	if s.opts.Bear == nil {
-		return found.HasErrors()
-	}
-	return slices.ContainsFunc(found, func(f diag.Finding) bool {
-		return f.Severity == diag.Error && f.Counts() && !s.opts.Bear(f)
-	})
-}

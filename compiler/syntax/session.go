@@ -46,7 +46,7 @@ type Edit map[Name][]*Object
 // NewSession starts with an empty tree.
 func NewSession() *Session {
 	return &Session{
-		tree: &source.Tree{}, config: &Config{}, named: map[Name][]placed{}, home: map[*decoded]*parsed{},
+		tree: source.FromMap(nil), config: &Config{}, named: map[Name][]placed{}, home: map[*decoded]*parsed{},
 		owners: map[Name]*parsed{}, shown: map[*parsed]*diag.Section{}, twice: map[Name]*diag.List{},
 		double: &diag.Section{}, whole: &diag.Section{}, marked: &diag.Section{}, waived: map[Name][]*Object{},
 	}

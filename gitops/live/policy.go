@@ -50,7 +50,6 @@ type outcome struct {
 
 func newPolicy(mesh string, opts compiler.Options) *policy {
 	p := &policy{objects: map[syntax.Name]*object{}, paths: map[string]syntax.Name{}, waiting: map[syntax.Name]bool{}, base: noMesh(mesh)}
-	opts.Bear = p.bears
 	p.session = compiler.NewSession(ir.Known{}, opts)
 	return p
 }
@@ -64,13 +63,6 @@ func pathOf(n syntax.Name) string {
 		return n.Kind + "/" + n.Name
 	}
 	return n.Kind + "/" + n.Namespace + "/" + n.Name
-}
-
-// bears tells that an error is about what runs, and not about policy: nobody can refuse
-// it, and what it is about grants nothing as it is.
-func (p *policy) bears(f diag.Finding) bool {
-	name, known := p.paths[f.At().File]
-	return known && !isPolicy(name)
 }
 
 // remember sets the last accepted form of an object that is not in force yet.
@@ -151,7 +143,7 @@ func (p *policy) settle(changes []compiler.Change) outcome {
 func (p *policy) putBack(found diag.List) []compiler.Change {
 	blamed := map[syntax.Name]diag.List{}
 	for _, f := range errorsIn(found) {
-		if name, ok := p.paths[f.At().File]; ok && isPolicy(name) && p.objects[name].forced != nil {
+		if name, ok := p.paths[f.At().File]; ok && p.objects[name].forced != nil {
 			blamed[name] = append(blamed[name], f)
 		}
 	}
