@@ -49,9 +49,11 @@ var status = rec(object{
 	"proxies":        object{"type": "integer", "format": "int32"},
 	"programmed":     object{"type": "integer", "format": "int32"},
 	"policyDigest":   str,
-	"lastHandledAt":  str,
 	"findings":       object{"type": "integer", "format": "int32"},
 	"observedBundle": str,
+	"bundleEpoch":    object{"type": "integer", "format": "int64"},
+	// As Flux's controllers answer who asked them to look now.
+	"lastHandledReconcileAt": str,
 })
 
 // columns are what `kubectl get` shows of a policy.

@@ -11,6 +11,7 @@ func mesh() object {
 		"namespaces": object{"type": "object", "additionalProperties": rec(side)},
 		// A text, or a record with path, kustomize and namespace.
 		"sources":           list(object{"x-kubernetes-preserve-unknown-fields": true}),
+		"suspend":           truth,
 		"bundle":            rec(object{"path": str, "oci": str}),
 		"rules":             anyRecord,
 		"lock":              rec(object{"file": str, "maxAge": duration}),

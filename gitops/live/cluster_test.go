@@ -216,3 +216,40 @@ spec:
   destination: {kind: ServiceAccount, name: cart}
   rules: [{kind: HTTPRouteGroup, name: api, matches: [read]}]
   sources: [{kind: ServiceAccount, name: front, namespace: town}]`
+
+// conditionOf waits until an object has a condition of which something holds.
+func (c cluster) conditionOf(manifest, kind, what string, holds func(status, reason, message string) bool) {
+	c.t.Helper()
+	var o object
+	if err := yaml.Unmarshal([]byte(manifest), &o); err != nil {
+		c.t.Fatal(err)
+	}
+	c.until(what, func() error {
+		status, _ := c.get(o)["status"].(object)
+		list, _ := status["conditions"].([]any)
+		for _, e := range list {
+			x := e.(object)
+			if x["type"] == kind && holds(x["status"].(string), x["reason"].(string), x["message"].(string)) {
+				return nil
+			}
+		}
+		return fmt.Errorf("its status is %v", status)
+	})
+}
+
+// report has a Live write status, as if three proxies had taken what is there.
+func (c cluster) report(l *live.Live, self string) {
+	ctx, stop := context.WithCancel(c.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.Report(ctx, live.ReportOptions{Namespace: "meshc-system", Self: self, Proxies: func() live.Proxies {
+			b, _, err := l.Fetch(ctx)
+			if err != nil || b == nil {
+				return live.Proxies{Connected: 3}
+			}
+			return live.Proxies{Digest: b.Manifest.PolicyDigest, Connected: 3, Acknowledged: 3}
+		}})
+	}()
+	c.t.Cleanup(func() { stop(); <-ended })
+}

@@ -1,10 +1,6 @@
 package live
 
-import (
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"github.com/meshc/meshc/compiler/syntax"
-)
+import "github.com/meshc/meshc/compiler/syntax"
 
 // kind is a kind of policy that is watched, in the version that is stored: reading it
 // needs nobody who converts, and the one who converts is this process.
@@ -25,12 +21,6 @@ var kinds = []kind{
 }
 
 const meshKind = "Mesh"
-
-func (k kind) groupVersion() schema.GroupVersion {
-	return schema.GroupVersion{Group: k.group, Version: k.version}
-}
-
-func (k kind) apiVersion() string { return k.group + "/" + k.version }
 
 // path is where the API server has an object of the kind; of all, without a name.
 func (k kind) path(namespace, name string) []string {

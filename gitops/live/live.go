@@ -31,9 +31,14 @@ type Options struct {
 	Config *rest.Config
 	// Mesh is the name of the Mesh object, and of the mesh.
 	Mesh string
+	// Namespace is the control plane's, where replicas remember what was accepted;
+	// empty: each for itself.
+	Namespace string
 	// Clusters is as in kube.Options.
 	Clusters string
 	Log      *slog.Logger // none if nil
+	// Open opens what Mesh.spec.bundle names; nil: that is refused.
+	Open Opener
 	// Coalesce is how long changes are gathered; 20 ms if zero.
 	Coalesce time.Duration
 	// Compiler has further options of the compiler, for tests.
@@ -49,16 +54,21 @@ type Live struct {
 	stop    context.CancelFunc
 	done    chan struct{}
 	rules   kube.Rules
-	policy  *policy // the loop's own, but for its session
+	policy  *policy                           // the loop's own, but for its session
+	spaces  map[string]map[syntax.Name][]byte // what runs, by namespace; the loop's own
 
 	changed chan struct{} // something is to be compiled
 	news    chan struct{} // something was
+	repull  chan struct{} // the Mesh changed
 	loaded  chan struct{} // closed with the first outcome
 
-	mu      sync.Mutex
-	catalog *kube.Provider
-	dirty   dirty
-	shown   view
+	mu       sync.Mutex
+	catalog  *kube.Provider
+	dirty    dirty
+	compiled view
+	pulled   *pulled
+	shown    view
+	told     states
 }
 
 // dirty is what changed and was not compiled yet.
@@ -66,13 +76,25 @@ type dirty struct {
 	objects map[syntax.Name]*unstructured.Unstructured // nil: it is gone
 	spaces  map[string]bool
 	all     bool
+	memory  bool
 }
 
 // view is what the last compilation came to.
 type view struct {
-	bundle *bundle.Bundle
-	failed diag.List
-	err    error
+	bundle     *bundle.Bundle
+	failed     diag.List
+	err        error
+	suspended  bool
+	fromBundle bool   // of Mesh.spec.bundle
+	source     string // that it names
+}
+
+// digest is the policy digest of what is in force, empty before anything is.
+func (v view) digest() string {
+	if v.bundle == nil {
+		return ""
+	}
+	return v.bundle.Manifest.PolicyDigest
 }
 
 // Watch begins to follow the cluster; it does not wait for it to answer.
@@ -94,12 +116,21 @@ func Watch(opts Options) (*Live, error) {
 	l := &Live{
 		opts: opts, watcher: &watcher{client: c, failing: map[string]string{}}, stores: map[string]cache.SharedIndexInformer{},
 		done: make(chan struct{}), changed: make(chan struct{}, 1), news: make(chan struct{}, 1), loaded: make(chan struct{}),
-		dirty: newDirty(), policy: newPolicy(opts.Mesh, opts.Compiler),
+		repull: make(chan struct{}, 1), dirty: newDirty(), policy: newPolicy(opts.Mesh, opts.Compiler),
+		told: states{all: map[syntax.Name]state{}, changed: map[syntax.Name]bool{}, shown: map[string]string{}},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	for _, k := range kinds {
 		if l.stores[k.name], err = l.watcher.follow(ctx, k.path("", ""), "", l.object); err != nil {
+			stop()
+			l.watcher.ended.Wait()
+			return nil, err
+		}
+	}
+	if opts.Namespace != "" {
+		m := &memory{c, opts.Namespace}
+		if l.stores[memoryStore], err = l.watcher.follow(ctx, m.path(""), labelAccepted, l.form); err != nil {
 			stop()
 			l.watcher.ended.Wait()
 			return nil, err
@@ -207,7 +238,7 @@ func (l *Live) Fetch(context.Context) (*bundle.Bundle, diag.List, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.shown.failed) > 0 || l.shown.err != nil {
+	if l.shown.bundle == nil || !l.shown.suspended && (len(l.shown.failed) > 0 || l.shown.err != nil) {
 		return nil, slices.Clone(l.shown.failed), l.shown.err
 	}
 	return l.shown.bundle, nil, nil

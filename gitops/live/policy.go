@@ -65,11 +65,6 @@ func pathOf(n syntax.Name) string {
 	return n.Kind + "/" + n.Namespace + "/" + n.Name
 }
 
-// remember sets the last accepted form of an object that is not in force yet.
-func (p *policy) remember(name syntax.Name, accepted []byte) {
-	p.at(name).accepted = accepted
-}
-
 func (p *policy) at(name syntax.Name) *object {
 	o := p.objects[name]
 	if o == nil {
@@ -80,9 +75,12 @@ func (p *policy) at(name syntax.Name) *object {
 	return o
 }
 
-// apply makes edits, and keeps out what has an error with them.
-func (p *policy) apply(edits ...edit) outcome {
-	var changes []compiler.Change
+// apply makes edits, and keeps out what has an error with them. more is what else
+// changes of what is in force.
+func (p *policy) apply(edits ...edit) outcome { return p.applyWith(nil, edits) }
+
+func (p *policy) applyWith(more []compiler.Change, edits []edit) outcome {
+	changes := more
 	for _, e := range edits {
 		o := p.at(e.name)
 		if e.vouched {

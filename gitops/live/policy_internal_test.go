@@ -200,7 +200,7 @@ func TestAReplicaThatStartsAnewAgreesWithTheOthers(t *testing.T) {
 	edits[0].vouched = true
 	target := d.edits(foreign)
 	again := newPolicy("town", compiler.Options{Stage: policies.Live, NoRules: true})
-	again.remember(target[0].name, d.edits(grant)[0].data)
+	again.at(target[0].name).accepted = d.edits(grant)[0].data
 	d.policy, d.last = again, again.apply(append(append(d.edits(square)[:9], edits...), target...)...)
 	if d.last.result.Plan == nil {
 		t.Fatalf("there is no plan: %v", d.last.failed)

@@ -29,6 +29,12 @@ func (l *Live) object(u *unstructured.Unstructured, gone bool) {
 	}
 	l.mu.Unlock()
 	l.wake()
+	if name.Kind == meshKind {
+		select {
+		case l.repull <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // touched notes a namespace in which something changed that runs.
@@ -37,6 +43,14 @@ func (l *Live) touched(ns string) {
 	if l.dirty.spaces[ns] = true; ns == "" {
 		l.dirty.all = true
 	}
+	l.mu.Unlock()
+	l.wake()
+}
+
+// form notes that the cluster remembers something else.
+func (l *Live) form(*unstructured.Unstructured, bool) {
+	l.mu.Lock()
+	l.dirty.memory = true
 	l.mu.Unlock()
 	l.wake()
 }
@@ -54,8 +68,14 @@ func (l *Live) run(ctx context.Context) {
 	if !l.load(ctx) {
 		return
 	}
-	spaces := map[string]map[syntax.Name][]byte{}
-	l.compile(spaces, l.take(true))
+	l.spaces = map[string]map[syntax.Name][]byte{}
+	l.compile(l.take(true))
+	pulling := make(chan struct{})
+	go func() {
+		defer close(pulling)
+		l.pull(ctx)
+	}()
+	defer func() { <-pulling }()
 	close(l.loaded)
 	l.tell()
 	for {
@@ -65,12 +85,16 @@ func (l *Live) run(ctx context.Context) {
 		case <-l.changed:
 		}
 		l.gather(ctx)
+		if suspended(l.mesh()) {
+			l.show()
+			continue
+		}
 		for ctx.Err() == nil {
 			d := l.take(false)
-			if len(d.objects)+len(d.spaces) == 0 {
+			if len(d.objects)+len(d.spaces) == 0 && !d.memory {
 				break
 			}
-			if l.compile(spaces, d) {
+			if l.compile(d) {
 				l.tell()
 			}
 		}
@@ -131,8 +155,8 @@ func (l *Live) take(everything bool) dirty {
 	if len(out.objects) > 0 {
 		return out
 	}
-	out.spaces, out.all = l.dirty.spaces, l.dirty.all
-	l.dirty.spaces, l.dirty.all = map[string]bool{}, false
+	out.spaces, out.all, out.memory = l.dirty.spaces, l.dirty.all, l.dirty.memory
+	l.dirty.spaces, l.dirty.all, l.dirty.memory = map[string]bool{}, false, false
 	for name, u := range l.dirty.objects {
 		if len(out.objects) == mostAtOnce {
 			break
@@ -145,7 +169,7 @@ func (l *Live) take(everything bool) dirty {
 
 // compile makes edits of what changed, and a bundle of what they come to. The answer
 // is whether anything is other than it was.
-func (l *Live) compile(spaces map[string]map[syntax.Name][]byte, d dirty) bool {
+func (l *Live) compile(d dirty) bool {
 	var edits []edit
 	for name, u := range d.objects {
 		if name.Kind == "IdentityBinding" {
@@ -167,13 +191,24 @@ func (l *Live) compile(spaces map[string]map[syntax.Name][]byte, d dirty) bool {
 		edits = slices.DeleteFunc(edits, func(e edit) bool { return e.name == mesh })
 		edits = append(edits, edit{name: mesh, data: l.policy.base})
 	}
-	edits = append(edits, l.running(spaces, d)...)
+	edits = append(edits, l.running(d)...)
 	edits = slices.DeleteFunc(edits, l.known)
-	if len(edits) == 0 && !d.all {
+	recalled := l.recall(d, !l.isLoaded())
+	if len(edits)+len(recalled) == 0 && !d.all {
+		l.mu.Lock()
+		for name, u := range d.objects { // it says the same, and may be of another generation
+			if before, ok := l.told.all[name]; ok && u != nil && before.seen != seenOf(u) {
+				before.seen = seenOf(u)
+				l.told.all[name], l.told.changed[name] = before, true
+			}
+		}
+		l.mu.Unlock()
 		return false
 	}
 	slices.SortFunc(edits, func(a, b edit) int { return cmp.Compare(pathOf(a.name), pathOf(b.name)) })
-	l.publish(l.policy.apply(edits...))
+	out := l.policy.applyWith(recalled, edits)
+	l.publish(out)
+	l.note(d, out)
 	return true
 }
 
@@ -187,27 +222,27 @@ func (l *Live) known(e edit) bool {
 }
 
 // running makes edits of what runs in the namespaces that changed.
-func (l *Live) running(spaces map[string]map[syntax.Name][]byte, d dirty) []edit {
+func (l *Live) running(d dirty) []edit {
 	touched := slices.Collect(maps.Keys(d.spaces))
 	if d.all {
-		touched = append(l.catalog.Namespaces(), slices.Collect(maps.Keys(spaces))...)
+		touched = append(l.catalog.Namespaces(), slices.Collect(maps.Keys(l.spaces))...)
 	}
 	slices.Sort(touched)
 	var edits []edit
 	for _, ns := range slices.Compact(touched) {
 		now := facts(ns, l.catalog.Objects(ns), l.rules, l.selecting(ns))
 		for name, data := range now {
-			if !bytes.Equal(spaces[ns][name], data) {
+			if !bytes.Equal(l.spaces[ns][name], data) {
 				edits = append(edits, edit{name: name, data: data})
 			}
 		}
-		for name := range spaces[ns] {
+		for name := range l.spaces[ns] {
 			if _, still := now[name]; !still {
 				edits = append(edits, edit{name: name})
 			}
 		}
-		if spaces[ns] = now; len(now) == 0 {
-			delete(spaces, ns)
+		if l.spaces[ns] = now; len(now) == 0 {
+			delete(l.spaces, ns)
 		}
 	}
 	return edits
@@ -227,18 +262,19 @@ func (l *Live) selecting(ns string) []string {
 	return out
 }
 
-// publish makes the bundle of an outcome the one that Fetch gives.
+// publish packs the bundle of an outcome.
 func (l *Live) publish(o outcome) {
 	v := view{failed: o.failed}
 	if o.result.Plan != nil {
 		v.bundle, v.err = bundle.Pack(bundle.Input{Mesh: o.result.Mesh, Plan: o.result.Plan})
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if before := l.shown.bundle; before != nil && (v.bundle == nil || before.Manifest.PolicyDigest == v.bundle.Manifest.PolicyDigest) {
+	if before := l.compiled.bundle; before != nil && (v.bundle == nil || before.Manifest.PolicyDigest == v.bundle.Manifest.PolicyDigest) {
 		v.bundle = before
 	}
-	l.shown = v
+	l.compiled = v
+	l.mu.Unlock()
+	l.show()
 }
 
 func (l *Live) tell() {

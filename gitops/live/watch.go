@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // watcher follows objects of the cluster. What it holds stays when a watch ends.
@@ -75,4 +77,13 @@ func (w *watcher) fault() error {
 		return nil
 	}
 	return fmt.Errorf("the cluster does not tell its %s: %s", strings.Join(what, ", "), w.failing[what[0]])
+}
+
+// stored is an object as it was told last.
+func (l *Live) stored(name syntax.Name) *unstructured.Unstructured {
+	o, ok, _ := l.stores[name.Kind].GetStore().GetByKey(strings.TrimPrefix(name.Namespace+"/"+name.Name, "/")) // stores in memory do not fail
+	if !ok {
+		return nil
+	}
+	return o.(*unstructured.Unstructured)
 }

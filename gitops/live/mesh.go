@@ -1,0 +1,33 @@
+package live
+
+// meshConditions are those of the Mesh: whether it is in force, and whether the mesh
+// as a whole is as the cluster says.
+func meshConditions(own []cond, s state, p Proxies, v view) []cond {
+	is := cond{ready, "True", reasonSucceeded, "policy " + v.digest() + " is served; " + p.String()}
+	switch {
+	case v.suspended:
+		is = cond{ready, "True", reasonSuspended, "spec.suspend is set: what was in force stays, and nothing is looked at"}
+	case len(v.failed) > 0:
+		is = cond{ready, "False", reasonFailed, brief(v.failed) + "; what was served stays"}
+	case v.err != nil:
+		is = cond{ready, "False", reasonFailed, v.err.Error() + "; what was served stays"}
+	case s.refused:
+		is = cond{ready, "False", reasonInvalid, brief(s.found)}
+	}
+	return append([]cond{own[0], is}, own[2:]...)
+}
+
+// describe puts into the status of the Mesh what is served, and to how many.
+func (w *writer) describe(status map[string]any, s state, p Proxies, v view) {
+	status["policyDigest"] = v.digest()
+	status["proxies"], status["programmed"] = int64(p.Connected), int64(p.Acknowledged)
+	if s.requestedAt != "" {
+		status["lastHandledReconcileAt"] = s.requestedAt
+	}
+	if v.fromBundle {
+		status["observedBundle"] = v.source
+		if v.bundle != nil {
+			status["bundleEpoch"] = v.bundle.Manifest.Epoch
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package live
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+// ReportOptions say how what became of objects is written back. All are required.
+type ReportOptions struct {
+	Namespace string         // of the control plane
+	Self      string         // this replica's name
+	Proxies   func() Proxies // what is served, and to how many
+	Always    bool           // write without asking for the lease: there is one replica
+}
+
+// Times of the writer.
+const (
+	writeEvery = 250 * time.Millisecond
+	// patience is how long proxies have to acknowledge before a status says that they
+	// have not yet: most do, and one write is enough.
+	patience   = time.Second
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+	meshEvery  = 2 * time.Second
+)
+
+// writer writes status and events. It is slow where the API server is, and nothing
+// waits for it.
+type writer struct {
+	*Live
+	opts   ReportOptions
+	client *client
+	lease  *lease
+	memory *memory
+
+	todo  map[syntax.Name]*task
+	notes map[syntax.Name]string // the last event of each object
+	kept  map[syntax.Name]bool   // of which the last accepted form is written down
+	look  time.Time              // at the Mesh, the last time
+}
+
+// task is an object whose status may have to be written.
+type task struct {
+	since time.Time // of the change
+	next  time.Time // not before
+	wait  time.Duration
+}
+
+// Report writes what becomes of objects into their status, as long as this replica
+// leads, until ctx ends.
+func (l *Live) Report(ctx context.Context, opts ReportOptions) {
+	c := l.watcher.client
+	w := &writer{
+		Live: l, opts: opts, client: c, memory: &memory{c, opts.Namespace},
+		lease: &lease{client: c, namespace: opts.Namespace, self: opts.Self, log: l.opts.Log},
+		todo:  map[syntax.Name]*task{}, notes: map[syntax.Name]string{}, kept: map[syntax.Name]bool{},
+	}
+	won := make(chan struct{}, 1)
+	if opts.Always {
+		w.lease.held.Store(true)
+		won <- struct{}{}
+	} else {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			w.lease.run(ctx, func() { won <- struct{}{} })
+		}()
+		defer func() { <-ended }()
+	}
+	tick := time.NewTicker(writeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-won:
+			w.all()
+		case <-tick.C:
+		}
+		w.gatherTasks()
+		if w.lease.held.Load() && l.isLoaded() {
+			w.write(ctx)
+		}
+	}
+}
+
+// all looks at every object: what another replica wrote is not known.
+func (w *writer) all() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name := range w.told.all {
+		w.todo[name] = &task{since: time.Now()}
+	}
+	for _, o := range w.Live.forms() {
+		w.kept[o.name] = true // it may not be needed any more
+		w.todo[o.name] = &task{since: time.Now()}
+	}
+	clear(w.notes)
+}
+
+func (w *writer) meshName() syntax.Name { return syntax.Name{Kind: meshKind, Name: w.Live.opts.Mesh} }
+
+func (w *writer) gatherTasks() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name := range w.told.changed {
+		w.todo[name] = &task{since: time.Now()}
+	}
+	clear(w.told.changed)
+	if mesh := w.meshName(); w.todo[mesh] == nil {
+		w.todo[mesh] = &task{since: time.Now(), next: w.look.Add(meshEvery)} // it shows how many proxies there are
+	}
+}
+
+// write writes what is due.
+func (w *writer) write(ctx context.Context) {
+	proxies := w.opts.Proxies()
+	w.mu.Lock()
+	all, shown := maps.Clone(w.told.all), w.shown
+	w.mu.Unlock()
+	for name, t := range w.todo {
+		if time.Now().Before(t.next) || ctx.Err() != nil || !w.lease.held.Load() {
+			continue
+		}
+		done, err := w.one(ctx, name, all, proxies, shown, t)
+		switch {
+		case err != nil:
+			t.wait = min(max(2*t.wait, firstRetry), lastRetry)
+			t.next = time.Now().Add(t.wait)
+			w.Live.opts.Log.Warn("a status could not be written", "object", pathOf(name), "error", err, "again", t.wait)
+		case done:
+			delete(w.todo, name)
+		}
+	}
+}
+
+// one brings an object's status up to date. The answer is whether nothing is left to do.
+func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]state, p Proxies, shown view, t *task) (bool, error) {
+	s, ok := all[name]
+	if err := w.keepForm(ctx, name, s, ok); err != nil {
+		return false, err
+	}
+	u := w.stored(name)
+	if u == nil || !ok || string(u.GetUID()) != s.uid {
+		delete(w.notes, name)
+		return true, nil
+	}
+	conds := conditions(s, p, shown.digest(), shown.fromBundle)
+	pending := conds[1].reason == reasonPending
+	if pending && name.Kind != meshKind && time.Since(t.since) < patience {
+		return false, nil
+	}
+	if pending {
+		if c := condition(u, programmed); c["reason"] == reasonPending && c["observedGeneration"] == s.generation {
+			return false, nil // said so already
+		}
+	}
+	status := map[string]any{"observedGeneration": s.generation, "findings": int64(len(s.found))}
+	if name.Kind == meshKind {
+		w.look = time.Now()
+		conds = meshConditions(conds, s, p, shown)
+		w.describe(status, s, p, shown)
+	}
+	list, changed := written(u, s.generation, time.Now(), conds)
+	if changed || differs(u, status) {
+		status["conditions"] = list
+		k, _ := kindOf(name.Kind)
+		_, err := w.client.do(ctx, verbs.patch, append(k.path(name.Namespace, name.Name), "status"), mergePatch, map[string]any{"status": status})
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return !pending, w.tellOf(ctx, u, name, s, changed)
+}
+
+// keepForm writes down what a refused object said when it was accepted, for replicas
+// that start later, and forgets it once it is not needed.
+func (w *writer) keepForm(ctx context.Context, name syntax.Name, s state, known bool) error {
+	stale := known && s.refused && s.form != nil
+	if stale == w.kept[name] && !stale {
+		return nil
+	}
+	var form []byte
+	if stale {
+		form = s.form
+	}
+	err := w.memory.keep(ctx, name, s.uid, form)
+	if err == nil {
+		w.kept[name] = stale
+	}
+	return err
+}
+
+// tellOf makes an event of what is new: findings are told once, and that they are gone.
+func (w *writer) tellOf(ctx context.Context, u *unstructured.Unstructured, name syntax.Name, s state, news bool) error {
+	note := brief(s.found)
+	last, told := w.notes[name]
+	if note == last || !told && !news { // who led before has told it
+		w.notes[name] = note
+		return nil
+	}
+	kind, reason, text := "Warning", reasonWarnings, note
+	switch {
+	case s.refused:
+		reason = reasonInvalid
+	case note == "":
+		kind, reason, text = "Normal", reasonAccepted, "what was found with it is mended"
+	}
+	err := w.event(ctx, u, kind, reason, text)
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		err = nil // a namespace that ends takes none
+	}
+	if err == nil {
+		w.notes[name] = note
+	}
+	return err
+}
+
+// differs tells whether a status says anything else in fields than an object's does.
+func differs(u *unstructured.Unstructured, status map[string]any) bool {
+	for field, v := range status {
+		old, _, _ := unstructured.NestedFieldNoCopy(u.Object, "status", field)
+		if old != v {
+			return true
+		}
+	}
+	return false
+}
