@@ -28,6 +28,7 @@ type hookFlags struct {
 	listen, certs string
 	image, envoy  string
 	sidecar       string
+	interception  string
 }
 
 func (f *hookFlags) add(flags *pflag.FlagSet) {
@@ -36,12 +37,15 @@ func (f *hookFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.image, "image", "", "`IMAGE` with meshc, for the pods' interception (required with --webhooks)")
 	flags.StringVar(&f.envoy, "envoy-image", "", "`IMAGE` of a stock Envoy, for the pods' proxies (required with --webhooks)")
 	flags.StringVar(&f.sidecar, "sidecar", string(inject.Native), "native (kubelets from 1.29) or classic")
+	flags.StringVar(&f.interception, "interception", string(inject.ByInit), "init (a container of the pod, with NET_ADMIN) or cni (the nodes run meshc cni, and pods need no privilege)")
 }
 
 func (f *hookFlags) check() error {
 	switch {
 	case f.sidecar != string(inject.Native) && f.sidecar != string(inject.Classic):
 		return usage(fmt.Errorf("--sidecar %q is neither native nor classic", f.sidecar))
+	case f.interception != string(inject.ByInit) && f.interception != string(inject.ByCNI):
+		return usage(fmt.Errorf("--interception %q is neither init nor cni", f.interception))
 	case f.listen == "" && f.certs != "":
 		return usage(errors.New("--webhook-certs are served at --webhooks, which is not given"))
 	case f.listen != "" && (f.image == "" || f.envoy == ""):
@@ -146,6 +150,7 @@ func (f *controllerFlags) injected(set ir.Settings) inject.Settings {
 	}
 	return inject.Settings{
 		Mesh: f.mesh, TrustDomain: set.TrustDomain, ControlPlane: net.JoinHostPort(f.controllerNames(set.ClusterDomain)[0], port),
-		EnvoyImage: f.hooks.envoy, InitImage: f.hooks.image, Form: inject.Form(f.hooks.sidecar), Drain: 10 * time.Second,
+		EnvoyImage: f.hooks.envoy, InitImage: f.hooks.image, Form: inject.Form(f.hooks.sidecar),
+		Interception: inject.Interception(f.hooks.interception), Drain: 10 * time.Second,
 	}
 }

@@ -27,7 +27,7 @@ func TestHelmGivesTheSame(t *testing.T) {
 			image, "mesh.name=shop", "mesh.spec.mode=permissive", "mesh.spec.namespaces.legacy.mode=audit", "imagePullPolicy=Always",
 			"priorityClassName=system-cluster-critical", "podAnnotations.a\\.b/c=d", "podLabels.team=mesh", "bundle.trustSecret=keys", "bundle.plainHTTP=true",
 			"clusters.enabled=true", "webhooks.certManager.enabled=true", "metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true",
-			"metrics.podMonitor.labels.release=prometheus", "replicas=1,sidecar=classic,log.level=debug", "affinity.nodeAffinity.x=1",
+			"metrics.podMonitor.labels.release=prometheus", "replicas=1,sidecar=classic,interception=cni,log.level=debug", "affinity.nodeAffinity.x=1",
 		},
 		"an issuer of the cluster": {image, "webhooks.certManager.enabled=true", "webhooks.certManager.issuerRef.kind=ClusterIssuer", "webhooks.certManager.issuerRef.name=root"},
 		"as little as can be":      {image, "podDisruptionBudget.enabled=false,networkPolicy.enabled=false,rbac.create=false,mesh.create=false"},
