@@ -107,6 +107,11 @@ func Judge(kind caller.Kind, r caller.Result) string {
 		return "broken"
 	case r.Status == 403:
 		return "refused"
+	// A refusal of gRPC is a status of its own in an answer that HTTP calls good.
+	case kind == caller.GRPC && r.Status == 200 && slices.Equal(r.Headers["Grpc-Status"], []string{"7"}):
+		return "refused"
+	case kind == caller.GRPC && !slices.Equal(r.Headers["Grpc-Status"], []string{"0"}):
+		return "broken"
 	case r.Error == "" && (r.Status == 200 || r.Status == 101):
 		return "reached"
 	}
