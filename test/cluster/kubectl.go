@@ -29,7 +29,7 @@ func (c *Cluster) Load(ctx context.Context, dir string) (string, error) {
 	meshc := filepath.Join(dir, "meshc")
 	for _, line := range [][]string{
 		{"go", "build", "-C", c.Root, "-ldflags", "-s -w", "-o", meshc, "./cmd/meshc"},
-		{filepath.Join(c.Root, "test", "cluster", "images"), c.Dir},
+		{filepath.Join(c.Root, "test", "cluster", "images"), c.Dir, meshc},
 	} {
 		if _, err := output(exec.CommandContext(ctx, line[0], line[1:]...)); err != nil {
 			return "", err
