@@ -168,7 +168,7 @@ func split(name, text string) ([]Manifest, error) {
 // order is Helm's, of the kinds that the chart has; others come after them, by name.
 var order = []string{
 	"NetworkPolicy", "PodDisruptionBudget", "ServiceAccount", "Secret", "ConfigMap", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
-	"Service", "Deployment",
+	"Service", "DaemonSet", "Deployment",
 }
 
 func place(m Manifest) (int, string) {
