@@ -41,7 +41,10 @@ func (s *server) codeAction(ctx context.Context, p *protocol.CodeActionParams) (
 			continue
 		}
 		shown := []protocol.Diagnostic{at.diagnostic(f, s)}
-		for _, fix := range f.Fixes {
+		for i, fix := range f.Fixes {
+			if i == 0 && !at.agreed(f) {
+				continue
+			}
 			if edit, ok := at.edit(fix.Edits, s); ok {
 				out = append(out, protocol.CodeAction{
 					Title: fix.Title, Kind: protocol.QuickFix, Diagnostics: shown, Edit: edit, IsPreferred: len(f.Fixes) == 1,

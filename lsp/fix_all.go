@@ -5,6 +5,7 @@ import (
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/fix"
+	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/lsp/protocol"
 )
 
@@ -22,7 +23,7 @@ func (at *spot) fixAll(s *server) (action *protocol.CodeAction, several bool) {
 		}
 		own := f.Fixes[0].Edits
 		outside := func(e diag.Edit) bool { return e.File != at.name || slices.Contains(edits, e) }
-		if len(own) == 0 || slices.ContainsFunc(own, outside) {
+		if len(own) == 0 || slices.ContainsFunc(own, outside) || !at.agreed(f) {
 			continue
 		}
 		if _, err := fix.Apply(text, slices.Concat(edits, own)); err != nil {
@@ -38,4 +39,16 @@ func (at *spot) fixAll(s *server) (action *protocol.CodeAction, several bool) {
 	return &protocol.CodeAction{
 		Title: "fix all in this file that can be fixed", Kind: protocol.FixAll, Diagnostics: mended, Edit: edit,
 	}, len(mended) > 1
+}
+
+// agreed tells that the first fix of a finding changes nothing that is not at fault in
+// the same way: a text below an anchor is a value at each of its aliases too.
+func (at *spot) agreed(f *diag.Finding) bool {
+	for _, e := range f.Fixes[0].Edits {
+		data, _ := at.data(e.File)
+		if by := source.SharedBy(e.File, data, e.Span, source.Limits{}); by != nil && by.Uses != 1 && by.Uses != fix.Alike(*f, at.found) {
+			return false
+		}
+	}
+	return true
 }

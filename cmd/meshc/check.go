@@ -35,7 +35,8 @@ and not counted, new ones are, and lines that nothing needs any more are told.
 quotation marks, dots in paths and the like, wherever nobody could mean otherwise.
 Comments and layout stay. It compiles again, goes on until nothing is left to fix,
 and reports what is left. What came from standard input, or is rendered by a
-kustomization, is not changed, which is said.
+kustomization, is not changed, nor is what aliases of YAML repeat where one of them
+means what it says; which is told.
 
 --changed-since REVISION shows, and counts, only findings on objects that differ from
 that revision and on what is at the other end of a reference to or from them; how many

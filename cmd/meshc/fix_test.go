@@ -107,3 +107,32 @@ func TestABaselineShrinksByFix(t *testing.T) {
 		t.Errorf("the baseline is\n%s", text)
 	}
 }
+
+// What aliases repeat is mended at its anchor where every one of them has the fault, and
+// left alone, with the reason, where one means what it says.
+func TestFixesAtAnAnchorAreOfAllItsAliases(t *testing.T) {
+	dir := t.TempDir()
+	const routes = `apiVersion: specs.smi-spec.io/v1alpha4
+kind: HTTPRouteGroup
+metadata: {name: items, namespace: shop}
+spec:
+  matches:
+  - &base
+    name: a
+    pathRegex: /a$
+    methods: &m
+    - get
+  - {name: b, pathRegex: /b$, methods: *m}
+  - <<: *base
+    name: c
+  - {name: d, pathRegex: /d$, methods: [&one post]}
+  - {name: *one, pathRegex: /e$, methods: [GET]} # a match that is called so
+`
+	writeFiles(t, dir, map[string]string{"apps.yaml": appsManifests, "routes.yaml": routes})
+	_, stderr := wants(t, exitFindings, "check", dir, "--fix")
+	has(t, stderr, "the anchor &one (", "is 2 values", "fixed 3 findings in 1 file")
+	want := strings.Replace(routes, "- get", "- GET", 1)
+	if got := string(read(t, filepath.Join(dir, "routes.yaml"))); got != want {
+		t.Errorf("mended:\n%s", got)
+	}
+}

@@ -18,6 +18,9 @@ type Run struct {
 	Text func(file string) ([]byte, bool)
 	// Closed says why a file is not to be changed; "": it may be.
 	Closed func(file string) string
+	// Shared tells what an edit changes at once: how many values the text stands for, 0
+	// where that is not known, and what is said of it. nil: a text is one value.
+	Shared func(diag.Edit) (uses int, what string)
 	// Compile takes over files that were changed and gives what is found then.
 	Compile func(changed []File) diag.List
 }
@@ -89,6 +92,15 @@ func (r Run) round(out *Result, open []Made, tried map[string]bool) []File {
 			out.refuse(m, why)
 			continue
 		}
+		if why := r.shared(m, out.Left); why != "" {
+			out.refuse(m, why)
+			continue
+		}
+		if made(m.Fix, open[:i], ids, tried) { // of another value that the same text is
+			tried[ids[i]] = true
+			out.Made = append(out.Made, m)
+			continue
+		}
 		if err := r.fits(m.Fix, edits); err != nil {
 			out.refuse(m, err.Error())
 			continue
@@ -122,6 +134,41 @@ func (r Run) closed(f diag.Fix) string {
 		}
 	}
 	return ""
+}
+
+// shared says why a text that is several values cannot be changed: not all of them are
+// found fault with in the same way.
+func (r Run) shared(m Made, open diag.List) string {
+	if r.Shared == nil {
+		return ""
+	}
+	for _, e := range m.Fix.Edits {
+		if uses, what := r.Shared(e); uses != 1 && uses != Alike(m.Finding, open) {
+			return what
+		}
+	}
+	return ""
+}
+
+// Alike counts the values of which the same is found, with the same first fix.
+func Alike(f diag.Finding, found diag.List) int {
+	values := map[string]bool{}
+	for _, o := range found {
+		if o.Code == f.Code && o.Object != nil && len(o.Fixes) > 0 && o.Counts() && slices.Equal(o.Fixes[0].Edits, f.Fixes[0].Edits) {
+			values[o.Object.String()+" "+o.Path] = true
+		}
+	}
+	return len(values)
+}
+
+// made tells of a fix that one before it, which was made in this round, makes too.
+func made(f diag.Fix, before []Made, ids []string, tried map[string]bool) bool {
+	for i, o := range before {
+		if tried[ids[i]] && len(f.Edits) > 0 && slices.Equal(o.Fix.Edits, f.Edits) {
+			return true
+		}
+	}
+	return false
 }
 
 // fits tries a fix beside the edits chosen before it.

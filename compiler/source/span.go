@@ -13,9 +13,32 @@ const block = yaml.LiteralStyle | yaml.FoldedStyle
 
 // Span is where a node stands in the file, as far as it reaches on its first line.
 func (d *Document) Span(n *yaml.Node) diag.Span {
-	s := diag.Span{File: d.File, Line: d.First + n.Line, Col: d.Indent + n.Column, EndLine: d.First + n.Line}
-	s.EndCol = s.Col + d.width(n)
+	skip := d.properties(n)
+	s := diag.Span{File: d.File, Line: d.First + n.Line, Col: d.Indent + n.Column + skip, EndLine: d.First + n.Line}
+	s.EndCol = s.Col + d.width(n, skip)
 	return s
+}
+
+// properties is how many columns the anchor and the tag before a value take, 0 where
+// the value is not in their line.
+func (d *Document) properties(n *yaml.Node) int {
+	if n.Anchor == "" && n.Style&yaml.TaggedStyle == 0 || n.Kind == yaml.AliasNode {
+		return 0
+	}
+	line := d.line(n.Line)
+	at := n.Column - 1
+	for at >= 0 && at < len(line) && (line[at] == '&' || line[at] == '!') {
+		for at < len(line) && line[at] != ' ' && line[at] != '\t' {
+			at++
+		}
+		for at < len(line) && (line[at] == ' ' || line[at] == '\t') {
+			at++
+		}
+	}
+	if at < 0 || at >= len(line) || line[at] == '#' || line[at] == '\r' {
+		return 0
+	}
+	return at - (n.Column - 1)
 }
 
 // Point is a span of one column at a line and column of the document.
@@ -27,13 +50,13 @@ func (d *Document) Point(line, col int) diag.Span {
 // reaches: to look for its end once for each finding would take for ever.
 const longLine = 16 << 10
 
-// width is how many columns a node covers on its first line.
-func (d *Document) width(n *yaml.Node) int {
-	return d.reach(n.Line, n.Column, n.Kind, n.Style, n.Value, func() int {
+// width is how many columns a node covers on its first line, behind its properties.
+func (d *Document) width(n *yaml.Node, skip int) int {
+	return d.reach(n.Line, n.Column+skip, n.Kind, n.Style, n.Value, func() int {
 		if len(n.Content) == 0 {
 			return 1
 		}
-		return d.width(n.Content[0])
+		return d.width(n.Content[0], d.properties(n.Content[0]))
 	})
 }
 

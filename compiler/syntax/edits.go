@@ -83,7 +83,11 @@ func (o *Object) sameIn(apiVersion string) bool {
 // oneLine tells whether the span of a scalar holds it whole.
 func (o *Object) oneLine(n *yaml.Node, at diag.Span) bool {
 	line := []rune(o.lines()[n.Line-1])
-	from, to := n.Column-1, n.Column-1+at.EndCol-at.Col
+	from := n.Column - 1
+	if n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
+		from = at.Col - 1 // behind these
+	}
+	to := from + at.EndCol - at.Col
 	if from < 0 || to > len(line) {
 		return false
 	}
