@@ -6,12 +6,15 @@ SHELL := /bin/bash
 ENVOY   := .cache/envoy/envoy
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# kustomize can load Go plugins, which meshc never does: without them the program is a
+# fifth smaller, on disk and in memory.
+TAGS    := kustomize_disable_go_plugin_support
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## build bin/meshc
-	go build -ldflags '$(LDFLAGS)' -o bin/meshc ./cmd/meshc
+	go build -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/meshc ./cmd/meshc
 
 envoy: $(ENVOY) ## fetch the pinned Envoy into .cache/envoy
 

@@ -17,12 +17,16 @@ var newest = map[string]string{
 // pairs are the keys and values of an object, without those that were not written.
 type pairs []any
 
-func (p *pairs) add(key string, v any) { *p = append(*p, key, v) }
+// mostPairs is room for most objects, on the stack.
+const mostPairs = 12
 
-func (p *pairs) text(key, v string) {
-	if v != "" {
-		p.add(key, v)
+func (p pairs) add(key string, v any) pairs { return append(p, key, v) }
+
+func (p pairs) text(key, v string) pairs {
+	if v == "" {
+		return p
 	}
+	return p.add(key, v)
 }
 
 // objectValue is an object as written, in the newest version of its kind.
@@ -54,12 +58,12 @@ func SameObject(a, b *syntax.Object) bool {
 }
 
 func metadataOf(o *syntax.Object) *sieve.Record {
-	m := pairs{"name", o.Name, "namespace", o.Namespace}
+	m := append(make(pairs, 0, mostPairs), "name", o.Name, "namespace", o.Namespace)
 	if o.Labels != nil {
-		m.add("labels", textMap(o.Labels))
+		m = m.add("labels", textMap(o.Labels))
 	}
 	if o.Annotations != nil {
-		m.add("annotations", textMap(o.Annotations))
+		m = m.add("annotations", textMap(o.Annotations))
 	}
 	return doc(m...)
 }
@@ -86,47 +90,47 @@ func writtenValue(o *syntax.Object) *sieve.Record {
 }
 
 func subject(s syntax.Subject) *sieve.Record {
-	p := pairs{"kind", s.Kind, "name", s.Name}
-	p.text("namespace", s.Namespace)
-	p.text("group", s.Group)
+	p := append(make(pairs, 0, mostPairs), "kind", s.Kind, "name", s.Name)
+	p = p.text("namespace", s.Namespace)
+	p = p.text("group", s.Group)
 	if s.Port != nil {
-		p.add("port", *s.Port)
+		p = p.add("port", *s.Port)
 	}
 	return doc(p...)
 }
 
 func targetSpec(t *syntax.TrafficTarget) *sieve.Record {
-	p := pairs{"destination", subject(t.Destination)}
+	p := append(make(pairs, 0, mostPairs), "destination", subject(t.Destination))
 	rules, sources := make([]any, len(t.Rules)), make([]any, len(t.Sources))
 	for i, r := range t.Rules {
-		rule := pairs{"kind", r.Kind, "name", r.Name}
+		rule := append(make(pairs, 0, mostPairs), "kind", r.Kind, "name", r.Name)
 		if r.HasMatches {
-			rule.add("matches", r.Matches)
+			rule = rule.add("matches", r.Matches)
 		}
 		rules[i] = doc(rule...)
 	}
 	for i, s := range t.Sources {
 		sources[i] = subject(s)
 	}
-	p.add("rules", rules)
-	p.add("sources", sources)
+	p = p.add("rules", rules)
+	p = p.add("sources", sources)
 	return doc(p...)
 }
 
 func httpMatches(list []syntax.HTTPMatch) []any {
 	out := make([]any, len(list))
 	for i, m := range list {
-		p := pairs{"name", m.Name}
-		p.text("pathRegex", m.PathRegex)
+		p := append(make(pairs, 0, mostPairs), "name", m.Name)
+		p = p.text("pathRegex", m.PathRegex)
 		if m.Methods != nil {
-			p.add("methods", m.Methods)
+			p = p.add("methods", m.Methods)
 		}
 		if m.Headers != nil {
 			headers := make(pairs, 0, 2*len(m.Headers))
 			for _, h := range m.Headers {
-				headers.add(h.Name, h.Regex)
+				headers = headers.add(h.Name, h.Regex)
 			}
-			p.add("headers", doc(headers...))
+			p = p.add("headers", doc(headers...))
 		}
 		out[i] = doc(p...)
 	}
@@ -160,27 +164,27 @@ func splitSpec(s *syntax.TrafficSplit, apiVersion string) *sieve.Record {
 	for i, b := range s.Backends {
 		backends[i] = doc("service", b.Service, "weight", b.Weight/divisor)
 	}
-	p := pairs{"service", s.Service, "backends", backends}
+	p := append(make(pairs, 0, mostPairs), "service", s.Service, "backends", backends)
 	if s.Matches != nil {
 		refs := make([]any, len(s.Matches))
 		for i, m := range s.Matches {
-			ref := pairs{"kind", m.Kind, "name", m.Name}
-			ref.text("apiGroup", m.APIGroup)
+			ref := append(make(pairs, 0, mostPairs), "kind", m.Kind, "name", m.Name)
+			ref = ref.text("apiGroup", m.APIGroup)
 			refs[i] = doc(ref...)
 		}
-		p.add("matches", refs)
+		p = p.add("matches", refs)
 	}
 	return doc(p...)
 }
 
 func bindingSpec(b *syntax.IdentityBinding) *sieve.Record {
-	var p pairs
+	p := make(pairs, 0, mostPairs)
 	if b.PodLabelSelector != nil {
-		p.add("podLabelSelector", doc("matchLabels", textMap(b.PodLabelSelector)))
+		p = p.add("podLabelSelector", doc("matchLabels", textMap(b.PodLabelSelector)))
 	}
 	if b.SPIFFEIdentities != nil {
-		p.add("spiffeIdentities", b.SPIFFEIdentities)
+		p = p.add("spiffeIdentities", b.SPIFFEIdentities)
 	}
-	p.text("serviceAccount", b.ServiceAccount)
+	p = p.text("serviceAccount", b.ServiceAccount)
 	return doc("schemes", doc(p...))
 }

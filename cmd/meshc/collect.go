@@ -11,7 +11,11 @@ import (
 // compileAndEnd are the verbs that compile and end.
 var compileAndEnd = []string{"build", "check", "lock", "can", "allow", "graph", "test"}
 
-// roomyHeap is how much a run may allocate between two garbage collections even when
+// firstHeap is the heap at which garbage is collected first: reading has left some, and
+// little lives yet, so that this costs little and the heap grows from less.
+const firstHeap = 96 << 20
+
+// roomyHeap is how much a run may allocate between two later collections even when
 // little of it stays. Twice as much takes no less time: each page that is touched
 // first costs about what collecting it again does.
 const roomyHeap = 256 << 20
@@ -28,7 +32,7 @@ func collectSeldom() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	debug.SetGCPercent(roomyHeap / minHeap * 100)
+	debug.SetGCPercent(firstHeap / minHeap * 100)
 	afterCollection(func() {
 		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		metrics.Read(sample)

@@ -96,7 +96,12 @@ func (f *compileFlags) compileEnvironment(s streams, report *reportFlags, paths 
 	}
 	c.loaded.Add(told...)
 	result, more := compiler.Compile(tree, lock.Known, opts)
-	findings.Add(append(told, more...)...)
+	findings.Add(told...)
+	if len(findings) == 0 {
+		findings = more
+	} else {
+		findings.Add(more...)
+	}
 	c.Result, c.Findings, c.options, c.before = result, findings, opts, before
 	if err := f.compat.done(c); err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func (j *judge) unlikeLeavesOn(s ir.Split, port uint16, said map[ir.Identity]boo
 		}
 		has := slices.IndexFunc(granted, func(a access) bool { return len(a[client]) > 0 })
 		for i := range leaves {
-			if j.alike(granted[i][client], granted[has][client]) {
+			if i == has || j.alike(granted[i][client], granted[has][client]) {
 				continue
 			}
 			said[client] = true

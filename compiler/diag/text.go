@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -69,8 +70,13 @@ func (p *painter) paint(color, s string) string {
 	return color + s + reset
 }
 
-func (p *painter) line(s string) {
-	p.out.WriteString(strings.TrimRight(s, " "))
+// line writes a line of several parts, without the spaces at its end.
+func (p *painter) line(parts ...string) {
+	start := p.out.Len()
+	for _, s := range parts {
+		p.out.WriteString(s)
+	}
+	p.out.Truncate(start + len(bytes.TrimRight(p.out.Bytes()[start:], " ")))
 	p.out.WriteByte('\n')
 }
 
@@ -78,7 +84,7 @@ var severityColor = map[Severity]string{Error: red, Warning: yellow, Info: cyan}
 
 func (p *painter) finding(f Finding) {
 	color := severityColor[f.Severity]
-	p.line(p.paint(color, fmt.Sprintf("%s[%s]", f.Severity, f.Code)) + p.paint(bold, ": "+f.Title))
+	p.line(p.paint(color, f.Severity.String()+"["+string(f.Code)+"]"), p.paint(bold, ": "+f.Title))
 	gutter := gutterWidth(f)
 	label := f.Message
 	if l := f.Locations[0].Label; l != "" {
@@ -120,13 +126,13 @@ func object(f Finding) string {
 }
 
 func gutterWidth(f Finding) int {
-	max := f.At().Line
-	for _, l := range append(append([]Location(nil), f.Locations...), f.Related...) {
-		if l.Line > max {
-			max = l.Line
+	most := 0
+	for _, list := range [][]Location{f.Locations, f.Related} {
+		for _, l := range list {
+			most = max(most, l.Line)
 		}
 	}
-	return len(fmt.Sprint(max))
+	return len(strconv.Itoa(most))
 }
 
 func (p *painter) note(gutter int, head, text string) {
@@ -137,9 +143,9 @@ func (p *painter) note(gutter int, head, text string) {
 	for i, l := range strings.Split(text, "\n") {
 		l = printable(l)
 		if i == 0 {
-			p.line(pad + " " + p.paint(blue, "=") + " " + p.paint(bold, head) + l)
+			p.line(pad, " ", p.paint(blue, "="), " ", p.paint(bold, head), l)
 		} else {
-			p.line(pad + "   " + strings.Repeat(" ", len(head)) + l)
+			p.line(pad, "   ", strings.Repeat(" ", len(head)), l)
 		}
 	}
 }
@@ -148,25 +154,25 @@ func (p *painter) note(gutter int, head, text string) {
 func (p *painter) frame(gutter int, arrow string, s Span, object, label string, mark rune, color string) {
 	pad := strings.Repeat(" ", gutter)
 	label = printable(label)
-	head := pad + p.paint(blue, arrow) + " " + printable(s.String())
 	if object != "" {
-		head += "  " + printable(object)
+		object = "  " + printable(object)
 	}
 	if s.File != "" || object != "" { // a defect of meshc has no place
-		p.line(head)
+		p.line(pad, p.paint(blue, arrow), " ", printable(s.String()), object)
 	}
 	text, ok := p.sourceLine(s)
 	if !ok {
 		if label != "" {
-			p.line(pad + " " + p.paint(blue, "=") + " " + label)
+			p.line(pad, " ", p.paint(blue, "="), " ", label)
 		}
 		return
 	}
 	text, s = clip(text, s)
 	bar := p.paint(blue, "|")
-	p.line(pad + " " + bar)
-	p.line(p.paint(blue, fmt.Sprintf("%*d", gutter, s.Line)) + " " + bar + " " + text)
-	p.line(pad + " " + bar + " " + underline(text, s) + p.paint(color, strings.Repeat(string(mark), width(text, s))) + " " + p.paint(color, label))
+	p.line(pad, " ", bar)
+	number := strconv.Itoa(s.Line)
+	p.line(p.paint(blue, pad[:max(gutter-len(number), 0)]+number), " ", bar, " ", text)
+	p.line(pad, " ", bar, " ", underline(text, s), p.paint(color, strings.Repeat(string(mark), width(text, s))), " ", p.paint(color, label))
 }
 
 // sourceLine is the line a span starts on, with tabs as single spaces so that

@@ -1,6 +1,10 @@
 package diff
 
-import "github.com/meshc/meshc/compiler/ir"
+import (
+	"slices"
+
+	"github.com/meshc/meshc/compiler/ir"
+)
 
 // Comparer tells whether sets of requests hold each other. It remembers what it
 // has worked out; it is for one goroutine.
@@ -20,8 +24,12 @@ func NewComparer() *Comparer {
 // are written. No match is no request; the zero ir.Match is every request. known
 // is false where that was too large to decide.
 func (c *Comparer) Equal(a, b []ir.Match) (equal, known bool) {
+	if slices.EqualFunc(a, b, sameRequests) {
+		return true, true
+	}
 	undecided := false
-	for _, pair := range [][2][]class{{classesOf(a), classesOf(b)}, {classesOf(b), classesOf(a)}} {
+	these, those := classesOf(a), classesOf(b)
+	for _, pair := range [][2][]class{{these, those}, {those, these}} {
 		for _, e := range c.weigher.beyond(pair[0], pair[1]) {
 			if e.example != nil {
 				return false, true
@@ -30,4 +38,9 @@ func (c *Comparer) Equal(a, b []ir.Match) (equal, known bool) {
 		}
 	}
 	return !undecided, !undecided
+}
+
+// sameRequests tells whether two matches are written alike, whatever their names.
+func sameRequests(a, b ir.Match) bool {
+	return a.Path == b.Path && slices.Equal(a.Methods, b.Methods) && slices.Equal(a.Headers, b.Headers)
 }

@@ -169,8 +169,8 @@ func (c *cursor) record() *record {
 		c.wrongType("a map")
 		return nil
 	}
-	r := &record{c: c}
-	r.asked = r.few[:0]
+	r := c.d.job.cursors.record()
+	r.c, r.asked = c, r.few[:0]
 	return r
 }
 

@@ -18,10 +18,15 @@ type placed struct {
 // the names whose objects became others.
 func (s *Session) place(files []*parsed) Edit {
 	came := map[*parsed]bool{}
+	documents := 0
 	for _, f := range files {
 		came[f] = true
+		documents += len(f.docs)
 	}
-	touched := map[Name]bool{}
+	if len(s.named) == 0 && len(s.home) == 0 { // they grow at once to what they will be
+		s.named, s.home = make(map[Name][]placed, documents), make(map[*decoded]*parsed, documents)
+	}
+	touched := make(map[Name]bool, max(documents-len(s.home), 0))
 	gone := map[*decoded]bool{}
 	for _, f := range s.files {
 		if came[f] {
@@ -82,7 +87,7 @@ func (s *Session) remove(d *decoded, touched map[Name]bool) {
 // settle gives the objects of names as they count now, and finds names that
 // several have.
 func (s *Session) settle(touched map[Name]bool) Edit {
-	edit, doubled := Edit{}, false
+	edit, doubled := make(Edit, len(touched)), false
 	for n := range touched {
 		objects, found := duplicates(s.visible(n))
 		edit[n] = objects

@@ -107,7 +107,8 @@ func (s *Session) Written(path string) []*Object {
 func (s *Session) names() []Name {
 	gone := func(n Name) bool { _, ok := s.named[n]; return !ok }
 	if len(s.order) != len(s.named) || slices.ContainsFunc(s.order, gone) {
-		s.order = slices.SortedFunc(maps.Keys(s.named), func(a, b Name) int {
+		s.order = slices.AppendSeq(make([]Name, 0, len(s.named)), maps.Keys(s.named))
+		slices.SortFunc(s.order, func(a, b Name) int {
 			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 		})
 	}
