@@ -26,7 +26,8 @@ func Answer(uid string, errors, warnings diag.List) *Response {
 
 // deny answers with every finding that denies: who mends one must not meet the next.
 func deny(out *Response, errors, warnings diag.List) *Response {
-	status := &Status{Status: "Failure", Code: http.StatusUnprocessableEntity, Reason: "Invalid", Details: &Details{}}
+	// Of a reason Invalid kubectl would show the causes alone, without code, effect and help.
+	status := &Status{Status: "Failure", Code: http.StatusForbidden, Reason: "Forbidden", Details: &Details{}}
 	var texts []string
 	for _, f := range errors {
 		texts = append(texts, text(f))

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,15 +17,25 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// judged is what `meshc check` finds in an object.
-type judged map[string][]string // KIND NAMESPACE/NAME to codes, by severity
-
-// findings are the error codes of `meshc check` by object.
-func findings(t *testing.T, folder string) judged {
+// findings are the error codes of `meshc check` in an object that is laid over what a
+// cluster holds: all that it admitted.
+func findings(t *testing.T, held []string, document, key string) (codes []string) {
 	t.Helper()
-	cmd := exec.Command(world.meshc, "check", folder, "--report", "json")
-	cmd.Dir = world.Root
-	text, _ := cmd.Output() // it exits 1, because there are findings
+	dir := t.TempDir()
+	files := map[string]string{"meshc.yaml": "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: mesh}\nspec: {sources: [./held, ./new]}\n", "new/new.yaml": document}
+	for i, text := range held {
+		files[fmt.Sprintf("held/%d.yaml", i)] = text
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, _ := exec.Command(world.meshc, "check", dir, "--report", "json").Output() // it exits 1, because there are findings
 	var report struct {
 		Findings []struct {
 			Severity, Code string
@@ -32,16 +43,14 @@ func findings(t *testing.T, folder string) judged {
 		}
 	}
 	if err := json.Unmarshal(text, &report); err != nil {
-		t.Fatalf("meshc check %s: %v\n%s", folder, err, text)
+		t.Fatalf("meshc check: %v\n%s", err, text)
 	}
-	out := judged{}
 	for _, f := range report.Findings {
-		key := f.Object.Kind + " " + f.Object.Namespace + "/" + f.Object.Name
-		if f.Severity == "error" && !slices.Contains(out[key], f.Code) {
-			out[key] = append(out[key], f.Code)
+		if key == f.Object.Kind+" "+f.Object.Namespace+"/"+f.Object.Name && f.Severity == "error" && !slices.Contains(codes, f.Code) {
+			codes = append(codes, f.Code)
 		}
 	}
-	return out
+	return codes
 }
 
 // kubernetes is how the API server itself refuses, before it asks a webhook: what is no
@@ -54,12 +63,21 @@ var codes = regexp.MustCompile(`MSH\d{4}`)
 // admitted with them as warnings, or does not get past Kubernetes itself.
 func brokenObjectsAreJudged(t *testing.T) {
 	folder := filepath.Join(world.Root, "examples", "broken")
-	want := findings(t, folder)
 	namespaces(t, "shop", "buyers")
-	kubectl(t, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: shop, namespace: shop}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: buyer, namespace: buyers}\n", "apply", "-f", "-")
-	denied, warned, refused := 0, 0, 0
-	for _, file := range []string{"routes.yaml", "access.yaml", "splits.yaml"} {
-		text, err := os.ReadFile(filepath.Join(folder, "manifests", file))
+	base, err := os.ReadFile("testdata/broken.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubectl(t, string(base), "apply", "-f", "-")
+	pods(t, "shop")
+	held := []string{string(base)}
+	denied, warned, clean, refused := 0, 0, 0, 0
+	files := []string{"testdata/faulty.yaml"} // what the definitions of Kubernetes let through, of the same faults
+	for _, name := range []string{"routes.yaml", "access.yaml", "splits.yaml"} {
+		files = append(files, filepath.Join(folder, "manifests", name))
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,13 +90,20 @@ func brokenObjectsAreJudged(t *testing.T) {
 				t.Fatal(err)
 			}
 			key := o.Kind + " " + o.Metadata.Namespace + "/" + o.Metadata.Name
+			want := findings(t, held, document, key)
 			out, admitted := apply(document)
+			if admitted {
+				held = append(held, document)
+			}
 			switch got := codes.FindAllString(out, -1); {
 			case !admitted && len(got) == 0 && kubernetes.MatchString(out):
 				refused++
 				t.Logf("%-32s refused by Kubernetes itself: %s", key, firstLine(out))
-			case missing(want[key], got) != "":
-				t.Errorf("%s: kubectl apply says %v (admitted: %t) where meshc check says %v:\n%s", key, got, admitted, want[key], out)
+			case missing(want, got) != "":
+				t.Errorf("%s: kubectl apply says %v (admitted: %t) where meshc check says %v:\n%s", key, got, admitted, want, out)
+			case admitted && len(want) == 0:
+				clean++
+				t.Logf("%-32s admitted, and meshc check has no error in it", key)
 			case admitted:
 				warned++
 				t.Logf("%-32s admitted with %v", key, got)
@@ -88,7 +113,7 @@ func brokenObjectsAreJudged(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d objects denied with the codes of meshc check, %d admitted with them as warnings, %d refused by Kubernetes itself", denied, warned, refused)
+	t.Logf("%d objects denied with the codes of meshc check, %d admitted with them as warnings, %d admitted without, %d refused by Kubernetes itself", denied, warned, clean, refused)
 }
 
 // apply applies a document and gives all that kubectl says.

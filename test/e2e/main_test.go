@@ -52,7 +52,8 @@ func session(m *testing.M) (code int, err error) {
 	if world.meshc, err = c.Load(context.Background(), dir); err != nil {
 		return 1, err
 	}
-	for name, value := range map[string]string{"KUBECONFIG": c.Kubeconfig, "PATH": dir + ":" + os.Getenv("PATH"), "NO_COLOR": "1"} {
+	// A busy machine that misses one beat of a websocket's heart would lose an exec for good.
+	for name, value := range map[string]string{"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECONFIG": c.Kubeconfig, "PATH": dir + ":" + os.Getenv("PATH"), "NO_COLOR": "1"} {
 		if err := os.Setenv(name, value); err != nil {
 			return 1, err
 		}

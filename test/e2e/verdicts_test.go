@@ -8,11 +8,9 @@ import (
 	"maps"
 	"math"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -146,9 +144,6 @@ func (r row) request(t *testing.T) caller.Request {
 	q.Headers = []ir.Header{{Name: "host", Value: q.Address}, {Name: "connection", Value: "close"}}
 	for _, name := range slices.Sorted(maps.Keys(r.HTTP.Headers)) {
 		q.Headers = append(q.Headers, ir.Header{Name: name, Value: r.HTTP.Headers[name]})
-	}
-	if q.Method != http.MethodGet {
-		q.Headers = append(q.Headers, ir.Header{Name: "content-length", Value: strconv.Itoa(len(q.Body))})
 	}
 	return q
 }
