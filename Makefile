@@ -94,6 +94,12 @@ bench-peers: build envoy ## measure conftest, gator, Envoy Gateway and Istio bes
 	cd test/bench/peers/istio && go list -m -f '{{.Dir}}' istio.io/istio > $(CURDIR)/$(PEERS)/istio-dir
 	go run ./test/bench/budget -meshc bin/meshc -envoy $(ENVOY) -peers $(PEERS) -json .cache/bench-peers.json
 
+HELM := .cache/helm/helm
+helm: $(HELM) ## build Helm from its module into .cache/helm: a test holds the chart against it
+
+$(HELM): test/helm/go.mod
+	mkdir -p .cache/helm && CGO_ENABLED=0 go build -C test/helm -o $(CURDIR)/$(HELM) helm.sh/helm/v3/cmd/helm
+
 golden: ## rewrite goldens and generated documents
 	go test ./test/golden -run Golden -update
 	go test ./compiler/syntax -run Stories -update
@@ -104,4 +110,4 @@ golden: ## rewrite goldens and generated documents
 clean: ## remove what was built and fetched
 	rm -rf bin .cache
 
-.PHONY: help build envoy cluster-build kube-test cluster-up cluster-down e2e browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean
+.PHONY: help build envoy helm cluster-build kube-test cluster-up cluster-down e2e browser browser-test demo check test race oracle faults fuzz bench bench-peers golden clean

@@ -43,9 +43,12 @@ func (f *clusterFlags) watch(rules kube.Rules, log *slog.Logger) (*kube.Provider
 	if err != nil {
 		return nil, err
 	}
-	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the provider tells what is wrong, once
+	quietKlog()
 	return kube.Watch(kube.Options{Rules: rules, Config: config, Clusters: f.clusters, Log: log})
 }
+
+// quietKlog silences client-go: who watches tells what is wrong, once.
+func quietKlog() { klog.SetSlogLogger(slog.New(slog.DiscardHandler)) }
 
 // How long a cluster is waited for: by who can do nothing without it, and by a
 // server that can begin with the catalog it kept.

@@ -23,11 +23,18 @@ const maxBundleFile = 1 << 30
 func fetchBundle(ctx context.Context, address string) (*bundle.Bundle, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	return servedBundle(address, func(name string) ([]byte, error) {
+		return fetchFile(ctx, strings.TrimSuffix(address, "/")+"/bundle/"+name)
+	})
+}
+
+// servedBundle reads a bundle file by file from who serves it.
+func servedBundle(who string, fetch func(name string) ([]byte, error)) (*bundle.Bundle, error) {
 	var refused error
 	for range 3 {
 		files := map[string][]byte{}
 		for _, name := range bundleFiles {
-			data, err := fetchFile(ctx, strings.TrimSuffix(address, "/")+"/bundle/"+name)
+			data, err := fetch(name)
 			if err != nil {
 				return nil, err
 			}
@@ -37,7 +44,7 @@ func fetchBundle(ctx context.Context, address string) (*bundle.Bundle, error) {
 		if b != nil && !findings.HasErrors() {
 			return b, nil
 		}
-		refused = fmt.Errorf("the bundle that %s serves is refused: %s", address, firstMessage(findings))
+		refused = fmt.Errorf("the bundle that %s serves is refused: %s", who, firstMessage(findings))
 	}
 	return nil, refused
 }

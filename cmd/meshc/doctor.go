@@ -1,13 +1,10 @@
 package main
 
 import (
-	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/deploy/doctor"
 )
 
@@ -38,20 +35,8 @@ before their namespace joined. It changes nothing.`,
 		if err != nil {
 			return input(err)
 		}
-		var found diag.List
-		w := tabwriter.NewWriter(s.Err, 0, 0, 2, ' ', 0)
-		for _, check := range checks {
-			mark := "ok"
-			if max, any := check.Found.Max(); any {
-				mark = max.String()
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\n", mark, check.Name, check.Says)
-			found.Add(check.Found...)
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-		return report.emit(s, found, nil)
+		return printChecks(s, checks, report)
 	}
+	cmd.AddCommand(newDoctorConnectivityCmd(s))
 	return cmd
 }

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/deploy/api"
-	"github.com/meshc/meshc/deploy/chart"
 	"github.com/meshc/meshc/deploy/install"
 )
 
@@ -42,93 +39,12 @@ func (f *controlFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.namespace, "namespace", "n", install.Namespace, "`NAMESPACE` of the control plane")
 }
 
-// valueFlags are the chart's values.
-type valueFlags struct {
-	files, set, setString []string
-}
-
-func (f *valueFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.files, "values", "f", nil, "`FILE` with values of the chart, - for standard input; repeatable, later ones count")
-	flags.StringArrayVar(&f.set, "set", nil, "a value of the chart as `NAME=VALUE`: a.b=c,d=e; repeatable")
-	flags.StringArrayVar(&f.setString, "set-string", nil, "the same, taken as a text whatever `NAME=VALUE` looks like")
-}
-
-// read is what the flags say of values, and who said each.
-func (f *valueFlags) read(s streams) (said []saidValues, err error) {
-	names, texts, err := manifestTexts(s, f.files)
-	if err != nil {
-		return nil, input(err)
-	}
-	for _, name := range names {
-		values, err := chart.Parse(texts[name])
-		if err != nil {
-			return nil, input(fmt.Errorf("%s: %w", name, err))
-		}
-		said = append(said, saidValues{name, values})
-	}
-	for _, list := range []struct {
-		flag  string
-		words []string
-		text  bool
-	}{{"--set", f.set, false}, {"--set-string", f.setString, true}} {
-		for _, w := range list.words {
-			values, err := chart.Set(w, list.text)
-			if err != nil {
-				return nil, usage(fmt.Errorf("%s: %w", list.flag, err))
-			}
-			said = append(said, saidValues{list.flag + " " + w, values})
-		}
-	}
-	return said, nil
-}
-
-// saidValues are values and who said them.
-type saidValues struct {
-	where  string
-	values chart.Object
-}
-
-// judged are values that the chart takes, or findings of why not.
-func judged(said []saidValues) (chart.Object, diag.List, error) {
-	values, err := chart.Defaults()
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, s := range said {
-		values = chart.Merge(values, s.values)
-	}
-	faults, err := chart.Check(values)
-	if err != nil {
-		return nil, nil, err
-	}
-	var found diag.List
-	for _, f := range faults {
-		found.Add(diag.New("MSH4112", diag.Span{File: sayer(said, f.Path)}, "%s %s", strings.Join(f.Path, "."), f.Says))
-	}
-	for _, name := range []string{"image", "envoyImage"} {
-		if image, _ := values[name].(string); image != "" && !strings.Contains(image, "@sha256:") {
-			found.Add(diag.New("MSH4113", diag.Span{File: sayer(said, []string{name})}, "%s %q is a tag", name, image))
-		}
-	}
-	return values, found, nil
-}
-
-// sayer is who said a value last.
-func sayer(said []saidValues, path []string) string {
-	for _, s := range slices.Backward(said) {
-		if at := api.At(s.values, path...); at != nil {
-			return s.where
-		}
-	}
-	return "values.yaml"
-}
-
 type installFlags struct {
 	controlFlags
 	valueFlags
 	dryRun, wait bool
 	timeout      time.Duration
+	report       *reportFlags
 }
 
 func newInstallCmd(s streams) *cobra.Command {
@@ -153,7 +69,7 @@ Mesh or Traefik Mesh works on the same namespaces. Namespaces join the mesh by
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print the manifests; no cluster is asked")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the control plane is available")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long --wait waits")
-	report := addReportFlags(cmd)
+	f.report = addReportFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		said, err := f.read(s)
 		if err != nil {
@@ -163,7 +79,7 @@ Mesh or Traefik Mesh works on the same namespaces. Namespaces join the mesh by
 		if err != nil {
 			return err
 		}
-		if err := report.emit(s, report.worth(found), nil); err != nil || plan == nil {
+		if err := f.report.emit(s, f.report.worth(found), nil); err != nil || plan == nil {
 			return err
 		}
 		if f.dryRun {
@@ -174,7 +90,7 @@ Mesh or Traefik Mesh works on the same namespaces. Namespaces join the mesh by
 			_, err = fmt.Fprint(s.Out, text)
 			return err
 		}
-		return f.run(cmd.Context(), s, plan, report)
+		return f.run(cmd.Context(), s, plan)
 	}
 	return cmd
 }
@@ -197,7 +113,7 @@ func (f *installFlags) plan(said []saidValues) (*install.Plan, diag.List, error)
 }
 
 // run applies a plan to the cluster.
-func (f *installFlags) run(ctx context.Context, s streams, plan *install.Plan, report *reportFlags) error {
+func (f *installFlags) run(ctx context.Context, s streams, plan *install.Plan) error {
 	c, err := f.open()
 	if err != nil {
 		return err
@@ -210,27 +126,27 @@ func (f *installFlags) run(ctx context.Context, s streams, plan *install.Plan, r
 	if err != nil {
 		return input(err)
 	}
-	if err := report.emit(s, found, nil); err != nil {
+	if err := f.report.emit(s, found, nil); err != nil {
 		return err
 	}
-	_, err = install.Apply(ctx, c, plan, before, install.Options{Tell: func(c install.Change) { fmt.Fprintln(s.Out, c) }})
+	return f.carryOut(ctx, s, c, plan, before)
+}
+
+// carryOut applies a plan that nothing speaks against.
+func (f *installFlags) carryOut(ctx context.Context, s streams, c *api.Client, plan *install.Plan, before *install.Record) error {
+	_, err := install.Apply(ctx, c, plan, before, install.Options{Tell: func(c install.Change) { fmt.Fprintln(s.Out, c) }})
 	if err != nil {
 		return input(err)
 	}
 	if !f.wait {
 		return nil
 	}
-	return f.await(ctx, s, c, report)
-}
-
-// await waits for the control plane.
-func (f *installFlags) await(ctx context.Context, s streams, c *api.Client, report *reportFlags) error {
 	fmt.Fprintf(s.Err, "waiting up to %s for the control plane\n", f.timeout)
 	missing, err := install.Wait(ctx, c, f.namespace, f.timeout)
 	if err != nil {
 		return input(err)
 	}
-	if err := report.emit(s, missing, nil); err != nil {
+	if err := f.report.emit(s, missing, nil); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.Out, "the control plane is available")

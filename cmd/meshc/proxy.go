@@ -14,9 +14,9 @@ import (
 func newProxyCmd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "proxy",
-		Short: "What a stock Envoy needs to join a mesh",
+		Short: "What a stock Envoy needs to join a mesh; the proxies of a cluster",
 	}
-	cmd.AddCommand(newProxyBootstrapCmd(s))
+	cmd.AddCommand(newProxyBootstrapCmd(s), newProxyStatusCmd(s), newProxyStatsCmd(s), newProxyLogsCmd(s))
 	return cmd
 }
 

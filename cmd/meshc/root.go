@@ -47,9 +47,11 @@ var verbs = []func(streams) *cobra.Command{
 	newCNICmd,
 	newInjectCmd,
 	newInstallCmd,
+	newUpgradeCmd,
 	newUninstallCmd,
 	newDoctorCmd,
 	newNamespaceCmd,
+	newSupportCmd,
 	newVersionCmd,
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/deploy/api"
+	"github.com/meshc/meshc/deploy/control"
 	"github.com/meshc/meshc/deploy/install"
 )
 
@@ -91,15 +92,22 @@ func (d *doctor) control(ctx context.Context) (string, diag.List, error) {
 	if err != nil || len(found) > 0 {
 		return "not available", found, err
 	}
-	ref := api.Ref{APIVersion: "v1", Kind: "Service", Namespace: d.Namespace, Name: install.Controller}
-	status, err := d.Client.JSON(ctx, "GET", "/api/v1/namespaces/"+d.Namespace+"/services/"+install.Controller+":admin/proxy/status", nil)
+	replicas, err := control.Replicas(ctx, d.Client, d.Namespace)
 	if err != nil {
-		return "available", nil, fmt.Errorf("its status, through the API server: %w", err)
+		return "available", nil, err
 	}
-	for _, why := range api.List(status, "degraded") {
-		found.Add(install.About("MSH4118", ref, "the control plane is degraded: %s", api.Text(why, "reason")))
+	proxies := 0
+	for _, r := range replicas {
+		if r.Err != nil {
+			return "available", found, fmt.Errorf("the status of replica %s, through the API server: %w", r.Pod, r.Err)
+		}
+		ref := api.Ref{APIVersion: "v1", Kind: "Pod", Namespace: d.Namespace, Name: r.Pod}
+		for _, why := range r.Status.Degraded {
+			found.Add(install.About("MSH4118", ref, "replica %s is degraded: %s", r.Pod, why.Reason))
+		}
+		proxies += len(r.Status.Proxies)
 	}
-	return fmt.Sprintf("version %s, available, %d proxies", d.record.Version, len(api.List(status, "proxies"))), found, nil
+	return fmt.Sprintf("version %s, %d replicas, %d proxies", d.record.Version, len(replicas), proxies), found, nil
 }
 
 // others looks for Open Service Mesh and Traefik Mesh.

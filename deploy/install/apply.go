@@ -92,7 +92,7 @@ func (a *applying) note(c Change) {
 
 // record is what the cluster will hold of the plan.
 func (a *applying) record(ctx context.Context) (*Record, error) {
-	r := &Record{Version: a.plan.Version, Mesh: a.plan.Mesh, Values: a.plan.Values}
+	r := &Record{Version: a.plan.Version, Mesh: a.plan.Mesh, Values: a.plan.Said}
 	for _, o := range a.plan.All() {
 		item := Item{Ref: api.RefOf(o), Kept: kept(o)}
 		if known, ok := a.before.item(item.Ref); ok {

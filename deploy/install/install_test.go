@@ -16,10 +16,7 @@ import (
 // plan is the chart's with an image and further values.
 func plan(t *testing.T, namespace string, set ...string) *install.Plan {
 	t.Helper()
-	values, err := chart.Defaults()
-	if err != nil {
-		t.Fatal(err)
-	}
+	values := chart.Object{}
 	for _, words := range append([]string{"image=registry.example/meshc:test"}, set...) {
 		more, err := chart.Set(words, false)
 		if err != nil {
@@ -81,6 +78,15 @@ func TestInstallIsWhatWasAskedFor(t *testing.T) {
 	}
 	if again := apply(t, c, plan(t, "meshc-system")); len(again[install.Created])+len(again[install.Changed])+len(again[install.Deleted]) > 0 {
 		t.Errorf("installing again changed something: %v", again)
+	}
+	record, err := install.Installed(t.Context(), c, "meshc-system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := install.Differences(t.Context(), c, plan(t, "meshc-system", "replicas=3,podDisruptionBudget.enabled=false"), record)
+	if err != nil || len(told) != 2 || told[0].Object.Kind != "Deployment" || !slices.Equal(told[0].Fields, []install.Field{{Path: "spec.replicas", Before: "2", After: "3"}}) ||
+		told[1].What != install.Deleted || told[1].Object.Kind != "PodDisruptionBudget" {
+		t.Errorf("three replicas and no budget would change %+v (%v)", told, err)
 	}
 	more := apply(t, c, plan(t, "meshc-system", "replicas=3"))
 	if !slices.Equal(more[install.Changed], []string{"Deployment/meshc-system/meshc-controller"}) {

@@ -15,7 +15,7 @@ import (
 type Record struct {
 	Version string       `json:"version"`
 	Mesh    string       `json:"mesh"`
-	Values  chart.Object `json:"values"`
+	Values  chart.Object `json:"values"` // those that were said: an upgrade goes on with them
 	Objects []Item       `json:"objects"`
 }
 

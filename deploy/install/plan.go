@@ -36,9 +36,9 @@ const (
 // Plan is what is to be in a cluster.
 type Plan struct {
 	Namespace string
-	Mesh      string // its name
-	Version   string // of the chart
-	Values    chart.Object
+	Mesh      string       // its name
+	Version   string       // of the chart
+	Said      chart.Object // the values that are not the chart's own
 	// Definitions and Objects are in the order in which they are applied.
 	Home        api.Object // the namespace
 	Definitions []api.Object
@@ -47,8 +47,14 @@ type Plan struct {
 	printed []chart.Manifest
 }
 
-// NewPlan renders the chart. An error is a value that the chart refuses.
-func NewPlan(namespace string, values chart.Object) (*Plan, error) {
+// NewPlan renders the chart with the values that were said, over its own. An error is a
+// value that the chart refuses.
+func NewPlan(namespace string, said chart.Object) (*Plan, error) {
+	values, err := chart.Defaults()
+	if err != nil {
+		return nil, err
+	}
+	values = chart.Merge(values, said)
 	release := chart.Release{Name: "meshc", Namespace: namespace, Service: manager}
 	objects, err := chart.Render(values, release)
 	if err != nil {
@@ -58,7 +64,7 @@ func NewPlan(namespace string, values chart.Object) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Namespace: namespace, Mesh: api.Text(values, "mesh", "name"), Values: values, Home: home(namespace)}
+	p := &Plan{Namespace: namespace, Mesh: api.Text(values, "mesh", "name"), Said: said, Home: home(namespace)}
 	if p.Version, err = chart.Version(); err != nil {
 		return nil, err
 	}

@@ -126,7 +126,10 @@ var ladder = []room{
 	// doctor know which ones. Neither needs types of Kubernetes, but its client.
 	{"deploy/api", nil, noEnvoy},
 	{"deploy/install", []string{"deploy/api", "deploy/chart", "compiler/diag"}, noEnvoy},
-	{"deploy/doctor", []string{"deploy/api", "deploy/chart", "deploy/install", "compiler/diag"}, noEnvoy},
+	{"deploy/control", []string{"deploy/api", "deploy/install"}, neither},
+	{"deploy/support", []string{"deploy/api", "deploy/chart", "deploy/control", "deploy/install"}, neither},
+	// doctor asks the mesh that is served what becomes of a call.
+	{"deploy/doctor", []string{"deploy/api", "deploy/chart", "deploy/control", "deploy/install", "compiler/diag", "compiler/ir"}, noEnvoy},
 	{"deploy/chart", []string{"compiler/diag"}, with(pure, neither)},
 	// upkeep holds a cluster to what the control plane needs there: Secrets, ConfigMaps,
 	// caBundles. It is Kubernetes' by its purpose; what it keeps others make.
