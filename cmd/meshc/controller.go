@@ -20,6 +20,8 @@ import (
 	"github.com/meshc/meshc/catalog/kube"
 	"github.com/meshc/meshc/catalog/token"
 	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/bundle/signature"
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/gitops/live"
 	"github.com/meshc/meshc/xds/follow"
@@ -30,6 +32,7 @@ import (
 type controllerFlags struct {
 	serveFlags
 	namespace string
+	leads     bool
 	hooks     hookFlags
 }
 
@@ -39,7 +42,11 @@ compiles and serves.
 
 An object with an error keeps its last accepted form in force until it is mended
 or deleted, and stops no other. While the API server is away, what was served
-stays.`
+stays.
+
+One replica leads (the Lease meshc-controller): it writes what became of objects into
+their status, and events. Where the Mesh names a bundle (spec.bundle), that is served
+instead of the objects; with --trust it must be signed by one of the keys.`
 
 func newControllerCmd(s streams) *cobra.Command {
 	f := &controllerFlags{}
@@ -50,7 +57,10 @@ func newControllerCmd(s streams) *cobra.Command {
 		Example: "  meshc controller --mesh shop --state /var/lib/meshc\n  meshc controller --kubeconfig ~/.kube/config --state ./state --host localhost",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(f.check(), f.hooks.check()); err != nil {
+			plain := f.plainHTTP
+			f.plainHTTP = false // whether the Mesh names a registry is not known yet
+			err := errors.Join(f.check(), f.hooks.check())
+			if f.plainHTTP = plain; err != nil {
 				return err
 			}
 			ctx, stop := untilStopped(cmd)
@@ -65,6 +75,9 @@ func newControllerCmd(s streams) *cobra.Command {
 	flags.StringVar(&f.listen, "listen", ":15128", "`ADDRESS` for proxies")
 	flags.StringVar(&f.admin, "admin", ":15129", "`ADDRESS` for /healthz, /readyz, /metrics and /status, plain HTTP; empty: none")
 	flags.StringSliceVar(&f.hosts, "host", nil, "`NAMES` and addresses that the server's certificate is for (default meshc-controller.NAMESPACE.svc, and this machine's)")
+	flags.StringVar(&f.follow.Trust, "trust", "", "take a bundle that the Mesh names only if it is signed by one of the public keys in this file or folder of `KEYS`")
+	f.registryFlags.add(cmd)
+	flags.BoolVar(&f.leads, "leader-elect", true, "write status only while this replica holds the lease; false: it is the only one")
 	f.hooks.add(flags)
 	f.clusterFlags.add(cmd)
 	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")
@@ -85,7 +98,7 @@ func (f *controllerFlags) run(ctx context.Context, s streams) error {
 		return input(err)
 	}
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the rooms tell what is wrong, once
-	l, err := live.Watch(live.Options{Config: config, Mesh: f.mesh, Clusters: f.clusters, Log: log})
+	l, err := live.Watch(live.Options{Config: config, Mesh: f.mesh, Namespace: f.namespace, Clusters: f.clusters, Log: log, Open: f.opener()})
 	if err != nil {
 		return input(err)
 	}
@@ -94,8 +107,12 @@ func (f *controllerFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	f.follow.Log, f.follow.Bundle, f.follow.Catalog = log, "the cluster's objects", fromCluster
-	f.follow.Source, f.follow.Settle, f.follow.Mesh = l, -1, f.mesh
+	f.follow.Source, f.follow.Settle, f.follow.Mesh, f.follow.Judged = l, -1, f.mesh, true
+	f.follow.Trust = "" // its opener judged what has a signature
 	f.follow.Open = func(*bundle.Bundle) (follow.Catalog, error) { return openLive(l) }
+	if ctx.Err() != nil {
+		return nil
+	}
 	follower, findings, err := follow.Start(ctx, f.follow)
 	if reported := f.report.emit(s, findings, nil); err != nil {
 		if reported != nil {
@@ -124,12 +141,32 @@ func (f *controllerFlags) awaitCluster(ctx context.Context, l *live.Live, log *s
 		wait, cancel := context.WithTimeout(ctx, impatience)
 		err := l.Wait(wait)
 		cancel()
+		if err == nil {
+			_, _, err = l.Fetch(ctx)
+		}
 		if err == nil || kept {
 			return nil
 		}
 		log.Warn("the cluster's policy is not known yet, and nothing can be served without it", "error", err)
 	}
-	return ctx.Err()
+	return nil // it was stopped
+}
+
+// opener opens the bundles that the Mesh may name, and judges who signed them.
+func (f *controllerFlags) opener() live.Opener {
+	trust := f.follow.Trust
+	return func(ctx context.Context, from live.Reference) (*bundle.Bundle, diag.List, error) {
+		b, findings, err := f.read(ctx, from.String())
+		if b == nil || err != nil || len(findings) > 0 || trust == "" {
+			return b, findings, err
+		}
+		keys, findings, err := signature.LoadKeys(trust)
+		if err != nil || len(findings) > 0 {
+			return nil, findings, err
+		}
+		_, findings = signature.Check(b, keys)
+		return b, findings, nil
+	}
 }
 
 // start serves until ctx ends.
@@ -137,7 +174,7 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 	set := follower.Bundle().Mesh.Settings
 	f.hosts = f.controllerNames(set.ClusterDomain)
 	leaf, intermediate := f.lifetimes(set)
-	h, err := f.openHooks(config, log)
+	h, err := f.openHooks(config, l, log)
 	if err != nil {
 		return input(err)
 	}
@@ -174,9 +211,33 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 		return input(err)
 	}
 	group.Go(func() error {
+		l.Report(ctx, live.ReportOptions{Namespace: f.namespace, Self: replicaName(), Always: !f.leads, Proxies: func() live.Proxies { return proxiesOf(srv.Status()) }})
+		return nil
+	})
+	group.Go(func() error {
 		return f.serve(ctx, issuing{srv, &f.serveFlags, authority, log}, follower, certificate, tokens.Handler(), log)
 	})
 	return group.Wait()
+}
+
+// replicaName is this replica's: its pod's, in a cluster.
+func replicaName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "meshc"
+	}
+	return name
+}
+
+// proxiesOf counts who has taken what is served.
+func proxiesOf(s server.Status) live.Proxies {
+	out := live.Proxies{Digest: s.Bundle.PolicyDigest, Connected: len(s.Proxies)}
+	for _, p := range s.Proxies {
+		if p.InSync {
+			out.Acknowledged++
+		}
+	}
+	return out
 }
 
 // controllerNames are what proxies call the control plane.

@@ -65,12 +65,12 @@ type hooks struct {
 }
 
 // openHooks prepares to keep; without webhooks there is nothing to keep.
-func (f *controllerFlags) openHooks(config *rest.Config, log *slog.Logger) (*hooks, error) {
+func (f *controllerFlags) openHooks(config *rest.Config, l *live.Live, log *slog.Logger) (*hooks, error) {
 	h := &hooks{flags: f, log: log}
 	if f.hooks.listen == "" {
 		return h, nil
 	}
-	keeper, err := upkeep.New(upkeep.Options{Config: config, Namespace: f.namespace, Log: log, Degraded: func(what, reason string) {
+	keeper, err := upkeep.New(upkeep.Options{Config: config, Namespace: f.namespace, Log: log, Leading: l.Leading, Degraded: func(what, reason string) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.srv != nil {

@@ -25,7 +25,7 @@ type lease struct {
 	namespace string
 	self      string
 	log       *slog.Logger
-	held      atomic.Bool
+	held      *atomic.Bool
 
 	last    string // the last renewal that was seen, of another
 	since   time.Time

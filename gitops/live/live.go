@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -62,11 +63,14 @@ type Live struct {
 	repull  chan struct{} // the Mesh changed
 	loaded  chan struct{} // closed with the first outcome
 
+	leads atomic.Bool
+
 	mu       sync.Mutex
 	catalog  *kube.Provider
 	dirty    dirty
 	compiled view
 	pulled   *pulled
+	judging  *judging // nil before anything was compiled
 	shown    view
 	told     states
 }
@@ -257,8 +261,8 @@ func (l *Live) fault() error {
 
 var errNotLoaded = errors.New("the cluster has not told all that it holds")
 
-// Try tells what would be found if an object were changed, for admission.
-func (l *Live) Try(c compiler.Change) diag.List { return l.policy.session.Try(c) }
+// Leading tells whether this replica is the one that writes.
+func (l *Live) Leading() bool { return l.leads.Load() }
 
 // Loaded is closed once all that the cluster holds was compiled.
 func (l *Live) Loaded() <-chan struct{} { return l.loaded }

@@ -58,7 +58,7 @@ func (l *Live) Report(ctx context.Context, opts ReportOptions) {
 	c := l.watcher.client
 	w := &writer{
 		Live: l, opts: opts, client: c, memory: &memory{c, opts.Namespace},
-		lease: &lease{client: c, namespace: opts.Namespace, self: opts.Self, log: l.opts.Log},
+		lease: &lease{client: c, namespace: opts.Namespace, self: opts.Self, log: l.opts.Log, held: &l.leads},
 		todo:  map[syntax.Name]*task{}, notes: map[syntax.Name]string{}, kept: map[syntax.Name]bool{},
 	}
 	won := make(chan struct{}, 1)
@@ -120,6 +120,13 @@ func (w *writer) gatherTasks() {
 
 // write writes what is due.
 func (w *writer) write(ctx context.Context) {
+	due := false
+	for _, t := range w.todo {
+		due = due || !time.Now().Before(t.next)
+	}
+	if !due {
+		return // to count proxies is not cheap
+	}
 	proxies := w.opts.Proxies()
 	w.mu.Lock()
 	all, shown := maps.Clone(w.told.all), w.shown

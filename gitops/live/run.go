@@ -269,6 +269,7 @@ func (l *Live) publish(o outcome) {
 		v.bundle, v.err = bundle.Pack(bundle.Input{Mesh: o.result.Mesh, Plan: o.result.Plan})
 	}
 	l.mu.Lock()
+	l.judging = l.judgingOf(o.result, l.judging)
 	if before := l.compiled.bundle; before != nil && (v.bundle == nil || before.Manifest.PolicyDigest == v.bundle.Manifest.PolicyDigest) {
 		v.bundle = before
 	}

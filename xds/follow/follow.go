@@ -40,6 +40,9 @@ type Options struct {
 	// Settle is how long a Source that tells of changes must be quiet; 50 ms if zero,
 	// none if negative: it gathers changes itself.
 	Settle time.Duration
+	// Judged: Source has judged who signed a bundle and whether it is older than the
+	// last; what it gives is taken.
+	Judged bool
 	// Trust is a file or a folder of public keys, one of which must have signed
 	// every bundle; empty: signatures are not looked at.
 	Trust string
