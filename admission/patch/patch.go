@@ -22,19 +22,24 @@ type Operation struct {
 	Value any
 }
 
-// MarshalJSON writes the value of an add or a replace, also where it is null.
-func (o Operation) MarshalJSON() ([]byte, error) {
-	if o.Op == "remove" {
-		return encode(struct {
-			Op   string `json:"op"`
-			Path string `json:"path"`
-		}{o.Op, o.Path})
+// Write is a patch as JSON.
+func Write(ops []Operation) ([]byte, error) {
+	type bare struct {
+		Op   string `json:"op"`
+		Path string `json:"path"`
 	}
-	return encode(struct {
+	type full struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
-		Value any    `json:"value"`
-	}{o.Op, o.Path, o.Value})
+		Value any    `json:"value"` // also where it is null
+	}
+	list := make([]any, len(ops))
+	for i, o := range ops {
+		if list[i] = (full{o.Op, o.Path, o.Value}); o.Op == "remove" {
+			list[i] = bare{o.Op, o.Path}
+		}
+	}
+	return encode(list)
 }
 
 // encode writes without the escapes that HTML would need.
@@ -47,7 +52,8 @@ func encode(v any) ([]byte, error) {
 }
 
 // Between is the patch that makes after of before: nil where they are equal. Both
-// are values as JSON decodes them, and stay as they are; the patch shares with after.
+// are values as JSON decodes them, with numbers of any kind, and stay as they are; the
+// patch shares with after.
 func Between(before, after any) []Operation {
 	var d differ
 	d.value("", before, after)
@@ -73,9 +79,41 @@ func (d *differ) value(path string, before, after any) {
 			return
 		}
 	}
-	if !reflect.DeepEqual(before, after) {
+	if !equal(before, after) {
 		d.add("replace", path, after)
 	}
+}
+
+// equal compares two values of which one at least is neither a map nor a list, or nil.
+func equal(before, after any) bool {
+	switch b := before.(type) {
+	case nil, string, bool:
+		return before == after
+	case json.Number, float64, int, int64:
+		was, ok := number(b)
+		now, okNow := number(after)
+		return ok && okNow && was == now
+	}
+	return reflect.DeepEqual(before, after)
+}
+
+// number is how a number is written. That 1.0 is 1 does not matter: it is then written
+// again, and means the same.
+func number(v any) (string, bool) {
+	switch n := v.(type) {
+	case json.Number:
+		return string(n), true
+	case int:
+		return strconv.Itoa(n), true
+	case int64:
+		return strconv.FormatInt(n, 10), true
+	case float64:
+		if n == float64(int64(n)) {
+			return strconv.FormatInt(int64(n), 10), true
+		}
+		return strconv.FormatFloat(n, 'g', -1, 64), true
+	}
+	return "", false
 }
 
 func (d *differ) object(path string, before, after map[string]any) {
@@ -198,7 +236,7 @@ func longest(b, a []string) []match {
 	return out
 }
 
+var pointer = strings.NewReplacer("~", "~0", "/", "~1")
+
 // escape writes a key as a part of a JSON Pointer.
-func escape(key string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
-}
+func escape(key string) string { return pointer.Replace(key) }

@@ -83,7 +83,7 @@ func (i *Injector) Answer(ctx context.Context, r *validate.Request) (*validate.R
 	answer.AuditAnnotations["injected"] = strconv.FormatBool(answer.Allowed && result.Injected)
 	answer.AuditAnnotations["why"] = result.Why
 	if answer.Allowed {
-		err = change(answer, r.Object, result.Pod)
+		err = change(answer, pod, result.Pod)
 	}
 	return answer, err
 }
@@ -104,27 +104,16 @@ func sorted(found diag.List, injected bool) (errors, warnings diag.List) {
 }
 
 // change makes the answer's patch of a pod as it was sent and as it is to be.
-func change(answer *validate.Response, given json.RawMessage, to inject.Object) error {
-	before, err := decode(given)
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(to)
-	if err != nil {
-		return fmt.Errorf("the injected pod cannot be written: %w", err)
-	}
-	after, err := decode(text) // numbers as they are in what was sent
-	if err != nil {
-		return err
-	}
-	ops := patch.Between(before, after)
+func change(answer *validate.Response, from, to inject.Object) error {
+	ops := patch.Between(from, to)
 	if len(ops) == 0 {
 		return nil
 	}
-	if answer.Patch, err = json.Marshal(ops); err != nil {
+	text, err := patch.Write(ops)
+	if err != nil {
 		return fmt.Errorf("the patch cannot be written: %w", err)
 	}
-	answer.PatchType = "JSONPatch"
+	answer.Patch, answer.PatchType = text, "JSONPatch"
 	return nil
 }
 
