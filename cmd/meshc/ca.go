@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -21,30 +19,34 @@ func newCACmd(s streams) *cobra.Command {
 		Short: "Show, export, replace and import the mesh's certificate authority",
 		Long: `Show, export, replace and import the certificate authority in a state folder. All
 verbs work on the folder itself, also while "meshc serve" runs on it: servers
-see a change at once and carry it to the proxies.`,
+see a change at once and carry it to the proxies.
+
+With "cluster" for a folder it is what the replicas of "meshc controller" share: the
+Secret meshc-ca in the control plane's namespace.`,
 	}
 	cmd.AddCommand(newCAShowCmd(s), newCAExportCmd(s), newCARotateCmd(s), newCAImportCmd(s))
 	return cmd
 }
 
 func newCAShowCmd(s streams) *cobra.Command {
-	var state, output string
+	var at authorityFlags
+	var output string
 	cmd := &cobra.Command{
-		Use:   "show --state DIR",
+		Use:   "show --state DIR|cluster",
 		Short: "Show root and intermediate, their validity, and how far a rotation is",
 		Long: `Show root and intermediate, their fingerprints and validity. While the root is
 being replaced it also shows the step, whom the step waits for and why, and what
 machines should pin.`,
-		Example: "  meshc ca show --state /var/lib/meshc\n  meshc ca show --state /var/lib/meshc -o json",
+		Example: "  meshc ca show --state /var/lib/meshc\n  meshc ca show --state /var/lib/meshc -o json\n  meshc ca show --state cluster",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			d, err := ca.Show(state)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := at.edit(cmd.Context(), ca.Show)
 			if err != nil {
 				return input(err)
 			}
 			switch output {
 			case "text":
-				return printAuthority(s.Out, d, state)
+				return printAuthority(s.Out, d, at.said())
 			case "json":
 				enc := json.NewEncoder(s.Out)
 				enc.SetIndent("", "  ")
@@ -53,23 +55,23 @@ machines should pin.`,
 			return usage(fmt.Errorf("-o %q is none of text, json", output))
 		},
 	}
-	stateFlag(cmd, &state)
+	at.add(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "`FORMAT`: text or json")
 	return cmd
 }
 
 func newCAExportCmd(s streams) *cobra.Command {
-	var state string
+	var at authorityFlags
 	cmd := &cobra.Command{
-		Use:   "export --state DIR",
+		Use:   "export --state DIR|cluster",
 		Short: "Print the roots in PEM, what machines pin, on standard output; never a key",
 		Long: `Print the root certificate in PEM on standard output: what machines pin, as in
 "meshc proxy bootstrap --ca". While the root is being replaced these are two
 certificates, the old and the new one, and machines should pin both.`,
 		Example: "  meshc ca export --state /var/lib/meshc > root.pem",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			d, err := ca.Show(state)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := at.edit(cmd.Context(), ca.Show)
 			if err != nil {
 				return input(err)
 			}
@@ -77,7 +79,7 @@ certificates, the old and the new one, and machines should pin both.`,
 			return err
 		},
 	}
-	stateFlag(cmd, &state)
+	at.add(cmd)
 	return cmd
 }
 
@@ -104,14 +106,14 @@ the folder or its path is too short, the old root is not dropped until
 --repinned says that all machines pin the new one.`
 
 func newCARotateCmd(s streams) *cobra.Command {
-	var state string
+	var at authorityFlags
 	var wait time.Duration
 	var o ca.RotateOptions
 	cmd := &cobra.Command{
-		Use:     "rotate --state DIR",
+		Use:     "rotate --state DIR|cluster",
 		Short:   "Replace the root while the mesh runs, without a failed request",
 		Long:    caRotateHelp,
-		Example: "  meshc ca rotate --state /var/lib/meshc\n  meshc ca rotate --state /var/lib/meshc --forget shop/vm-1\n  meshc ca rotate --state /var/lib/meshc --cancel",
+		Example: "  meshc ca rotate --state /var/lib/meshc\n  meshc ca rotate --state /var/lib/meshc --forget shop/vm-1\n  meshc ca rotate --state /var/lib/meshc --cancel\n  meshc ca rotate --state cluster --context prod",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("max-wait") {
@@ -120,20 +122,17 @@ func newCARotateCmd(s streams) *cobra.Command {
 				}
 				o.MaxWait = &wait
 			}
-			if _, err := os.Stat(state); err != nil {
+			if err := at.there(); err != nil {
 				return input(err)
 			}
-			d, err := ca.Rotate(state, ca.Options{}, o)
-			if errors.Is(err, fs.ErrNotExist) {
-				return input(err)
-			}
+			d, err := at.edit(cmd.Context(), func(dir string) (ca.Description, error) { return ca.Rotate(dir, ca.Options{}, o) })
 			if err != nil {
-				return usage(err)
+				return unfit(err)
 			}
-			return printAuthority(s.Out, d, state)
+			return printAuthority(s.Out, d, at.said())
 		},
 	}
-	stateFlag(cmd, &state)
+	at.add(cmd)
 	f := cmd.Flags()
 	f.DurationVar(&o.Root, "life", 10*365*24*time.Hour, "life of the new root")
 	f.DurationVar(&wait, "max-wait", 0, "go on without proxies that keep a step waiting for so long; 0: wait for ever")
@@ -147,24 +146,25 @@ func newCARotateCmd(s streams) *cobra.Command {
 }
 
 func newCAImportCmd(s streams) *cobra.Command {
-	var state, cert, key, domain string
+	var at authorityFlags
+	var cert, key, domain string
 	var o ca.ImportOptions
 	cmd := &cobra.Command{
-		Use:   "import --cert FILE --key FILE --state DIR",
+		Use:   "import --cert FILE --key FILE --state DIR|cluster",
 		Short: "Bring your own root, or an intermediate with its chain",
 		Long: `Bring your own root, or an intermediate. --cert is PEM: a root, or an intermediate
 followed by what is between it and its root, the root last. --key is its key,
 ECDSA or RSA, PKCS #8, PKCS #1 or SEC 1, not encrypted.
 
-In an empty state folder it counts at once. An intermediate of the root in force
-replaces the one that issues. Another root begins a rotation: see "meshc ca
-rotate". An imported intermediate does not renew itself: import the next one
+In an empty state folder, or a cluster that has no authority yet, it counts at
+once. An intermediate of the root in force replaces the one that issues. Another
+root begins a rotation: see "meshc ca rotate". An imported intermediate does not renew itself: import the next one
 before it ends. What cannot serve is refused and changes nothing: without
 CA:TRUE, with too short a path, a key of another certificate, a weak key, too
 little life left, or constraints that exclude the mesh.`,
 		Example: "  meshc ca import --cert intermediate-and-root.pem --key intermediate.key --state /var/lib/meshc",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if o.Certificates, err = os.ReadFile(cert); err != nil {
 				return input(err)
@@ -172,14 +172,16 @@ little life left, or constraints that exclude the mesh.`,
 			if o.Key, err = os.ReadFile(key); err != nil {
 				return input(err)
 			}
-			d, err := ca.Import(state, ca.Options{TrustDomain: domain}, o)
+			d, err := at.edit(cmd.Context(), func(dir string) (ca.Description, error) {
+				return ca.Import(dir, ca.Options{TrustDomain: domain}, o)
+			})
 			if err != nil {
-				return usage(err)
+				return unfit(err)
 			}
-			return printAuthority(s.Out, d, state)
+			return printAuthority(s.Out, d, at.said())
 		},
 	}
-	stateFlag(cmd, &state)
+	at.add(cmd)
 	f := cmd.Flags()
 	f.StringVar(&cert, "cert", "", "`FILE` with the certificate, and with the chain of an intermediate (required)")
 	f.StringVar(&key, "key", "", "`FILE` with its private key (required)")

@@ -18,6 +18,7 @@ import (
 	"github.com/meshc/meshc/admission/webhook"
 	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/deploy/crds"
 	"github.com/meshc/meshc/deploy/upkeep"
 	"github.com/meshc/meshc/gitops/live"
 	"github.com/meshc/meshc/xds/server"
@@ -97,6 +98,9 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 	h.mu.Lock()
 	h.srv = srv
 	h.mu.Unlock()
+	for _, w := range h.keeper.Wrong() { // that it was told of before
+		srv.Degrade(w.What, w.Reason, nil)
+	}
 	f := h.flags
 	namespaces, err := h.keeper.OpenNamespaces()
 	if err != nil {
@@ -106,7 +110,7 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 	if err != nil {
 		return err
 	}
-	certificates, err := h.keeper.OpenWebhooks(ctx, upkeep.WebhookOptions{Hosts: f.controllerNames(set().ClusterDomain), Folder: f.hooks.certs, Definitions: converted})
+	certificates, err := h.keeper.OpenWebhooks(ctx, upkeep.WebhookOptions{Hosts: f.controllerNames(set().ClusterDomain), Folder: f.hooks.certs, Definitions: crds.Converted()})
 	if err != nil {
 		return err
 	}
@@ -135,11 +139,6 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 		return nil
 	})
 	return nil
-}
-
-// converted are the definitions whose objects are read in several versions.
-var converted = []string{
-	"traffictargets.access.smi-spec.io", "httproutegroups.specs.smi-spec.io", "tcproutes.specs.smi-spec.io", "trafficsplits.split.smi-spec.io",
 }
 
 // injected are the settings of pods' sidecars.

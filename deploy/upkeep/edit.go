@@ -6,36 +6,35 @@ import (
 	"fmt"
 	"os"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/meshc/meshc/catalog/ca"
 )
 
 // edits is how often a change is tried that others come in between of.
 const edits = 10
 
-// ReadAuthority is what the Secret holds. The error is that there is none, that it is
-// damaged, or that it cannot be asked for.
-func (k *Keeper) ReadAuthority(ctx context.Context) (ca.Files, string, error) {
+// readAuthority is what the Secret holds, and the Secret; both nil where there is none.
+func (k *Keeper) readAuthority(ctx context.Context) (ca.Files, *unstructured.Unstructured, error) {
 	secret, err := k.get(ctx, secrets, k.opts.Namespace, AuthoritySecret)
-	if err != nil {
-		return nil, "", err
-	}
-	if secret == nil {
-		return nil, "", fmt.Errorf("there is no Secret %s in namespace %s", AuthoritySecret, k.opts.Namespace)
+	if err != nil || secret == nil {
+		return nil, nil, err
 	}
 	data, err := secretData(secret)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	files, err := unpack(data)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	return files, secret.GetResourceVersion(), nil
+	return files, secret, nil
 }
 
 // EditAuthority changes the shared authority: edit is given a state folder that holds
 // it, for as long as it runs, and what it makes of it all replicas take. Who reads only
-// changes nothing. It is how `meshc ca` works on a cluster.
+// changes nothing. Where there is no Secret the folder is empty, and what is put there
+// is what the control plane begins with. It is how `meshc ca` works on a cluster.
 func (k *Keeper) EditAuthority(ctx context.Context, edit func(stateDir string) (ca.Description, error)) (ca.Description, error) {
 	for try := 0; ; try++ {
 		d, err := k.editOnce(ctx, edit)
@@ -46,7 +45,7 @@ func (k *Keeper) EditAuthority(ctx context.Context, edit func(stateDir string) (
 }
 
 func (k *Keeper) editOnce(ctx context.Context, edit func(string) (ca.Description, error)) (ca.Description, error) {
-	files, version, err := k.ReadAuthority(ctx)
+	files, was, err := k.readAuthority(ctx)
 	if err != nil {
 		return ca.Description{}, err
 	}
@@ -55,8 +54,10 @@ func (k *Keeper) editOnce(ctx context.Context, edit func(string) (ca.Description
 		return ca.Description{}, err
 	}
 	defer os.RemoveAll(dir)
-	if err := files.Place(dir); err != nil {
-		return ca.Description{}, err
+	if was != nil {
+		if err := files.Place(dir); err != nil {
+			return ca.Description{}, err
+		}
 	}
 	d, err := edit(dir)
 	if err != nil {
@@ -66,12 +67,9 @@ func (k *Keeper) editOnce(ctx context.Context, edit func(string) (ca.Description
 	if err != nil || after.Equal(files) {
 		return d, err
 	}
-	was, err := k.get(ctx, secrets, k.opts.Namespace, AuthoritySecret)
-	if err != nil {
+	if was == nil {
+		_, err = k.create(ctx, secrets, k.opts.Namespace, AuthoritySecret, map[string]any{"type": "Opaque", "data": encoded(pack(after), nil)})
 		return d, err
-	}
-	if was == nil || was.GetResourceVersion() != version {
-		return d, errConflict
 	}
 	old, err := secretData(was)
 	if err != nil {

@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -110,6 +112,22 @@ func (k *Keeper) degraded(what string, err error) {
 	if k.opts.Degraded != nil {
 		k.opts.Degraded(what, reason)
 	}
+}
+
+// Wrong is something that is not as it must be.
+type Wrong struct{ What, Reason string }
+
+// Wrong is all that is not as it must be now.
+func (k *Keeper) Wrong() []Wrong {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var out []Wrong
+	for _, what := range slices.Sorted(maps.Keys(k.wrong)) {
+		if k.wrong[what] != "" {
+			out = append(out, Wrong{what, k.wrong[what]})
+		}
+	}
+	return out
 }
 
 // loop does one piece of work whenever something may have changed, one at a time.

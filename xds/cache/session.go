@@ -191,7 +191,9 @@ func (s *Session) endpoints(clusters []string) {
 func (s *Session) target(t link.Type, name string) *link.Resource {
 	switch t {
 	case link.Endpoint:
-		if s.view.Get(link.Cluster, name) != nil || s.kinds[link.Cluster].has(name) != "" {
+		// A cluster that is to go keeps its endpoints while the client has it of us. That a
+		// client says it has one proves nothing: it would hear of whom it may not call.
+		if s.view.Get(link.Cluster, name) != nil || s.kinds[link.Cluster].given(name) {
 			r := s.cache.World().EndpointsNear(name, s.view.Locality)
 			if s.ipv4 {
 				r = link.EndpointsIPv4(r)

@@ -97,6 +97,13 @@ func (k *kind) has(name string) string {
 	return ""
 }
 
+// given tells whether the client has a version of a name from this stream, not only
+// by its own word.
+func (k *kind) given(name string) bool {
+	e := k.held[name]
+	return e != nil && (hasBytes(e.sent) || hasBytes(e.good))
+}
+
 // inFlight tells whether a name is part of an unanswered response.
 func (k *kind) inFlight(name string) bool {
 	return slices.ContainsFunc(k.flying, func(b *batch) bool {

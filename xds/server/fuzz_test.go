@@ -148,7 +148,9 @@ func FuzzRequests(f *testing.F) {
 					break // the stream was ended; the reason is received
 				}
 			}
-			h := &honest{stream: stream, whole: whole}
+			h := &honest{stream: stream, whole: whole, permitted: func(url string, body []byte) error {
+				return permitted("shop/buyer", []string{"shop/secret", "10.1.0.2", "10.0.0.2"}, url, body)
+			}}
 			if err := h.ask(); err != nil {
 				t.Fatal(err)
 			}
@@ -161,9 +163,11 @@ func FuzzRequests(f *testing.F) {
 
 // honest is a client on a stream on which anything may have been sent before.
 type honest struct {
-	stream grpc.ClientStream
-	whole  bool
-	asked  int
+	stream    grpc.ClientStream
+	whole     bool
+	asked     int
+	rounds    int // how often the question is put before its answer counts; 0 is once
+	permitted func(url string, body []byte) error
 }
 
 // ask puts a question of its own and reads until it is answered or the stream
@@ -212,12 +216,19 @@ func (h *honest) delta(body []byte) (answered bool, err error) {
 		return false, err
 	}
 	for _, v := range r.GetResources() {
-		if err := permitted(r.GetTypeUrl(), v.GetResource().GetValue()); err != nil {
+		if err := h.permitted(r.GetTypeUrl(), v.GetResource().GetValue()); err != nil {
 			return false, err
 		}
 	}
 	h.send(&discovery.DeltaDiscoveryRequest{TypeUrl: r.GetTypeUrl(), ResponseNonce: r.GetNonce()})
-	return slices.Contains(r.GetRemovedResources(), "probe-0"), nil
+	if !slices.Contains(r.GetRemovedResources(), fmt.Sprintf("probe-%d", h.asked-1)) {
+		return false, nil
+	}
+	if h.asked < h.rounds {
+		h.probe("") // what waited for an answer comes before the next
+		return false, nil
+	}
+	return true, nil
 }
 
 // state judges a response. Whole states do not name what is not there, and a
@@ -229,7 +240,7 @@ func (h *honest) state(body []byte) (answered bool, err error) {
 		return false, err
 	}
 	for _, v := range r.GetResources() {
-		if err := permitted(r.GetTypeUrl(), v.GetValue()); err != nil {
+		if err := h.permitted(r.GetTypeUrl(), v.GetValue()); err != nil {
 			return false, err
 		}
 	}
@@ -237,14 +248,15 @@ func (h *honest) state(body []byte) (answered bool, err error) {
 		return false, nil
 	}
 	h.probe(r.GetNonce())
-	return h.asked > 2, nil
+	return h.asked > max(2, h.rounds), nil
 }
 
-// permitted says what of a resource is not for shop/buyer.
-func permitted(url string, body []byte) error {
-	for _, word := range []string{"shop/secret", "10.1.0.2", "10.0.0.2"} {
+// permitted says what of a resource is not for an identity, which may not hear of
+// others: words that name them.
+func permitted(own string, others []string, url string, body []byte) error {
+	for _, word := range others {
 		if bytes.Contains(body, []byte(word)) {
-			return fmt.Errorf("a resource of %s tells of a service that shop/buyer may not call: %q", url, body)
+			return fmt.Errorf("a resource of %s tells %s of %s: %q", url, own, word, body)
 		}
 	}
 	if url != link.Secret.URL() {
@@ -262,8 +274,8 @@ func permitted(url string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(leaf.URIs) != 1 || leaf.URIs[0].String() != string(id("shop/buyer")) || leaf.IsCA {
-		return fmt.Errorf("shop/buyer was sent a certificate of %v", leaf.URIs)
+	if len(leaf.URIs) != 1 || leaf.URIs[0].String() != string(id(own)) || leaf.IsCA {
+		return fmt.Errorf("%s was sent a certificate of %v", own, leaf.URIs)
 	}
 	return nil
 }
