@@ -17,9 +17,9 @@ import (
 // Operation is one step of a patch. An add and a replace have a value, which may be
 // null; a remove has none.
 type Operation struct {
-	Op    string // add, remove, replace
-	Path  string // a JSON Pointer
-	Value any
+	Op    string `json:"op"`    // add, remove, replace
+	Path  string `json:"path"`  // a JSON Pointer
+	Value any    `json:"value"` // also where it is null; see Write for a remove
 }
 
 // Write is a patch as JSON.
@@ -28,14 +28,9 @@ func Write(ops []Operation) ([]byte, error) {
 		Op   string `json:"op"`
 		Path string `json:"path"`
 	}
-	type full struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value any    `json:"value"` // also where it is null
-	}
 	list := make([]any, len(ops))
 	for i, o := range ops {
-		if list[i] = (full{o.Op, o.Path, o.Value}); o.Op == "remove" {
+		if list[i] = o; o.Op == "remove" {
 			list[i] = bare{o.Op, o.Path}
 		}
 	}

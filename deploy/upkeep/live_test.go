@@ -295,7 +295,23 @@ func TestNoSecondRoot(t *testing.T) {
 	if _, err := c.replica(true, t.TempDir()).OpenAuthority(ctx, t.TempDir(), ca.Options{}); err == nil {
 		t.Error("a root was made without asking anybody")
 	}
+	hooks, err := again.OpenWebhooks(t.Context(), upkeep.WebhookOptions{Hosts: []string{"localhost"}})
+	if err != nil {
+		t.Fatalf("without the API server a replica does not start: %v", err)
+	}
+	if _, err := hooks.GetCertificate(nil); err == nil || hooks.Trusted() == nil || again.says("webhooks") == "" {
+		t.Errorf("webhooks are said to be well without a certificate: %v", err)
+	}
+	again.run(t)
 	c.Start()
+	c.until("it has one when the API server is back", func() error {
+		_, err := hooks.GetCertificate(nil)
+		if says := again.says("webhooks") + again.says("authority"); err == nil && says != "" {
+			return errors.New(says)
+		}
+		return err
+	})
+	again.stop()
 	c.namespace("shop", object{"meshc.dev/mesh": "mesh"})
 	c.Do(http.MethodPost, "/api/v1/namespaces/shop/configmaps", object{"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": object{"name": "meshc-trust"}, "data": object{"ca.crt": string(roots)}})

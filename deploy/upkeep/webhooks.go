@@ -56,7 +56,7 @@ type served struct {
 }
 
 // OpenWebhooks keeps certificates while the keeper runs. Before it returns there is one
-// to serve with, or an error: it asks the API server once.
+// to serve with, but where the API server is away: nobody calls then.
 func (k *Keeper) OpenWebhooks(ctx context.Context, opts WebhookOptions) (*Webhooks, error) {
 	w := &Webhooks{keeper: k, opts: opts, lives: lives{opts.Authority, opts.Serving, opts.Settle}.withDefaults()}
 	l := k.loop("webhooks", w.work)
@@ -71,8 +71,10 @@ func (k *Keeper) OpenWebhooks(ctx context.Context, opts WebhookOptions) (*Webhoo
 		if w.secret, err = k.watch(secrets, k.opts.Namespace, WebhooksSecret, nil, nudge); err != nil {
 			return nil, err
 		}
-		if err := w.begin(ctx); err != nil {
+		if err := w.begin(ctx); err != nil && !passing(err) {
 			return nil, fmt.Errorf("certificates of webhooks: %w", err)
+		} else if err != nil {
+			k.degraded("webhooks", err)
 		}
 	}
 	for _, t := range w.all() {
@@ -110,8 +112,10 @@ func (w *Webhooks) Trusted() error {
 			return err
 		}
 		bundle = s.bundle
+	} else if s := w.serving.Load(); s != nil {
+		bundle = s.bundle
 	} else {
-		bundle = w.serving.Load().bundle
+		return errors.New("there is no certificate of webhooks yet")
 	}
 	for _, t := range w.targets {
 		if o := t.store.one("", t.name); o != nil && !t.has(o, bundle) {
