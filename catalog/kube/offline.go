@@ -161,7 +161,8 @@ func (k *keys) known() (*keptKeys, error) {
 // signature, by what it is bound to, and by the last that was known of its pod. It
 // counts up to the grace past its end, since no kubelet can get a newer one.
 func (t *Tokens) offline(raw string, now time.Time) (*review, error) {
-	if t.opts.Grace < 0 {
+	grace := time.Duration(t.grace.Load())
+	if grace < 0 {
 		return nil, ErrOffline
 	}
 	kept, err := t.keys.known()
@@ -189,7 +190,7 @@ func (t *Tokens) offline(raw string, now time.Time) (*review, error) {
 	}
 	r := t.accepted(said)
 	r.offline = true
-	r.claims.Expires = r.claims.Expires.Add(t.opts.Grace)
+	r.claims.Expires = r.claims.Expires.Add(grace)
 	if !had(t.opts.Catalog(), r.claims) {
 		return nil, fmt.Errorf("%w: pod %s of %s is not among those known last", ErrOffline, r.claims.Workload, r.claims.Identity.Short())
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -60,6 +61,7 @@ type Tokens struct {
 	keys   *keys
 	flight singleflight.Group
 
+	grace    atomic.Int64 // a time.Duration, as in TokenOptions
 	mu       sync.Mutex
 	reviewed map[string]*review // by Claims.ID, a digest of the token
 	swept    time.Time
@@ -87,8 +89,14 @@ func NewTokens(opts TokenOptions) (*Tokens, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokens of the cluster: %w", err)
 	}
-	return &Tokens{opts: opts, client: c, keys: newKeys(opts.State), reviewed: map[string]*review{}}, nil
+	t := &Tokens{opts: opts, client: c, keys: newKeys(opts.State), reviewed: map[string]*review{}}
+	t.SetGrace(opts.Grace)
+	return t, nil
 }
+
+// SetGrace is TokenOptions.Grace from now on. A stream that is open keeps the end that
+// it was let in with.
+func (t *Tokens) SetGrace(d time.Duration) { t.grace.Store(int64(d)) }
 
 // IsProjected tells whether a token says that a Kubernetes cluster made it. It
 // proves nothing: it only picks who judges.

@@ -86,6 +86,15 @@ func TestProjectedTokens(t *testing.T) {
 	if err != nil || !offline.Expires.Equal(claims.Expires.Add(time.Hour)) || reason == "" {
 		t.Errorf("after a restart without the cluster: %+v %v, degraded %q", offline, err, reason)
 	}
+	restarted.SetGrace(2 * time.Hour) // the next bundle says so
+	if offline, err = restarted.Verify(good, now); err != nil || !offline.Expires.Equal(claims.Expires.Add(2*time.Hour)) {
+		t.Errorf("with a longer grace: %+v %v", offline, err)
+	}
+	restarted.SetGrace(-1)
+	if _, err = restarted.Verify(good, now); !errors.Is(err, kube.ErrOffline) {
+		t.Errorf("the grace was turned off, and the token counts: %v", err)
+	}
+	restarted.SetGrace(time.Hour)
 	nobody := func(o *kube.TokenOptions) { o.Catalog = func() *catalog.Snapshot { return &catalog.Snapshot{} } }
 	for name, c := range map[string]struct {
 		tokens *kube.Tokens

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -16,7 +15,6 @@ import (
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/xds/follow"
-	"github.com/meshc/meshc/xds/server"
 )
 
 // fromCluster in the place of a catalog's file, or of an export, is the cluster
@@ -139,16 +137,12 @@ func (c *clusterCatalog) close() {
 }
 
 // tokens judges what the cluster's kubelets project into pods, beside join tokens.
-func (c *clusterCatalog) tokens(set ir.Settings, leaf time.Duration, state string, joined *token.Store,
+func (c *clusterCatalog) tokens(set ir.Settings, grace time.Duration, state string, joined *token.Store,
 	known func() *catalog.Snapshot, degraded func(string),
-) (server.TokenVerifier, error) {
+) (eitherTokens, error) {
 	config, err := kube.Config(c.flags.kubeconfig, c.flags.context)
 	if err != nil {
-		return nil, err
-	}
-	grace := set.Certificates.Grace
-	if grace == 0 {
-		grace = cmp.Or(leaf, 24*time.Hour) / 2
+		return eitherTokens{}, err
 	}
 	projected, err := kube.NewTokens(kube.TokenOptions{
 		Config: config, TrustDomain: set.TrustDomain, State: state, Grace: grace, Log: c.log, Catalog: known, Degraded: degraded,

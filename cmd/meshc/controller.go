@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
@@ -187,12 +186,8 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 		return input(err)
 	}
 	var srv *server.Server
-	grace := set.Certificates.Grace
-	if grace == 0 {
-		grace = cmp.Or(leaf, 24*time.Hour) / 2
-	}
 	projected, err := kube.NewTokens(kube.TokenOptions{
-		Config: config, TrustDomain: set.TrustDomain, State: f.follow.State, Grace: grace, Log: log, Pods: l.Catalog,
+		Config: config, TrustDomain: set.TrustDomain, State: f.follow.State, Grace: f.authGrace(set), Log: log, Pods: l.Catalog,
 		Catalog:  func() *catalog.Snapshot { return srv.World().Snapshot() },
 		Degraded: func(reason string) { srv.Degrade("authentication", reason, nil) },
 	})
@@ -215,7 +210,7 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 		return nil
 	})
 	group.Go(func() error {
-		return f.serve(ctx, issuing{srv, &f.serveFlags, authority, log}, follower, certificate, tokens.Handler(), log)
+		return f.serve(ctx, issuing{srv, &f.serveFlags, authority, log, projected.SetGrace}, follower, certificate, tokens.Handler(), log)
 	})
 	return group.Wait()
 }

@@ -168,12 +168,15 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	certificate := authority.GetCertificate(f.names())
 	var srv *server.Server
 	var verifier server.TokenVerifier = tokens
+	var grace func(time.Duration)
 	if f.follow.Catalog == fromCluster {
 		degraded := func(reason string) { srv.Degrade("authentication", reason, nil) }
 		known := func() *catalog.Snapshot { return srv.World().Snapshot() }
-		if verifier, err = cluster.tokens(set, leaf, f.follow.State, tokens, known, degraded); err != nil {
+		either, err := cluster.tokens(set, f.authGrace(set), f.follow.State, tokens, known, degraded)
+		if err != nil {
 			return input(err)
 		}
+		verifier, grace = either, either.projected.SetGrace
 	}
 	srv, err = server.New(server.Options{Authority: authority, Certificate: certificate, Tokens: verifier, Log: log, Now: now})
 	if err != nil {
@@ -181,7 +184,7 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	}
 	defer srv.Close()
 	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return f.serve(ctx, issuing{srv, f, authority, log}, follower, certificate, tokens.Handler(), log)
+	return f.serve(ctx, issuing{srv, f, authority, log, grace}, follower, certificate, tokens.Handler(), log)
 }
 
 // serve listens on all addresses, then runs until ctx ends or one of them fails.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"time"
@@ -25,12 +26,25 @@ func (f *serveFlags) lifetimes(set ir.Settings) (leaf, intermediate time.Duratio
 	return leaf, intermediate
 }
 
-// issuing is a server whose authority follows the lifetimes that each bundle says.
+// authGrace is how long tokens of a cluster count past their end while it is away;
+// negative: not at all without it.
+func (f *serveFlags) authGrace(set ir.Settings) time.Duration {
+	if set.Certificates.Grace != 0 {
+		return set.Certificates.Grace
+	}
+	leaf, _ := f.lifetimes(set)
+	return cmp.Or(leaf, 24*time.Hour) / 2
+}
+
+// issuing is a server whose authority follows the lifetimes, and
+// whose judge of tokens the grace, that each bundle says.
 type issuing struct {
 	*server.Server
 	flags     *serveFlags
 	authority *ca.Authority
 	log       *slog.Logger
+	// grace is told how long tokens count past their end; nil: these end when they say.
+	grace func(time.Duration)
 }
 
 // Set hands a bundle over. Lifetimes that do not fit the flags leave those in force.
@@ -41,5 +55,8 @@ func (s issuing) Set(b *bundle.Bundle, snap *catalog.Snapshot) diag.List {
 		s.log.Error("the mesh's lifetimes of certificates are not taken", "error", err)
 	}
 	s.Degrade("lifetimes", reason, nil)
+	if s.grace != nil {
+		s.grace(s.flags.authGrace(b.Mesh.Settings))
+	}
 	return s.Server.Set(b, snap)
 }

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -38,12 +39,29 @@ func (c *comparison) settings() {
 		{"maxStreamDuration", a.MaxStreamDuration.String(), b.MaxStreamDuration.String()},
 		{"certificates.leaf", lifetime(a.Certificates.Leaf), lifetime(b.Certificates.Leaf)},
 		{"certificates.intermediate", lifetime(a.Certificates.Intermediate), lifetime(b.Certificates.Intermediate)},
-		{"authGrace", grace(a.Certificates.Grace), grace(b.Certificates.Grace)},
 	} {
 		if s.before != s.after {
 			c.add(Change{Kind: Setting, Effect: Changed, Text: fmt.Sprintf("%s changes from %s to %s", s.what, s.before, s.after)})
 		}
 	}
+	c.grace(a.Certificates, b.Certificates)
+}
+
+// grace compares how long a proxy is let on whose identity nobody can check: longer is
+// more than before.
+func (c *comparison) grace(a, b ir.Lifetimes) {
+	before, was := graceOf(a)
+	after, is := graceOf(b)
+	effect := Changed
+	switch {
+	case is > was:
+		effect = Widened
+	case is < was:
+		effect = Narrowed
+	case before == after:
+		return
+	}
+	c.add(Change{Kind: Setting, Effect: effect, Text: fmt.Sprintf("authGrace changes from %s to %s: so long a proxy is let on while its identity cannot be checked", before, after)})
 }
 
 func lifetime(d time.Duration) string {
@@ -53,15 +71,16 @@ func lifetime(d time.Duration) string {
 	return d.String()
 }
 
-// grace is how long tokens count past their end.
-func grace(d time.Duration) string {
+// graceOf is how long tokens count past their end, for people and as it is.
+func graceOf(l ir.Lifetimes) (string, time.Duration) {
 	switch {
-	case d == 0:
-		return "half a leaf's life"
-	case d < 0:
-		return "off"
+	case l.Grace < 0:
+		return "off", 0
+	case l.Grace > 0:
+		return l.Grace.String(), l.Grace
 	}
-	return d.String()
+	half := cmp.Or(l.Leaf, 24*time.Hour) / 2
+	return "half a leaf's life, " + half.String(), half
 }
 
 func onOff(b bool) string {

@@ -3,7 +3,9 @@ package diff
 import (
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -37,4 +39,33 @@ func TestEverySettingIsCompared(t *testing.T) {
 			t.Errorf("nothing is told of a change of %s", name)
 		}
 	})
+}
+
+// A proxy whose identity nobody can check is let on for longer: reviewers of what widens
+// must see it, whether it is written or comes with longer lives of leaves.
+func TestALongerGraceWidens(t *testing.T) {
+	for _, c := range []struct {
+		old, now ir.Lifetimes
+		want     Effect
+	}{
+		{ir.Lifetimes{Grace: time.Hour}, ir.Lifetimes{Grace: 2 * time.Hour}, Widened},
+		{ir.Lifetimes{Grace: 2 * time.Hour}, ir.Lifetimes{Grace: time.Hour}, Narrowed},
+		{ir.Lifetimes{Grace: -1}, ir.Lifetimes{}, Widened},
+		{ir.Lifetimes{}, ir.Lifetimes{Grace: -1}, Narrowed},
+		{ir.Lifetimes{}, ir.Lifetimes{Grace: 12 * time.Hour}, Changed}, // the same, in writing
+		{ir.Lifetimes{}, ir.Lifetimes{Leaf: 48 * time.Hour}, Widened},
+		{ir.Lifetimes{Grace: time.Hour}, ir.Lifetimes{Grace: time.Hour, Leaf: 48 * time.Hour}, ""},
+	} {
+		old, now := town(), town()
+		old.Settings.Certificates, now.Settings.Certificates = c.old, c.now
+		var got Effect
+		for _, change := range Meshes(old, now) {
+			if strings.HasPrefix(change.Text, "authGrace ") {
+				got = change.Effect
+			}
+		}
+		if got != c.want {
+			t.Errorf("%+v to %+v is %q, want %q", c.old, c.now, got, c.want)
+		}
+	}
 }
