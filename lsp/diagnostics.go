@@ -140,6 +140,9 @@ func message(f *diag.Finding) string {
 	if w := f.Waiver; w != nil {
 		out += "\nwaived until " + w.Expires + " by " + w.Owner + ": " + w.Reason
 	}
+	if f.Known {
+		out += "\nin the baseline"
+	}
 	return out
 }
 

@@ -24,7 +24,9 @@ type project struct {
 	place
 	env      string
 	ruleSets source.RuleSets
-	adopted  bool // it is here for open documents alone
+	baseline string
+	accepted []byte // what the baseline said when the session began; nil: there was none
+	adopted  bool   // it is here for open documents alone
 	disk     *os.Root
 	session  *compiler.Session // nil: it must be read anew
 	tree     *source.Tree
@@ -37,7 +39,7 @@ type project struct {
 }
 
 func openProject(at place, opts Options) (*project, error) {
-	p := &project{place: at, env: opts.Environment, ruleSets: opts.RuleSets, past: map[string]past{}}
+	p := &project{place: at, env: opts.Environment, ruleSets: opts.RuleSets, baseline: opts.Baseline, past: map[string]past{}}
 	if at.root == "" {
 		return p, nil
 	}
@@ -94,7 +96,7 @@ func (p *project) covers(key string) bool {
 func (p *project) follow(docs map[string]*document, touched []string, all bool, now time.Time) {
 	if p.session == nil {
 		p.model, p.past = nil, map[string]past{}
-		p.session = compiler.NewSession(ir.Known{}, compiler.Options{Now: now, NoPlan: true})
+		p.session, p.accepted = compiler.NewSession(ir.Known{}, compiler.Options{Now: now, NoPlan: true}), nil
 		all = true
 	}
 	p.session.At(now)
@@ -176,6 +178,7 @@ func (p *project) load(docs map[string]*document, now time.Time) {
 	}
 	lock, known, faults := readLock(fsys, tree, top)
 	found.Add(faults...)
+	found.Add(p.accept(fsys, tree, now)...)
 	p.tree, p.loaded = tree, found
 	result, more := p.session.Load(tree, known)
 	if lock.data != nil {

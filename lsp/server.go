@@ -28,6 +28,9 @@ type Options struct {
 	Version string
 	// Environment is laid over every meshc.yaml that has it.
 	Environment string
+	// Baseline is the file, from the folder of each meshc.yaml, whose findings are hints;
+	// empty, or where a mesh has no such file: none.
+	Baseline string
 	// RuleSets gives the rule sets that a meshc.yaml pins; nil: none is at hand.
 	RuleSets source.RuleSets
 	// Now is the time of judgement; nil: the clock.
