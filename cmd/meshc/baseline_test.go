@@ -131,3 +131,15 @@ func TestTheTimeOfJudgementIsAnInput(t *testing.T) {
 	wants(t, exitFindings, "check", dir, "--now", "2025-04-01")
 	wants(t, exitUsage, "check", dir, "--now", "yesterday")
 }
+
+// A baseline that cannot be written is told by the name that was given.
+func TestABaselineThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	_, err := wants(t, exitInput, "check", bookstore, "--write-baseline", dir)
+	has(t, err, dir+" is a folder")
+	_, err = wants(t, exitInput, "check", bookstore, "--write-baseline", filepath.Join(dir, "no", "b.txt"))
+	has(t, err, "cannot write "+filepath.Join(dir, "no", "b.txt")+": no such file or directory")
+	if strings.Contains(err, ".new-") {
+		t.Errorf("a name that nobody gave: %s", err)
+	}
+}

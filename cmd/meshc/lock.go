@@ -250,9 +250,12 @@ func pin(c *compilation, known ir.Known, findings diag.List, complete bool) (ir.
 
 // replaceFile writes a file so that readers see the old one or the new one.
 func replaceFile(name string, data []byte) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file", name)
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".new-")
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot write %s: %w", name, unwrapped(err))
 	}
 	defer os.Remove(f.Name()) // gone after the rename
 	_, err = f.Write(data)

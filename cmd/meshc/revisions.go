@@ -197,5 +197,8 @@ func notShown(left int) string {
 	if left == 0 {
 		return ""
 	}
+	if left == 1 {
+		return "1 finding on what did not change is not shown\n"
+	}
 	return plural(left, "finding") + " on what did not change are not shown\n"
 }

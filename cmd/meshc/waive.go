@@ -76,10 +76,13 @@ func (f *waiveFlags) waiver(code, target string) (syntax.Waiver, error) {
 		return w, fmt.Errorf("--until %q is no day: write it as 2027-01-31", f.until)
 	}
 	parts := strings.Split(target, "/")
-	switch len(parts) {
-	case 3:
+	path := slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." })
+	switch {
+	case path:
+		return w, fmt.Errorf("TARGET %q is a path: it is KIND/NAMESPACE/NAME, as findings show it, and sources come after it", target)
+	case len(parts) == 3:
 		w.Target = syntax.WaiverTarget{Kind: parts[0], Namespace: parts[1], Name: parts[2]}
-	case 2:
+	case len(parts) == 2:
 		w.Target = syntax.WaiverTarget{Namespace: parts[0], Name: parts[1]}
 	default:
 		return w, fmt.Errorf("TARGET %q is no KIND/NAMESPACE/NAME, as findings show it", target)

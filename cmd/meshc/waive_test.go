@@ -43,6 +43,7 @@ func TestAWaiverForNothingIsRefused(t *testing.T) {
 		{"MSH1004", "TrafficTarget/shop/web", "2027-01-31", "cannot be waived"},
 		{"MSH1503", "HTTPRouteGroup/shop/web", "2028-01-31", "2027-04-01"},
 		{"MSH1503", "web", "2027-01-31", "KIND/NAMESPACE/NAME"},
+		{"MSH1503", "../shop", "2027-01-31", "sources come after it"},
 		{"MSH1503", "shop/web", "soon", "no day"},
 	} {
 		_, stderr := wants(t, exitUsage, "waive", c.code, c.target, "--reason", "r", "--owner", "o", "--until", c.until, "--now", "2027-01-01", dir)

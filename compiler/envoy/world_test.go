@@ -27,6 +27,7 @@ import (
 
 	"github.com/meshc/meshc/compiler/envoy"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/test/repository"
 )
 
 // world runs real Envoys over loopback on a plan. It stands in for what binds
@@ -258,22 +259,7 @@ func (o *output) String() string {
 // envoyBinary finds the Envoy of the tests.
 func envoyBinary(t *testing.T) string {
 	t.Helper()
-	if path := os.Getenv("MESHC_ENVOY"); path != "" {
-		return path
-	}
-	dir, err := os.Getwd()
-	must(t, err)
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			path := filepath.Join(dir, ".cache", "envoy", "envoy")
-			if _, err := os.Stat(path); err == nil {
-				return path
-			}
-			break
-		}
-	}
-	t.Fatal("no Envoy: run make envoy, or set MESHC_ENVOY")
-	return ""
+	return repository.Envoy(t)
 }
 
 func bootstrapJSON(node string, control netip.AddrPort) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/dataplane/bootstrap"
+	"github.com/meshc/meshc/test/repository"
 )
 
 const buyer = ir.Identity("spiffe://cluster.local/ns/bookbuyer/sa/bookbuyer")
@@ -20,25 +21,7 @@ const buyer = ir.Identity("spiffe://cluster.local/ns/bookbuyer/sa/bookbuyer")
 // envoy is the pinned binary: MESHC_ENVOY, or what `make envoy` fetched.
 func envoy(t *testing.T) string {
 	t.Helper()
-	if p := os.Getenv("MESHC_ENVOY"); p != "" {
-		return p
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
-			continue
-		}
-		p := filepath.Join(dir, ".cache", "envoy", "envoy")
-		if _, err := os.Stat(p); err == nil {
-			return p
-		}
-		break
-	}
-	t.Fatal("this test needs Envoy: run make envoy, or point MESHC_ENVOY at one")
-	return ""
+	return repository.Envoy(t)
 }
 
 func authority(t *testing.T) *ca.Authority {

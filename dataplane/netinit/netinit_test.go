@@ -6,12 +6,12 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/meshc/meshc/dataplane/netinit"
+	"github.com/meshc/meshc/test/repository"
 )
 
 // inside is the environment variable that makes this test's binary the program
@@ -75,17 +75,7 @@ func TestInterception(t *testing.T) {
 // envoyPath is the pinned binary: MESHC_ENVOY, or what `make envoy` fetched.
 func envoyPath(t *testing.T) string {
 	t.Helper()
-	if p := os.Getenv("MESHC_ENVOY"); p != "" {
-		return p
-	}
-	p, err := filepath.Abs("../../.cache/envoy/envoy")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(p); err != nil {
-		t.Fatal("this test needs Envoy: run make envoy, or point MESHC_ENVOY at one")
-	}
-	return p
+	return repository.Envoy(t)
 }
 
 func TestRefusals(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/meshc/meshc/test/repository"
 )
 
 // patience is how long an answer may take on a busy machine.
@@ -75,18 +77,9 @@ func Start(t testing.TB) *Browser {
 // cache is the folder that `make browser` fills, beside the go.mod above.
 func cache(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	dir, err := repository.Top()
 	if err != nil {
 		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
 	}
 	home := filepath.Join(dir, ".cache", "browser")
 	if _, err := os.Stat(filepath.Join(home, "chromium")); err != nil {

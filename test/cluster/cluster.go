@@ -2,13 +2,14 @@ package cluster
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/meshc/meshc/test/repository"
 )
 
 // Cluster is the test cluster of a run: the one that `up` started on this machine, or
@@ -27,7 +28,7 @@ func (e ErrNone) Error() string { return string(e) }
 // Start finds or starts a cluster. The function that it gives ends what it started,
 // and fails if that left anything behind. An ErrNone is what the machine lacks.
 func Start() (*Cluster, func() error, error) {
-	root, err := top()
+	root, err := repository.Top()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,17 +54,6 @@ func Start() (*Cluster, func() error, error) {
 		return nil, nil, err
 	}
 	return c, func() error { return c.end(before) }, nil
-}
-
-// top is the root of the tree.
-func top() (string, error) {
-	dir, err := os.Getwd()
-	for ; err == nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if text, missing := os.ReadFile(filepath.Join(dir, "go.mod")); missing == nil && bytes.HasPrefix(text, []byte("module github.com/meshc/meshc\n")) {
-			return dir, nil
-		}
-	}
-	return "", errors.Join(err, errors.New("no go.mod of this module above the test"))
 }
 
 // lacking is the first program of those that a node needs, and that no build makes.

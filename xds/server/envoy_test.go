@@ -14,26 +14,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/meshc/meshc/test/repository"
 )
 
 // envoyBinary is MESHC_ENVOY, or the one that make fetched.
 func envoyBinary(t *testing.T) string {
 	t.Helper()
-	if p := os.Getenv("MESHC_ENVOY"); p != "" {
-		return p
-	}
-	dir, err := os.Getwd()
-	must(t, err)
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			p := filepath.Join(dir, ".cache", "envoy", "envoy")
-			if _, err := os.Stat(p); err == nil {
-				return p
-			}
-		}
-	}
-	t.Fatal("there is no Envoy: run make envoy, or set MESHC_ENVOY")
-	return ""
+	return repository.Envoy(t)
 }
 
 // envoy is a real proxy connected to a control plane.

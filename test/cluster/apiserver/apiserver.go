@@ -26,6 +26,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/meshc/meshc/test/repository"
 )
 
 // Server is an API server that runs. Stop and Start take it away and bring it back
@@ -182,12 +184,9 @@ func Binary(t testing.TB, name string) string {
 	t.Helper()
 	dir := os.Getenv("KUBEBUILDER_ASSETS")
 	if dir == "" {
-		root, err := os.Getwd()
-		for err == nil && root != filepath.Dir(root) {
-			if _, missing := os.Stat(filepath.Join(root, "go.mod")); missing == nil {
-				break
-			}
-			root = filepath.Dir(root)
+		root, err := repository.Top()
+		if err != nil {
+			t.Fatal(err)
 		}
 		dir = filepath.Join(root, ".cache", "cluster", "bin")
 	}
