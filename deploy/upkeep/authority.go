@@ -58,7 +58,12 @@ func (k *Keeper) OpenAuthority(ctx context.Context, stateDir string, opts ca.Opt
 		if !secret.HasSynced() {
 			return firstRetry, nil
 		}
-		return 0, s.settle(ctx, secret.one(k.opts.Namespace, AuthoritySecret))
+		again := lookAgain
+		o := secret.one(k.opts.Namespace, AuthoritySecret)
+		if o == nil {
+			again = leadLook
+		}
+		return again, s.settle(ctx, o)
 	}
 	return s.issuer, nil
 }

@@ -292,7 +292,6 @@ func TestCABundlesArePutBack(t *testing.T) {
 		return string(c.Do(http.MethodGet, validatingPath+"/"+upkeep.ValidateConfiguration, nil))
 	}
 	settled := version()
-	follower.Nudge()
 	c.until("it is asked once more", func() error { return c.asked(2) })
 	if version() != settled {
 		t.Error("what is as it must be was written again")

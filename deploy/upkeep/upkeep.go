@@ -82,15 +82,6 @@ func (k *Keeper) Run(ctx context.Context) {
 	all.Wait()
 }
 
-// Nudge looks at everything at once: call it when this replica begins to lead.
-func (k *Keeper) Nudge() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, l := range k.loops {
-		l.nudge()
-	}
-}
-
 // degraded tells of a state that is not as it must be, once, and of its end.
 func (k *Keeper) degraded(what string, err error) {
 	reason := ""
@@ -143,6 +134,7 @@ const (
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = 30 * time.Second
 	lookAgain  = 10 * time.Minute
+	leadLook   = 2 * time.Second // who does not lead may by now
 )
 
 func (k *Keeper) loop(what string, work func(context.Context) (time.Duration, error)) *loop {

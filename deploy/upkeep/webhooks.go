@@ -217,8 +217,11 @@ func (w *Webhooks) work(ctx context.Context) (time.Duration, error) {
 	if err := w.spread(ctx, m.bundle); err != nil {
 		return 0, err
 	}
+	if !w.keeper.opts.Leading() {
+		return leadLook, nil
+	}
 	again, data, err := w.turn(m)
-	if err == nil && data != nil && w.keeper.opts.Leading() {
+	if err == nil && data != nil {
 		err = w.write(ctx, o, data)
 	}
 	return again, err
