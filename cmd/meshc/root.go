@@ -51,6 +51,7 @@ var verbs = []func(streams) *cobra.Command{
 	newUninstallCmd,
 	newDoctorCmd,
 	newNamespaceCmd,
+	newMetricsCmd,
 	newSupportCmd,
 	newVersionCmd,
 }

@@ -26,7 +26,8 @@ their newest version alone, for nobody converts any more), the root key of the m
 and the labels of namespaces.
 
 Proxies that run keep what they have until their pods are made anew: it tells where
-there are some. An uninstall that broke off is simply run again.`,
+there are some. An uninstall that broke off is simply run again; run again with another
+flag, it deletes what the first one left.`,
 		Example: "  meshc uninstall --dry-run\n  meshc uninstall\n  meshc uninstall --delete-all",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -40,6 +41,11 @@ there are some. An uninstall that broke off is simply run again.`,
 			record, err := install.Installed(cmd.Context(), c, f.namespace)
 			if err != nil {
 				return input(err)
+			}
+			if record == nil {
+				if record, err = install.Leftovers(cmd.Context(), c, f.namespace); err != nil {
+					return input(err)
+				}
 			}
 			if record == nil {
 				fmt.Fprintf(s.Err, "nothing is installed in namespace %s\n", f.namespace)

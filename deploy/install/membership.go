@@ -200,7 +200,10 @@ func Leave(ctx context.Context, c *api.Client, name string, ignored bool) error 
 
 func label(ctx context.Context, c *api.Client, name string, labels, annotations api.Object) error {
 	ref := api.Ref{APIVersion: "v1", Kind: "Namespace", Name: name}
-	meta := api.Object{"labels": labels}
+	meta := api.Object{}
+	if len(labels) > 0 {
+		meta["labels"] = labels
+	}
 	if len(annotations) > 0 {
 		meta["annotations"] = annotations
 	}

@@ -108,6 +108,9 @@ func (rm *removing) made(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := rm.accepted(ctx); err != nil {
+		return err
+	}
 	refs := []api.Ref{
 		{APIVersion: "coordination.k8s.io/v1", Kind: "Lease", Namespace: rm.namespace, Name: Controller},
 		{APIVersion: "v1", Kind: "Secret", Namespace: rm.namespace, Name: Serving},
@@ -126,6 +129,20 @@ func (rm *removing) made(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// accepted are the forms that faulty objects had when they were accepted last: they are
+// policy, and go with it.
+func (rm *removing) accepted(ctx context.Context) error {
+	forms, err := rm.client.List(ctx, api.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: rm.namespace}, "meshc.dev/accepted")
+	for _, o := range forms {
+		if !rm.what.Definitions {
+			rm.note(Left, api.RefOf(o), "the form in which an object was accepted last; --delete-crds deletes it")
+		} else if err := rm.delete(ctx, api.RefOf(o)); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // rest deletes what the inventory has left, but for policy and the namespace.

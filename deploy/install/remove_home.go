@@ -12,6 +12,9 @@ import (
 
 // labels takes the mesh's labels from namespaces, or tells which have them.
 func (rm *removing) labels(ctx context.Context) error {
+	if rm.record.Mesh == "" { // what an uninstall left says no name
+		return nil
+	}
 	all, err := rm.client.List(ctx, api.Ref{APIVersion: "v1", Kind: "Namespace"}, "meshc.dev/mesh="+rm.record.Mesh)
 	if err != nil {
 		return err
@@ -54,6 +57,14 @@ func (rm *removing) home(ctx context.Context) error {
 		} else if !api.Gone(err) {
 			return err
 		}
+	}
+	forms, err := rm.client.List(ctx, api.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: rm.namespace}, "meshc.dev/accepted")
+	if err != nil {
+		return err
+	}
+	if len(forms) > 0 && !rm.what.Definitions {
+		rm.note(Left, ref, "last accepted forms of policy are in it")
+		return nil
 	}
 	others, err := rm.foreign(ctx)
 	if err != nil {

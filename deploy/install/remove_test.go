@@ -30,7 +30,7 @@ func TestUninstallLeavesNothing(t *testing.T) {
 	apply(t, c, plan(t, "meshc-system"))
 	unjudged(t, c)
 	put(t, c, namespace("shop", api.Object{"meshc.dev/mesh": "mesh"}),
-		configMap("shop", install.Trust), secret("meshc-system", install.Authority), secret("meshc-system", install.Serving),
+		configMap("shop", install.Trust), accepted("meshc-system"), secret("meshc-system", install.Authority), secret("meshc-system", install.Serving),
 		api.Object{"apiVersion": "split.smi-spec.io/v1alpha4", "kind": "TrafficSplit", "metadata": api.Object{"name": "s", "namespace": "shop"},
 			"spec": api.Object{"service": "a", "backends": []any{api.Object{"service": "b", "weight": 1}}}})
 	remove(t, c, install.Removal{Definitions: true, Labels: true, Authority: true})
@@ -49,7 +49,7 @@ func TestUninstallLeavesWhatItSays(t *testing.T) {
 	apply(t, c, plan(t, "meshc-system"))
 	split := api.Object{"apiVersion": "split.smi-spec.io/v1alpha4", "kind": "TrafficSplit", "metadata": api.Object{"name": "s", "namespace": "shop"},
 		"spec": api.Object{"service": "a", "backends": []any{api.Object{"service": "b", "weight": 1}}}}
-	put(t, c, namespace("shop", api.Object{"meshc.dev/mesh": "mesh"}), secret("meshc-system", install.Authority))
+	put(t, c, namespace("shop", api.Object{"meshc.dev/mesh": "mesh"}), secret("meshc-system", install.Authority), accepted("meshc-system"))
 	unjudged(t, c)
 	put(t, c, split)
 	rehearsed := remove(t, c, install.Removal{DryRun: true})
@@ -69,7 +69,7 @@ func TestUninstallLeavesWhatItSays(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"Secret/meshc-system/meshc-ca", "Namespace/meshc-system", "Namespace/shop", "Mesh/mesh", "CustomResourceDefinition/trafficsplits.split.smi-spec.io"} {
+	for _, want := range []string{"Secret/meshc-system/meshc-ca", "Namespace/meshc-system", "Namespace/shop", "Mesh/mesh", "ConfigMap/meshc-system/meshc-accepted-1", "CustomResourceDefinition/trafficsplits.split.smi-spec.io"} {
 		if !slices.Contains(left, want) {
 			t.Errorf("%s is not told to be left: %v", want, left)
 		}
@@ -85,6 +85,24 @@ func TestUninstallLeavesWhatItSays(t *testing.T) {
 		_, err = c.JSON(t.Context(), http.MethodGet, "/apis/split.smi-spec.io/v1alpha1/trafficsplits", nil)
 		if !api.Gone(err) {
 			return fmt.Errorf("a version that nobody converts is served: %v", err)
+		}
+		return nil
+	})
+	rest, err := install.Leftovers(t.Context(), c, "meshc-system")
+	if err != nil || rest == nil {
+		t.Fatalf("what was left is not found again: %v", err)
+	}
+	if _, err := install.Remove(t.Context(), c, "meshc-system", rest, install.Removal{Definitions: true, Labels: true, Authority: true}, install.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		for _, change := range done {
+			if change.What != install.Left || change.Object.Kind == "Namespace" { // no controller ends namespaces here
+				continue
+			}
+			if _, err := c.Get(t.Context(), change.Object); !api.Gone(err) {
+				return fmt.Errorf("%s is still there: %v", change.Object, err)
+			}
 		}
 		return nil
 	})
@@ -113,6 +131,13 @@ func remove(t *testing.T, c *api.Client, what install.Removal) []install.Change 
 
 func configMap(ns, name string) api.Object {
 	return api.Object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": api.Object{"name": name, "namespace": ns}, "data": api.Object{"a": "b"}}
+}
+
+// accepted is what replicas remember of an object that became faulty.
+func accepted(ns string) api.Object {
+	o := configMap(ns, "meshc-accepted-1")
+	o["metadata"].(api.Object)["labels"] = api.Object{"meshc.dev/accepted": "true", "app.kubernetes.io/part-of": "meshc"}
+	return o
 }
 
 func secret(ns, name string) api.Object {
