@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/deploy/doctor"
 	"github.com/meshc/meshc/deploy/support"
 )
@@ -51,7 +52,7 @@ read is told in its errors.txt.`,
 			for _, check := range checks {
 				fmt.Fprintf(&seen, "%s: %s\n", check.Name, check.Says)
 				for _, f := range check.Found {
-					fmt.Fprintf(&seen, "  %s[%s] %s: %s\n", f.Severity, f.Code, f.At(), f.Message)
+					fmt.Fprintf(&seen, "  %s[%s] %s: %s\n", f.Severity, f.Code, about(f), f.Message)
 				}
 			}
 			file, err := os.OpenFile(out, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -76,4 +77,12 @@ read is told in its errors.txt.`,
 	flags.StringVarP(&out, "output", "o", "meshc-support.tar.gz", "`FILE` to write")
 	flags.IntVar(&lines, "lines", 1000, "how many lines of each log")
 	return cmd
+}
+
+// about is the object that a finding is of, or its place.
+func about(f diag.Finding) string {
+	if f.Object != nil {
+		return f.Object.String()
+	}
+	return f.At().String()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshc/meshc/catalog/kube"
 	"github.com/meshc/meshc/compiler/bundle"
@@ -113,7 +114,11 @@ func (f *installFlags) policyPlan(ctx context.Context, s streams, c *api.Client,
 		return err
 	}
 	quietKlog()
-	l, err := live.Watch(live.Options{Config: config, Mesh: plan.Mesh})
+	planned, err := plannedMesh(ctx, c, plan)
+	if err != nil {
+		return err
+	}
+	l, err := live.Watch(live.Options{Config: config, Mesh: plan.Mesh, Instead: planned})
 	if err != nil {
 		return err
 	}
@@ -137,6 +142,18 @@ func (f *installFlags) policyPlan(ctx context.Context, s streams, c *api.Client,
 	}
 	fmt.Fprintln(s.Out, "\nwhat proxies would be sent:")
 	return diffText(s.Out, r, f.report.colored(s.Out))
+}
+
+// plannedMesh is the Mesh as it would be then, nil where the plan has none.
+func plannedMesh(ctx context.Context, c *api.Client, plan *install.Plan) (*unstructured.Unstructured, error) {
+	for _, o := range plan.Objects {
+		if api.Text(o, "kind") != "Mesh" {
+			continue
+		}
+		now, err := c.Apply(ctx, o, true)
+		return &unstructured.Unstructured{Object: now}, err
+	}
+	return nil, nil
 }
 
 // clusterBundle reads the bundle that a cluster's control plane serves.

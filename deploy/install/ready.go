@@ -16,12 +16,9 @@ func deploymentRef(namespace string) api.Ref {
 	return api.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: namespace, Name: Controller}
 }
 
-// At is where a finding about an object stands: it has a name in place of a line.
-func At(r api.Ref) diag.Span { return diag.Span{File: r.String()} }
-
 // About makes a finding of an object.
 func About(code diag.Code, r api.Ref, format string, args ...any) diag.Finding {
-	f := diag.New(code, At(r), format, args...)
+	f := diag.New(code, diag.Span{File: "cluster"}, format, args...)
 	f.Object = &diag.Object{Group: groupOf(r), Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
 	return f
 }

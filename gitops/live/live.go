@@ -40,6 +40,8 @@ type Options struct {
 	Log      *slog.Logger // none if nil
 	// Open opens what Mesh.spec.bundle names; nil: that is refused.
 	Open Opener
+	// Instead of the Mesh in the cluster, for a plan of what another would come to.
+	Instead *unstructured.Unstructured
 	// Coalesce is how long changes are gathered; 20 ms if zero.
 	Coalesce time.Duration
 	// Compiler has further options of the compiler, for tests.

@@ -179,6 +179,9 @@ func (l *Live) compile(d dirty) bool {
 			edits = append(edits, edit{name: name})
 			continue
 		}
+		if name.Kind == meshKind && l.opts.Instead != nil {
+			u = l.opts.Instead
+		}
 		_, data, err := document(u)
 		if err != nil {
 			l.opts.Log.Error("an object of the cluster cannot be read", "kind", name.Kind, "namespace", name.Namespace, "name", name.Name, "error", err)
