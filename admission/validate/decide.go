@@ -117,6 +117,12 @@ func judgedPart(raw json.RawMessage, r *Request) (part, error) {
 		Labels            map[string]string `json:"labels,omitempty"`
 		Annotations       map[string]string `json:"annotations,omitempty"`
 		DeletionTimestamp *string           `json:"deletionTimestamp,omitempty"`
+		// Of whom an object is says what it may mean (SEMANTICS 46).
+		OwnerReferences []struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			Name       string `json:"name"`
+		} `json:"ownerReferences,omitempty"`
 	}
 	if err := json.Unmarshal(o["metadata"], &meta); err != nil {
 		return part{}, err

@@ -14,6 +14,10 @@ import (
 // policy: the catalog keeps it for who compiles what it watches.
 const AnnotationPlaintext = "meshc.dev/plaintext-ports"
 
+// LabelEnforce on a namespace, with the value true: what would break policy is denied
+// there, not only warned of, when applications change.
+const LabelEnforce = "meshc.dev/enforce"
+
 // trim leaves of an object what the catalog reads: a cluster's pods in full would
 // take ten times the memory.
 func trim(o any) (any, error) {
@@ -39,7 +43,7 @@ func trim(o any) (any, error) {
 		return &core.ServiceAccount{ObjectMeta: head(o.ObjectMeta)}, nil
 	case *core.Namespace:
 		h := head(o.ObjectMeta)
-		h.Labels = only(o.Labels, ir.LabelMesh, ir.LabelInject, osmMesh, osmIgnore)
+		h.Labels = only(o.Labels, ir.LabelMesh, ir.LabelInject, osmMesh, osmIgnore, LabelEnforce)
 		h.Annotations = only(o.Annotations, ir.LabelInject, osmInject)
 		return &core.Namespace{ObjectMeta: h}, nil
 	case *core.Node:

@@ -102,6 +102,11 @@ func (f *controllerFlags) run(ctx context.Context, s streams) error {
 		return input(err)
 	}
 	defer l.Close()
+	early, err := f.openAdmin(log)
+	if err != nil {
+		return input(err)
+	}
+	defer early.close()
 	if err := f.awaitCluster(ctx, l, log); err != nil {
 		return err
 	}
@@ -119,7 +124,7 @@ func (f *controllerFlags) run(ctx context.Context, s streams) error {
 		}
 		return input(err)
 	}
-	return f.start(ctx, l, config, follower, log)
+	return f.start(ctx, l, config, follower, early, log)
 }
 
 // openLive gives the catalog that the policy is compiled with, once it has told all.
@@ -169,7 +174,7 @@ func (f *controllerFlags) opener() live.Opener {
 }
 
 // start serves until ctx ends.
-func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.Config, follower *follow.Follower, log *slog.Logger) error {
+func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.Config, follower *follow.Follower, early *earlyAdmin, log *slog.Logger) error {
 	set := follower.Bundle().Mesh.Settings
 	f.hosts = f.controllerNames(set.ClusterDomain)
 	leaf, intermediate := f.lifetimes(set)
@@ -201,6 +206,7 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 	}
 	defer srv.Close()
 	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	early.hand(srv.AdminHandler(f.profiles))
 	group, ctx := errgroup.WithContext(ctx)
 	if err := h.start(ctx, group, l, authority, func() ir.Settings { return follower.Bundle().Mesh.Settings }, srv); err != nil {
 		return input(err)

@@ -115,7 +115,7 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 		return err
 	}
 	answers, err := webhook.New(webhook.Options{
-		Validate: &validate.Handler{Compiler: l, Exempt: []string{f.namespace}},
+		Validate: &validate.Handler{Compiler: l, Enforce: l.Enforces, Exempt: []string{f.namespace}},
 		Inject: &webhook.Injector{
 			Settings: func() inject.Settings { return f.injected(set()) }, Namespace: namespaces.Of, Trusted: trust.Await, Exempt: []string{f.namespace},
 		},

@@ -61,6 +61,19 @@ func (l *Live) bundleSource() (string, bool) {
 	return l.shown.source, l.shown.fromBundle
 }
 
+// Enforces tells whether a namespace asks that changes of its applications be denied
+// that break a policy.
+func (l *Live) Enforces(namespace string) bool {
+	p := l.Catalog()
+	if p == nil {
+		return false
+	}
+	for _, o := range p.Objects(namespace) {
+		return o.Labels[kube.LabelEnforce] == "true" // the mesh's own cluster comes first
+	}
+	return false
+}
+
 // tryMesh judges what a Mesh says by itself: whom it would let in, only all of the mesh
 // compiled anew could tell, and nobody can wait for that.
 func (l *Live) tryMesh(name syntax.Name, c compiler.Change) diag.List {
