@@ -51,12 +51,20 @@ func TestAnObjectOfTheClusterIsInForceAndSaysSo(t *testing.T) {
 	c.until("an event tells it too", func() error { return c.hasEvent("MSH1007") })
 
 	again := c.watch(live.Options{Namespace: "meshc-system"})
+	c.report(again, "two")
 	until(t, again, "a replica that starts anew agrees", func(m *ir.Mesh) bool { return matches(m) == 1 })
 
+	c.until("the other replica says how many proxies it has", func() error {
+		_, err := c.Try(http.MethodGet, "/api/v1/namespaces/meshc-system/configmaps/meshc-replica-two", nil)
+		return err
+	})
 	c.apply(wider)
 	c.conditionOf(target, "Accepted", "it is mended", func(status, _, _ string) bool { return status == "True" })
 	until(t, l, "what it says now is in force", func(m *ir.Mesh) bool { return matches(m) == 2 })
 	until(t, again, "in every replica", func(m *ir.Mesh) bool { return matches(m) == 2 })
+	c.conditionOf(target, "Programmed", "the proxies of both replicas have it", func(status, _, message string) bool {
+		return status == "True" && message == "6 of 6 proxies acknowledged it"
+	})
 }
 
 func (c cluster) hasEvent(text string) error {

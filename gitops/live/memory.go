@@ -16,7 +16,8 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// labelAccepted marks the ConfigMaps that hold last accepted forms.
+// labelAccepted marks the ConfigMaps that hold last accepted forms, and with the value
+// replica what replicas say of themselves.
 const labelAccepted = "meshc.dev/accepted"
 
 // memoryStore is the store of these ConfigMaps among those of kinds.

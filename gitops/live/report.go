@@ -43,6 +43,10 @@ type writer struct {
 	notes map[syntax.Name]string // the last event of each object
 	kept  map[syntax.Name]bool   // of which the last accepted form is written down
 	look  time.Time              // at the Mesh, the last time
+	said  struct {               // of this replica, to the others
+		at      time.Time
+		proxies Proxies
+	}
 }
 
 // task is an object whose status may have to be written.
@@ -73,6 +77,9 @@ func (l *Live) Report(ctx context.Context, opts ReportOptions) {
 		}()
 		defer func() { <-ended }()
 	}
+	if _, shared := l.stores[memoryStore]; shared {
+		defer w.forget()
+	}
 	tick := time.NewTicker(writeEvery)
 	defer tick.Stop()
 	for {
@@ -84,6 +91,9 @@ func (l *Live) Report(ctx context.Context, opts ReportOptions) {
 		case <-tick.C:
 		}
 		w.gatherTasks()
+		if _, shared := l.stores[memoryStore]; shared && l.isLoaded() {
+			w.tellReplica(ctx)
+		}
 		if w.lease.held.Load() && l.isLoaded() {
 			w.write(ctx)
 		}
@@ -127,7 +137,7 @@ func (w *writer) write(ctx context.Context) {
 	if !due {
 		return // to count proxies is not cheap
 	}
-	proxies := w.opts.Proxies()
+	proxies := w.proxies()
 	w.mu.Lock()
 	all, shown := maps.Clone(w.told.all), w.shown
 	w.mu.Unlock()

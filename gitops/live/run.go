@@ -48,7 +48,10 @@ func (l *Live) touched(ns string) {
 }
 
 // form notes that the cluster remembers something else.
-func (l *Live) form(*unstructured.Unstructured, bool) {
+func (l *Live) form(u *unstructured.Unstructured, _ bool) {
+	if u.GetLabels()[labelAccepted] == replicaKind {
+		return
+	}
 	l.mu.Lock()
 	l.dirty.memory = true
 	l.mu.Unlock()
