@@ -161,15 +161,6 @@ func until(t testing.TB, l *live.Live, what string, holds func(*ir.Mesh) bool) *
 	}
 }
 
-// grants are who may call whom, as their policies say.
-func grants(m *ir.Mesh) string {
-	var out []string
-	for _, g := range m.Grants {
-		out = append(out, fmt.Sprint(g.Name))
-	}
-	return strings.Join(out, " ")
-}
-
 const town = `apiVersion: meshc.dev/v1alpha1
 kind: Mesh
 metadata: {name: town}
