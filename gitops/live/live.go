@@ -59,6 +59,7 @@ type Live struct {
 	rules   kube.Rules
 	policy  *policy                           // the loop's own, but for its session
 	spaces  map[string]map[syntax.Name][]byte // what runs, by namespace; the loop's own
+	nextTry time.Time                         // of what waits; the loop's own
 
 	changed chan struct{} // something is to be compiled
 	news    chan struct{} // something was

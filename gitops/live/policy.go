@@ -21,6 +21,9 @@ type policy struct {
 	paths   map[string]syntax.Name // of what findings name
 	waiting map[syntax.Name]bool   // those whose form in force is not the wanted one
 	base    []byte                 // the configuration without a Mesh
+	last    outcome
+
+	clock, changed uint64 // counts changes and tries; that of the last change
 }
 
 // object is one on its way into the session. Forms are documents; nil: there is none.
@@ -30,6 +33,8 @@ type object struct {
 	forced   []byte // as the session has it
 	accepted []byte // the last one that was in force without an error
 	found    diag.List
+	vouched  bool   // see edit
+	tried    uint64 // by the clock, when it waits
 }
 
 // edit is another wanted form of an object.
@@ -83,7 +88,7 @@ func (p *policy) applyWith(more []compiler.Change, edits []edit) outcome {
 	changes := more
 	for _, e := range edits {
 		o := p.at(e.name)
-		if e.vouched {
+		if o.vouched = e.vouched; e.vouched {
 			o.accepted = e.data
 		}
 		if e.data == nil {
@@ -92,13 +97,17 @@ func (p *policy) applyWith(more []compiler.Change, edits []edit) outcome {
 		o.wanted = e.data
 		changes = append(changes, p.force(e.name, o, e.data)...)
 	}
-	out := p.settle(changes)
-	if out.result.Plan != nil {
-		if again := p.retry(edits); len(again) > 0 {
-			return p.settle(again)
-		}
+	p.last = p.settle(changes)
+	spaces, edited := map[string]bool{}, make([]syntax.Name, 0, len(edits))
+	for _, e := range edits {
+		spaces[e.name.Namespace] = true
+		edited = append(edited, e.name)
 	}
-	return out
+	p.moved(edited)
+	if p.last.result.Plan != nil {
+		p.retry(p.due(spaces, triesWithin))
+	}
+	return p.last
 }
 
 // force makes a form the one in force.
@@ -146,15 +155,20 @@ func (p *policy) putBack(found diag.List) []compiler.Change {
 		}
 	}
 	fresh := func(o *object) bool { return !bytes.Equal(o.forced, o.accepted) }
-	anyFresh := false
+	anyFresh, vouched, rivals := false, false, false
 	for name := range blamed {
 		anyFresh = anyFresh || fresh(p.objects[name])
+		vouched = vouched || p.objects[name].vouched
+		rivals = rivals || isPolicy(name) && !p.objects[name].vouched
 	}
 	var changes []compiler.Change
 	for name, errors := range blamed {
 		o := p.objects[name]
 		if anyFresh && !fresh(o) {
 			continue
+		}
+		if !anyFresh && vouched && rivals && o.vouched {
+			continue // replicas that were told in another order agree by what the cluster says
 		}
 		if bytes.Equal(o.forced, o.wanted) {
 			o.found = errors
@@ -187,29 +201,6 @@ func (p *policy) accept(touched map[syntax.Name]bool) {
 			}
 		}
 	}
-}
-
-// retry gives the changes by which objects that were kept out come in, now that
-// something else is other than it was. Those just edited were tried.
-func (p *policy) retry(edits []edit) []compiler.Change {
-	var changes []compiler.Change
-	for name := range p.waiting {
-		o := p.objects[name]
-		just := slices.ContainsFunc(edits, func(e edit) bool { return e.name == name })
-		if just || name.Kind == meshKind { // the configuration rests on nothing else
-			continue
-		}
-		found := p.session.Try(compiler.Change{Path: o.path, Data: o.wanted, Object: &name})
-		if mine := errorsIn(found); len(mine) > 0 {
-			if about := of(mine, o.path); len(about) > 0 {
-				o.found = about
-			}
-			continue
-		}
-		changes = append(changes, p.force(name, o, o.wanted)...)
-	}
-	slices.SortFunc(changes, func(a, b compiler.Change) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
-	return changes
 }
 
 // errorsIn are the errors that count.

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -208,6 +209,69 @@ func TestAReplicaThatStartsAnewAgreesWithTheOthers(t *testing.T) {
 	d.expect("what was accepted last is in force", ir.Allow, ir.Deny, "MSH1007")
 	if s := d.last.result.Mesh.Splits; len(s) != 1 || s[0].Name != "TrafficSplit/square/canary" {
 		t.Errorf("in force: %+v", s)
+	}
+}
+
+// Replicas may be told of two rivals in different orders. What the leader says is in
+// force is so in all of them, or two proxies of one pod's replicas go different ways.
+func TestReplicasToldInAnotherOrderAgree(t *testing.T) {
+	canary, abc := strings.Replace(half, "NAME", "canary", 1), strings.Replace(half, "NAME", "abc", 1)
+	for _, order := range [][2]string{{canary, abc}, {abc, canary}} {
+		d := newDesk(t)
+		d.put(order[0])
+		d.put(order[1])
+		said := d.edits(order[1])
+		said[0].vouched = true
+		d.last = d.apply(said...)
+		if s := d.last.result.Mesh.Splits; len(s) != 1 || s[0].Name != "TrafficSplit/square/"+said[0].name.Name {
+			t.Errorf("the cluster says %s, and in force: %+v", said[0].name.Name, s)
+		}
+		d.put(grant) // another change
+		if s := d.last.result.Mesh.Splits; len(s) != 1 || s[0].Name != "TrafficSplit/square/"+said[0].name.Name {
+			t.Errorf("after another change in force: %+v", s)
+		}
+	}
+}
+
+// Two that waited for the same to go must not keep each other out.
+func TestOfTwoThatWaitOneComesIn(t *testing.T) {
+	d := newDesk(t)
+	for _, name := range []string{"canary", "b", "c"} {
+		d.put(strings.Replace(half, "NAME", name, 1))
+	}
+	d.remove("TrafficSplit", "canary")
+	if s := d.last.result.Mesh.Splits; len(s) != 1 || s[0].Name != "TrafficSplit/square/b" {
+		t.Errorf("in force: %+v", s)
+	}
+}
+
+// Who has hundreds of faulty objects must not make others wait for their changes: a
+// change tries few of them, and what rests on it comes in all the same.
+func TestManyFaultyObjectsDoNotHoldUpAChange(t *testing.T) {
+	d := newDesk(t)
+	var bad []string
+	for i := range 100 {
+		bad = append(bad, strings.Replace(foreign, "shoppers", fmt.Sprintf("bad-%d", i), 1))
+	}
+	d.put(strings.Join(bad, "\n---\n"))
+	if len(d.waiting) < 100 {
+		t.Fatalf("%d wait", len(d.waiting))
+	}
+	before := d.clock
+	d.put(strings.Replace(half, "NAME", "canary", 1))
+	if tries := d.clock - before - 1; tries > triesWithin {
+		t.Errorf("a change tried %d", tries)
+	}
+	for n := 0; len(d.due(nil, triesAlone)) > 0; n++ {
+		if n > 10 {
+			t.Fatal("it is never done")
+		}
+		d.retry(d.due(nil, triesAlone))
+	}
+	for i := range 100 {
+		if name := fmt.Sprintf("bad-%d", i); d.found("TrafficTarget", name) != "MSH1007" {
+			t.Errorf("%s waits for %q", name, d.found("TrafficTarget", name))
+		}
 	}
 }
 

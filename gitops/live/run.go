@@ -82,9 +82,15 @@ func (l *Live) run(ctx context.Context) {
 	close(l.loaded)
 	l.tell()
 	for {
+		var again <-chan time.Time
+		if at := l.retryDue(time.Now()); !at.IsZero() {
+			again = time.After(time.Until(at))
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-again:
+			continue
 		case <-l.changed:
 		}
 		l.gather(ctx)
@@ -100,6 +106,7 @@ func (l *Live) run(ctx context.Context) {
 			if l.compile(d) {
 				l.tell()
 			}
+			l.retryDue(time.Now()) // also where changes never end
 		}
 	}
 }
@@ -198,6 +205,9 @@ func (l *Live) compile(d dirty) bool {
 		edits = append(edits, edit{name: mesh, data: l.policy.base})
 	}
 	edits = append(edits, l.running(d)...)
+	for _, e := range edits {
+		l.policy.vouch(e)
+	}
 	edits = slices.DeleteFunc(edits, l.known)
 	recalled := l.recall(d, !l.isLoaded())
 	if len(edits)+len(recalled) == 0 && !d.all {
