@@ -67,13 +67,13 @@ func TestFlux(t *testing.T) {
 	})
 
 	going := start(t, "bookbuyer", "deploy/bookbuyer", question)
-	repo.commit("Break", map[string]string{"policy/bookstore.yaml": strings.Replace(files["policy/bookstore.yaml"], "matches: [books-bought, buy-a-book]", "matches: [books-bougt]", 1)})
+	repo.commit("Break", map[string]string{"policy/bookstore.yaml": strings.Replace(files["policy/bookstore.yaml"], "pathRegex: /books-bought", "pathRegex: /books-bought(", 1)})
 	var said string
 	until(t, "the bad commit shows on the Kustomization", func() bool {
 		said = kubectl(t, "", "-n", "flux-system", "get", "kustomization", "mesh", "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].message}`)
 		return strings.HasPrefix(said, "False") && strings.Contains(said, "MSH")
 	})
-	if !strings.Contains(said, "MSH1005") || !strings.Contains(said, "books-bougt") {
+	if !strings.Contains(said, "MSH1015") || !strings.Contains(said, "/books-bought(") {
 		t.Errorf("the Kustomization does not say what is wrong with the commit: %s", said)
 	}
 	t.Logf("the bad commit: %s", said)

@@ -99,6 +99,9 @@ func (t *Tally) add(at time.Time, kind caller.Kind, r caller.Result) {
 func Judge(kind caller.Kind, r caller.Result) string {
 	tcp := kind == caller.TCP || kind == caller.ServerFirst
 	switch {
+	// A proxy that takes the bytes for HTTP, and none that anybody granted.
+	case tcp && strings.HasPrefix(r.Body, "HTTP/1.1 400 "):
+		return "refused"
 	case tcp && r.Body != "" && r.Error == "":
 		return "reached"
 	case tcp && !r.TimedOut && (strings.Contains(r.Error, "closed") || strings.Contains(r.Error, "reset")):
