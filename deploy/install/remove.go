@@ -104,7 +104,9 @@ func (rm *removing) made(ctx context.Context) error {
 		return err
 	}
 	for _, o := range trust {
-		if err := rm.delete(ctx, api.RefOf(o)); err != nil {
+		if api.Text(o, "metadata", "labels", partOf) != "meshc" {
+			rm.note(Left, api.RefOf(o), "the controller did not make it")
+		} else if err := rm.delete(ctx, api.RefOf(o)); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ func TestUninstallLeavesNothing(t *testing.T) {
 	apply(t, c, plan(t, "meshc-system"))
 	unjudged(t, c)
 	put(t, c, namespace("shop", api.Object{"meshc.dev/mesh": "mesh"}),
-		configMap("shop", install.Trust), accepted("meshc-system"), secret("meshc-system", install.Authority), secret("meshc-system", install.Serving),
+		trustBundle("shop"), accepted("meshc-system"), secret("meshc-system", install.Authority), secret("meshc-system", install.Serving),
 		api.Object{"apiVersion": "split.smi-spec.io/v1alpha4", "kind": "TrafficSplit", "metadata": api.Object{"name": "s", "namespace": "shop"},
 			"spec": api.Object{"service": "a", "backends": []any{api.Object{"service": "b", "weight": 1}}}})
 	remove(t, c, install.Removal{Definitions: true, Labels: true, Authority: true})
@@ -49,7 +49,7 @@ func TestUninstallLeavesWhatItSays(t *testing.T) {
 	apply(t, c, plan(t, "meshc-system"))
 	split := api.Object{"apiVersion": "split.smi-spec.io/v1alpha4", "kind": "TrafficSplit", "metadata": api.Object{"name": "s", "namespace": "shop"},
 		"spec": api.Object{"service": "a", "backends": []any{api.Object{"service": "b", "weight": 1}}}}
-	put(t, c, namespace("shop", api.Object{"meshc.dev/mesh": "mesh"}), secret("meshc-system", install.Authority), accepted("meshc-system"))
+	put(t, c, namespace("shop", api.Object{"meshc.dev/mesh": "mesh"}), configMap("default", install.Trust), secret("meshc-system", install.Authority), accepted("meshc-system"))
 	unjudged(t, c)
 	put(t, c, split)
 	rehearsed := remove(t, c, install.Removal{DryRun: true})
@@ -69,7 +69,7 @@ func TestUninstallLeavesWhatItSays(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"Secret/meshc-system/meshc-ca", "Namespace/meshc-system", "Namespace/shop", "Mesh/mesh", "ConfigMap/meshc-system/meshc-accepted-1", "CustomResourceDefinition/trafficsplits.split.smi-spec.io"} {
+	for _, want := range []string{"Secret/meshc-system/meshc-ca", "Namespace/meshc-system", "Namespace/shop", "Mesh/mesh", "ConfigMap/meshc-system/meshc-accepted-1", "CustomResourceDefinition/trafficsplits.split.smi-spec.io", "ConfigMap/default/meshc-trust"} {
 		if !slices.Contains(left, want) {
 			t.Errorf("%s is not told to be left: %v", want, left)
 		}
@@ -131,6 +131,13 @@ func remove(t *testing.T, c *api.Client, what install.Removal) []install.Change 
 
 func configMap(ns, name string) api.Object {
 	return api.Object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": api.Object{"name": name, "namespace": ns}, "data": api.Object{"a": "b"}}
+}
+
+// trustBundle is what the controller makes in a namespace of the mesh.
+func trustBundle(ns string) api.Object {
+	o := configMap(ns, install.Trust)
+	o["metadata"].(api.Object)["labels"] = api.Object{"app.kubernetes.io/part-of": "meshc"}
+	return o
 }
 
 // accepted is what replicas remember of an object that became faulty.

@@ -205,22 +205,6 @@ func (s *shared) fits(ctx context.Context, files ca.Files) error {
 	return errStranger
 }
 
-// trusted are the roots in the trust bundles of namespaces.
-func (s *shared) trusted(ctx context.Context) ([][]byte, error) {
-	found, err := s.keeper.trustBundles(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out [][]byte
-	for _, o := range found {
-		data, _, _ := unstructured.NestedStringMap(o.Object, "data") // what is none has no roots
-		if roots := data[trustKey]; roots != "" {
-			out = append(out, []byte(roots))
-		}
-	}
-	return out, nil
-}
-
 // settle makes the folder what the Secret is, or makes the Secret again.
 func (s *shared) settle(ctx context.Context, secret *unstructured.Unstructured) error {
 	if secret == nil {

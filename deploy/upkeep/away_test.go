@@ -61,3 +61,21 @@ func TestNoSecondRoot(t *testing.T) {
 		t.Error("and the next one has another root")
 	}
 }
+
+// A ConfigMap that anybody may make outside of the mesh must neither keep a control
+// plane from its first start nor from the next one.
+func TestAStrangersConfigMapDoesNotHoldUpAMesh(t *testing.T) {
+	c := begin(t)
+	c.namespace("outside", nil)
+	other, err := ca.Open(t.TempDir(), ca.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Do(http.MethodPost, "/api/v1/namespaces/outside/configmaps", object{"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": object{"name": "meshc-trust", "labels": object{"app.kubernetes.io/part-of": "meshc"}}, "data": object{"ca.crt": string(other.Roots())}})
+	for _, start := range []string{"first", "next"} {
+		if _, err := c.replica(true, "").OpenAuthority(t.Context(), t.TempDir(), ca.Options{}); err != nil {
+			t.Errorf("the %s start: %v", start, err)
+		}
+	}
+}

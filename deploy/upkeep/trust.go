@@ -220,13 +220,30 @@ func (t *Trust) remove(ctx context.Context, o *unstructured.Unstructured) error 
 	return err
 }
 
-// trustBundles asks for those of all namespaces.
-func (k *Keeper) trustBundles(ctx context.Context) ([]unstructured.Unstructured, error) {
+// trusted are the roots in the trust bundles of namespaces that are of a mesh. In others
+// anybody may have made a ConfigMap of that name, and must not hold up a mesh by it.
+func (s *shared) trusted(ctx context.Context) ([][]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	list, err := k.of(configMaps, "").List(ctx, meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", inject.TrustBundle).String()})
+	named := meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", inject.TrustBundle).String()}
+	found, err := s.keeper.of(configMaps, "").List(ctx, named)
+	if err != nil || len(found.Items) == 0 {
+		return nil, err
+	}
+	list, err := s.keeper.of(namespaces, "").List(ctx, meta.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
-	return list.Items, nil
+	members := map[string]bool{}
+	for _, o := range list.Items {
+		members[o.GetName()] = namespaceOf(&o).Member("")
+	}
+	var out [][]byte
+	for _, o := range found.Items {
+		data, _, _ := unstructured.NestedStringMap(o.Object, "data") // what is none has no roots
+		if roots := data[trustKey]; roots != "" && members[o.GetNamespace()] {
+			out = append(out, []byte(roots))
+		}
+	}
+	return out, nil
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,6 +11,9 @@ import (
 
 // longestNote is what the API server takes, in bytes.
 const longestNote = 1000
+
+// longestName leaves room for the time in the name of an event.
+const longestName = 253 - 17
 
 // event tells who looks at an object what became of it.
 func (w *writer) event(ctx context.Context, u *unstructured.Unstructured, kind, reason, note string) error {
@@ -20,10 +24,14 @@ func (w *writer) event(ctx context.Context, u *unstructured.Unstructured, kind, 
 	if len(note) > longestNote {
 		note = note[:longestNote]
 	}
+	name := u.GetName()
+	if len(name) > longestName {
+		name = strings.TrimRight(name[:longestName], ".-")
+	}
 	now := time.Now().UTC()
 	object := map[string]any{
 		"apiVersion": "v1", "kind": "Event",
-		"metadata": map[string]any{"name": fmt.Sprintf("%s.%x", u.GetName(), now.UnixNano()), "namespace": ns},
+		"metadata": map[string]any{"name": fmt.Sprintf("%s.%x", name, now.UnixNano()), "namespace": ns},
 		"involvedObject": map[string]any{
 			"apiVersion": u.GetAPIVersion(), "kind": u.GetKind(), "namespace": u.GetNamespace(), "name": u.GetName(),
 			"uid": string(u.GetUID()), "resourceVersion": u.GetResourceVersion(),

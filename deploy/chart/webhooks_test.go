@@ -1,0 +1,59 @@
+package chart_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/meshc/meshc/deploy/chart"
+	"github.com/meshc/meshc/deploy/install"
+)
+
+// While nobody answers, nothing may come in unjudged, and whoever wants to be rid of an
+// object or a whole namespace must be able to: a cluster is mended by that.
+func TestNobodyIsNeededToDelete(t *testing.T) {
+	values, err := chart.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := chart.Set("image=registry.example/meshc:dev", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := install.NewPlan("meshc-system", chart.Merge(values, said))
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged, resources := map[string][]string{}, map[string][]string{}
+	for _, o := range plan.Objects {
+		if o["kind"] != "ValidatingWebhookConfiguration" {
+			continue
+		}
+		for _, w := range o["webhooks"].([]any) {
+			w := w.(map[string]any)
+			for _, r := range w["rules"].([]any) {
+				r := r.(map[string]any)
+				for _, op := range r["operations"].([]any) {
+					at := op.(string) + " " + w["failurePolicy"].(string)
+					for _, kind := range r["resources"].([]any) {
+						judged[at] = append(judged[at], kind.(string))
+					}
+				}
+				for _, kind := range r["resources"].([]any) {
+					resources[w["name"].(string)] = append(resources[w["name"].(string)], kind.(string))
+				}
+			}
+		}
+	}
+	if stuck := judged["DELETE Fail"]; len(stuck) > 0 {
+		t.Errorf("cannot be deleted while nobody answers: %s", strings.Join(stuck, ", "))
+	}
+	for _, op := range []string{"CREATE Fail", "UPDATE Fail", "DELETE Ignore"} {
+		if !slices.Contains(judged[op], "traffictargets") || !slices.Contains(judged[op], "waivers") {
+			t.Errorf("%s: %v", op, judged[op])
+		}
+	}
+	if a, b := resources["policy.meshc.dev"], resources["deletions.policy.meshc.dev"]; !slices.Equal(a, b) {
+		t.Errorf("judged when they come %v, and when they go %v", a, b)
+	}
+}
