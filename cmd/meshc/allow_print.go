@@ -15,6 +15,8 @@ import (
 	"github.com/meshc/meshc/compiler/allow"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/diff"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/verdict"
 )
 
 // allowed is what `meshc allow` has done, or would do. Its field names are a
@@ -141,6 +143,13 @@ func proposalText(p allow.Proposal) string {
 
 // fromAudit proposes a grant for each pattern that the log tells of.
 func (f *allowFlags) fromAudit(s streams, sources []string) error {
+	headers, err := parseHeaders(f.headers)
+	if err == nil {
+		err = verdict.CheckHTTP(&ir.HTTPRequest{Method: "GET", Path: "/", Headers: headers})
+	}
+	if err != nil {
+		return usage(err)
+	}
 	g, err := f.open(s, sources)
 	if err != nil {
 		return err
@@ -157,10 +166,6 @@ func (f *allowFlags) fromAudit(s streams, sources []string) error {
 	seen, found, err := allow.ReadAudit(log, name, g.Mesh.Settings.Compat)
 	if err != nil {
 		return input(err)
-	}
-	headers, err := parseHeaders(f.headers)
-	if err != nil {
-		return usage(err)
 	}
 	var proposed []allow.Proposal
 	for _, p := range seen {

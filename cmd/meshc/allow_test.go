@@ -147,4 +147,5 @@ func TestProposalsMayRestOnHeaders(t *testing.T) {
 	out, _ := wants(t, exitClean, "allow", "--from-audit", example+"/access.log", "-H", "x-team: blue", example)
 	has(t, out, "+    - x-team: ^blue$", " with x-team: ^blue$")
 	wants(t, exitUsage, "allow", "--from-audit", example+"/access.log", "-H", "x-team", example)
+	wants(t, exitUsage, "allow", "--from-audit", example+"/access.log", "-H", "x-team: a\nb", example)
 }

@@ -71,6 +71,21 @@ func (w *writer) look(at diag.Span) *place {
 	return nil
 }
 
+// repeated tells of a file whose objects are in the mesh several times, under other names
+// or namespaces: of overlays with a base in common. An edit of it is one of each.
+func (w *writer) repeated(file string) bool {
+	if w.several == nil {
+		w.several = map[string]bool{}
+		seen := map[diag.Span]bool{}
+		for _, o := range w.Files.Objects {
+			at := o.At("kind")
+			w.several[at.File] = w.several[at.File] || seen[at]
+			seen[at] = true
+		}
+	}
+	return w.several[file]
+}
+
 // field is a text of the object as it is written.
 func (p *place) field(path ...any) (string, bool) {
 	n, _, left := source.Find(p.root, path)
@@ -98,10 +113,25 @@ func (w *writer) node(o *syntax.Object, path ...any) *yaml.Node {
 		}
 		return nil
 	}
-	if len(left) > 0 || n == nil || n.Kind != yaml.SequenceNode || n.Anchor != "" || len(n.Content) == 0 {
+	if len(left) > 0 || n == nil || n.Kind != yaml.SequenceNode || p.anchored(path) || len(n.Content) == 0 {
 		return nil
 	}
 	return n
+}
+
+// anchored tells of a value with an anchor, or one below such: it may be written for
+// other objects too.
+func (p *place) anchored(path []any) bool {
+	n := p.root
+	for _, step := range path {
+		if n.Anchor != "" {
+			return true
+		}
+		if _, n = source.Step(n, step); n == nil {
+			return false
+		}
+	}
+	return n.Anchor != ""
 }
 
 // home is where a new object is written.
@@ -115,7 +145,7 @@ type home struct {
 // if not where that one's name or namespace are changed.
 func (w *writer) into(o *syntax.Object, namespace string) (h home, changed diag.Span, ok bool) {
 	p := w.place(o)
-	if p == nil || o.Invalid || w.file(p.file) == nil && !p.rendered || p.isJSON() && p.items == nil {
+	if p == nil || o.Invalid || w.file(p.file) == nil && !p.rendered || p.isJSON() && p.items == nil || w.repeated(p.file) {
 		return home{}, diag.Span{}, false
 	}
 	if !p.rendered {
@@ -145,6 +175,12 @@ func (w *writer) home(service, namespace, account string) (best home, lacking di
 		}
 		h, changed, fits := w.into(o, namespace)
 		if !fits {
+			if p := w.place(o); p != nil && at < first && w.repeated(p.file) {
+				first = at
+				lacking = diag.New("MSH4654", o.At("kind"), "%s is one of several objects that are made of what is written here", o.Ref()).
+					WithEffect("what is written beside it would be allowed for the others too").
+					WithHelp("write the grant into a resource of the overlay of namespace %s alone", namespace)
+			}
 			if at < first && changed.File != "" {
 				first = at
 				lacking = diag.New("MSH4654", changed, "%s is rendered under another name or namespace than it is written with", o.Ref()).

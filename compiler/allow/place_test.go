@@ -121,3 +121,67 @@ func TestWhatAKustomizationMakesIsRefusedWhereItIsMade(t *testing.T) {
 		}
 	}
 }
+
+// sharing is a policy whose group in shop is, by an anchor, that of another namespace too.
+const sharing = `apiVersion: v1
+kind: List
+items:
+- apiVersion: specs.smi-spec.io/v1alpha4
+  kind: HTTPRouteGroup
+  metadata: {name: routes, namespace: shop}
+  spec: &routes
+    matches:
+    - {name: list, pathRegex: "/list", methods: [GET]}
+- apiVersion: specs.smi-spec.io/v1alpha4
+  kind: HTTPRouteGroup
+  metadata: {name: routes, namespace: bank}
+  spec: *routes
+- apiVersion: access.smi-spec.io/v1alpha3
+  kind: TrafficTarget
+  metadata: {name: web, namespace: shop}
+  spec:
+    destination: {kind: ServiceAccount, name: api, namespace: shop}
+    sources:
+    - {kind: ServiceAccount, name: web, namespace: shop}
+    rules:
+    - kind: HTTPRouteGroup
+      name: routes
+      matches: [list]
+`
+
+// What is written once for several objects is not edited: the others would get it too.
+func TestWhatAnAnchorSharesIsNotEdited(t *testing.T) {
+	tree := source.FromMap(map[string][]byte{"apps.yaml": []byte(apps), "policy.yaml": []byte(sharing)})
+	tree = allowed(t, tree, allow.Question{Request: ask("GET", "/secret")})
+	got, _ := tree.Text("policy.yaml")
+	if more, ok := strings.CutPrefix(string(got), sharing); !ok || strings.Count(more, "- apiVersion: ") != 2 {
+		t.Errorf("the shared group is edited:\n%s", got)
+	}
+}
+
+// A base that two overlays of a mesh build is not edited for one of them: the other
+// would allow it too. A resource of the overlay's own is.
+func TestABaseOfTwoOverlaysIsNotEdited(t *testing.T) {
+	base := strings.ReplaceAll(apps, ", namespace: shop", "")
+	for own, want := range map[string]string{"": "MSH4654", ", own.yaml": ""} {
+		fsys := fstest.MapFS{
+			"meshc.yaml":              {Data: []byte("apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: m}\nspec:\n  sources: [{kustomize: ./a}, {kustomize: ./b}]\n")},
+			"base/kustomization.yaml": {Data: []byte("resources: [apps.yaml]\n")},
+			"base/apps.yaml":          {Data: []byte(base)},
+			"a/kustomization.yaml":    {Data: []byte("namespace: shop\nresources: [../base" + own + "]\n")},
+			"a/own.yaml":              {Data: []byte("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: api}\n")},
+			"b/kustomization.yaml":    {Data: []byte("namespace: bank\nresources: [../base]\n")},
+		}
+		tree, found, err := source.LoadFS(fsys, source.Options{})
+		if err != nil || found.HasErrors() {
+			t.Fatal(err, found)
+		}
+		edits, refused := allow.Write(meaning(t, tree), allow.Question{Request: ask("GET", "/a")})
+		switch {
+		case want != "" && (len(edits) > 0 || len(refused) != 1 || string(refused[0].Code) != want || refused[0].At().File != "base/apps.yaml"):
+			t.Errorf("%+v, %v", refused, edits)
+		case want == "" && (len(refused) > 0 || len(edits) == 0 || edits[0].Path != "a/own.yaml"):
+			t.Errorf("with a resource of its own: %+v, %v", refused, edits)
+		}
+	}
+}

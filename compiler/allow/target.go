@@ -18,7 +18,8 @@ type writer struct {
 	found diag.List
 	names map[string]bool // of objects that it has written: kind/namespace/name
 
-	places map[*syntax.Object]*place
+	places  map[*syntax.Object]*place
+	several map[string]bool // by file; see repeated
 	// made is where a patch or generator makes what would have to be edited of madeOf.
 	made   diag.Span
 	madeOf diag.Object
@@ -156,10 +157,10 @@ func (w *writer) object(kind, namespace, name string) *syntax.Object {
 }
 
 // editable tells of an object that is written in a file of the tree, or in one that a
-// kustomization renders.
+// kustomization renders, and that no other is made of.
 func (w *writer) editable(o *syntax.Object) bool {
 	p := w.place(o)
-	return p != nil && !o.Invalid && (p.rendered || w.file(p.file) != nil)
+	return p != nil && !o.Invalid && (p.rendered || w.file(p.file) != nil) && !w.repeated(p.file)
 }
 
 func (w *writer) file(path string) *source.File {

@@ -2,6 +2,7 @@ package fix
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"slices"
 
@@ -64,8 +65,9 @@ func (r Run) All(found diag.List) Result {
 			f := out.Left[i]
 			switch {
 			case !f.Counts() || len(f.Fixes) == 0:
-			case tried[id]:
-				out.refuse(Made{f, f.Fixes[0]}, "it was made and did not help")
+			case tried[id]: // or one like it, in whose place it is counted now
+				m := Made{f, f.Fixes[0]}
+				out.refuse(m, cmp.Or(r.shared(m, out.Left), "it was made and did not help"))
 			default:
 				open = append(open, Made{f, f.Fixes[0]})
 			}

@@ -36,8 +36,8 @@ func SharedBy(name string, data []byte, edit diag.Span, limits Limits) *Shared {
 	return nil
 }
 
-// anchorMark is what an anchor begins with.
-var anchorMark = regexp.MustCompile(`(?m)(^|[\s\[{,])&\S`)
+// anchorMark is what an anchor begins with. Before it may stand anything: {"a":&x 1}.
+var anchorMark = regexp.MustCompile(`&\S`)
 
 // spot is a line and a column of a document, from 1.
 type spot struct{ line, col int }

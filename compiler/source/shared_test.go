@@ -23,6 +23,7 @@ matches:
 - name: d
   methods: &alone [post]
 other: *p
+json: [{"name":&j get},*j]
 `
 
 // An edit of what aliases repeat changes each of them: whoever edits is told how many,
@@ -40,6 +41,7 @@ func TestSharedByCountsWhatAnEditChanges(t *testing.T) {
 		"an anchor that nothing repeats":      {"post", false, 1},
 		"outside of anchors":                  {"PUT", false, 1},
 		"an alias":                            {"*m}", false, 1},
+		"an anchor beside a colon":            {"get},*j", false, 2},
 		"another document":                    {"none", false, 1},
 		"a field with its anchor":             {"methods: &m", true, 0},
 	} {
