@@ -46,7 +46,7 @@ func (at *spot) fixAll(s *server) (action *protocol.CodeAction, several bool) {
 func (at *spot) agreed(f *diag.Finding) bool {
 	for _, e := range f.Fixes[0].Edits {
 		data, _ := at.data(e.File)
-		if by := source.SharedBy(e.File, data, e.Span, source.Limits{}); by != nil && by.Uses != 1 && by.Uses != fix.Alike(*f, at.found) {
+		if by := at.sharings.By(data, e.Span, source.Limits{}); by != nil && by.Uses != 1 && by.Uses != fix.Alike(*f, at.found) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/lsp/protocol"
 )
 
@@ -14,6 +15,7 @@ type spot struct {
 	name      string // of the file
 	text      *protocol.Text
 	line, col int // from 1, in characters
+	sharings  source.Sharings
 }
 
 // spot finds the mesh and the place that are asked about; nil: no mesh has them.
@@ -24,7 +26,7 @@ func (s *server) spot(ctx context.Context, p protocol.PlaceParams) (*spot, error
 		return nil, err
 	}
 	name, _ := m.project.name(key)
-	out := &spot{model: m, name: name, text: m.text(name)}
+	out := &spot{model: m, name: name, text: m.text(name), sharings: source.Sharings{}}
 	out.line, out.col = out.text.Point(p.Position, s.encoding)
 	return out, nil
 }

@@ -40,7 +40,7 @@ func (f *fixFlags) apply(s streams, c *compilation) error {
 	}
 	w := &workbench{c: c, session: compiler.NewSession(c.Lock.Known, c.options)}
 	w.session.Load(c.Tree, c.Lock.Known)
-	result := fix.Run{Text: c.text, Closed: c.closed, Shared: c.shared, Compile: w.compile}.All(c.Findings)
+	result := fix.Run{Text: c.text, Closed: c.closed, Shared: c.shared(), Compile: w.compile}.All(c.Findings)
 	for _, r := range result.Refused {
 		fmt.Fprintf(s.Err, "not fixed: %s: %s (%s): %s\n", r.Finding.At(), r.Finding.Code, r.Fix.Title, r.Why)
 	}
@@ -68,17 +68,20 @@ func (f *fixFlags) apply(s streams, c *compilation) error {
 
 // shared tells how many values an edit changes: a text below an anchor is a value at
 // each of its aliases too.
-func (c *compilation) shared(e diag.Edit) (uses int, what string) {
-	data, _ := c.text(e.File)
-	by := source.SharedBy(e.File, data, e.Span, c.Tree.Limits)
-	switch {
-	case by == nil:
-		return 1, ""
-	case by.Uses == 0:
-		return 0, fmt.Sprintf("it would take the anchor &%s (%s) away from its aliases: write the values out first", by.Anchor, by.At)
+func (c *compilation) shared() func(diag.Edit) (uses int, what string) {
+	sharings := source.Sharings{}
+	return func(e diag.Edit) (int, string) {
+		data, _ := c.text(e.File)
+		by := sharings.By(data, e.Span, c.Tree.Limits)
+		switch {
+		case by == nil:
+			return 1, ""
+		case by.Uses == 0:
+			return 0, fmt.Sprintf("it would take the anchor &%s (%s) away from its aliases: write the values out first", by.Anchor, by.At)
+		}
+		return by.Uses, fmt.Sprintf("the text below the anchor &%s (%s) is %s, and not all of them have this fault: the others would change too; "+
+			"write the value out where it is wrong", by.Anchor, by.At, plural(by.Uses, "value"))
 	}
-	return by.Uses, fmt.Sprintf("the text below the anchor &%s (%s) is %s, and not all of them have this fault: the others would change too; "+
-		"write the value out where it is wrong", by.Anchor, by.At, plural(by.Uses, "value"))
 }
 
 // workbench compiles files that fixes have changed. It works on a tree of its own:

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 
@@ -22,15 +23,59 @@ type Shared struct {
 // SharedBy tells what an edit of a file changes at once besides the place it is made at;
 // nil: nothing.
 func SharedBy(name string, data []byte, edit diag.Span, limits Limits) *Shared {
-	if !anchorMark.Match(data) {
-		return nil
+	return NewSharing(name, data, limits).By(edit)
+}
+
+// Sharing answers SharedBy for many edits of one text, which it reads once. It is for
+// one goroutine.
+type Sharing struct {
+	limits Limits
+	docs   []*shares // none of a text without anchors
+}
+
+// Sharings are those of files, each taken apart once as long as its text stays.
+type Sharings map[string]sharingOf
+
+type sharingOf struct {
+	data []byte
+	*Sharing
+}
+
+// By is SharedBy for an edit of a file that holds data now.
+func (s Sharings) By(data []byte, edit diag.Span, limits Limits) *Shared {
+	if held, ok := s[edit.File]; !ok || !bytes.Equal(held.data, data) {
+		s[edit.File] = sharingOf{data, NewSharing(edit.File, data, limits)}
 	}
-	limits = limits.withDefaults()
+	return s[edit.File].By(edit)
+}
+
+// shares is what one document repeats.
+type shares struct {
+	*Document
+	read     bool
+	repeated []anchored
+	flat     *yaml.Node // with its aliases written out; nil: it cannot be
+}
+
+// NewSharing takes a text apart.
+func NewSharing(name string, data []byte, limits Limits) *Sharing {
+	s := &Sharing{limits: limits.withDefaults()}
+	if !anchorMark.Match(data) {
+		return s
+	}
 	text, _ := Clean(name, data)
-	docs, _ := Split(name, text, limits.Documents)
-	for i, doc := range docs {
-		if doc.First < edit.Line && (i+1 == len(docs) || edit.Line <= docs[i+1].First) {
-			return doc.shared(edit, limits)
+	docs, _ := Split(name, text, s.limits.Documents)
+	for _, doc := range docs {
+		s.docs = append(s.docs, &shares{Document: doc})
+	}
+	return s
+}
+
+// By is SharedBy for one edit.
+func (s *Sharing) By(edit diag.Span) *Shared {
+	for i, doc := range s.docs {
+		if doc.First < edit.Line && (i+1 == len(s.docs) || edit.Line <= s.docs[i+1].First) {
+			return doc.by(edit, s.limits)
 		}
 	}
 	return nil
@@ -44,14 +89,22 @@ type spot struct{ line, col int }
 
 func (a spot) before(b spot) bool { return a.line < b.line || a.line == b.line && a.col < b.col }
 
-func (d *Document) shared(edit diag.Span, limits Limits) *Shared {
-	root, _ := d.Parse()
+func (d *shares) by(edit diag.Span, limits Limits) *Shared {
+	if !d.read {
+		root, _ := d.Parse()
+		d.read, d.repeated = true, repeated(root)
+		if again, _ := d.Parse(); len(d.repeated) > 0 {
+			if flat, _, ok := Flatten(d.Document, again, limits); ok {
+				d.flat = flat
+			}
+		}
+	}
 	from, to := spot{edit.Line - d.First, edit.Col}, spot{edit.EndLine - d.First, edit.EndCol}
 	if edit.EndLine == 0 {
 		to = from
 	}
 	var inner *yaml.Node
-	for _, r := range repeated(root) {
+	for _, r := range d.repeated {
 		at := spot{r.anchor.Line, r.anchor.Column}
 		if at.before(from) && !d.end(r.anchor).before(from) {
 			inner = r.anchor // an anchor within another comes later
@@ -68,7 +121,7 @@ func (d *Document) shared(edit diag.Span, limits Limits) *Shared {
 	if inner == nil {
 		return nil
 	}
-	return &Shared{Anchor: inner.Anchor, At: d.Span(inner), Uses: d.uses(inner, from, limits)}
+	return &Shared{Anchor: inner.Anchor, At: d.Span(inner), Uses: d.uses(inner, from)}
 }
 
 // anchored is a node with an anchor, and what repeats it.
@@ -115,7 +168,7 @@ func (d *Document) end(n *yaml.Node) spot {
 
 // uses counts how often the document, with its aliases written out, holds the node of
 // an anchor that an edit is about: the first in its line, or the last before it.
-func (d *Document) uses(anchor *yaml.Node, from spot, limits Limits) int {
+func (d *shares) uses(anchor *yaml.Node, from spot) int {
 	about := anchor
 	var find func(*yaml.Node)
 	find = func(n *yaml.Node) {
@@ -130,9 +183,7 @@ func (d *Document) uses(anchor *yaml.Node, from spot, limits Limits) int {
 		}
 	}
 	find(anchor)
-	again, _ := d.Parse()
-	flat, _, ok := Flatten(d, again, limits)
-	if !ok {
+	if d.flat == nil {
 		return 0
 	}
 	uses := 0
@@ -145,6 +196,6 @@ func (d *Document) uses(anchor *yaml.Node, from spot, limits Limits) int {
 			count(c)
 		}
 	}
-	count(flat)
+	count(d.flat)
 	return uses
 }

@@ -80,3 +80,23 @@ func TestASpanLeavesOutAnchorsAndTags(t *testing.T) {
 		}
 	}
 }
+
+// A text is taken apart once for all its edits, and again when it has changed.
+func TestSharingsFollowTheText(t *testing.T) {
+	s := Sharings{}
+	at := diag.Span{File: "a.yaml", Line: 1, Col: 7, EndLine: 1, EndCol: 8}
+	for _, c := range []struct {
+		text string
+		uses int
+	}{{"a: &x v\nb: *x\n", 2}, {"a: &x v\nb: [*x, *x]\n", 3}, {"a:    v\nb: c\n", 0}, {"a: &x v\nb: *x\n", 2}} {
+		for range 2 {
+			uses := 0
+			if by := s.By([]byte(c.text), at, Limits{}); by != nil {
+				uses = by.Uses
+			}
+			if uses != c.uses {
+				t.Errorf("%q: %d values, want %d", c.text, uses, c.uses)
+			}
+		}
+	}
+}
