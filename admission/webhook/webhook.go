@@ -35,6 +35,10 @@ const (
 	readTimeout   = 15 * time.Second
 	writeTimeout  = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
+	// Anybody who reaches the server may send so much: of conversions longer than
+	// smallConversion a few are read at a time, the others are told to come again.
+	smallConversion = 4 << 20
+	longAtOnce      = 2
 )
 
 // Options of a Server. The zero value converts and refuses the rest.
@@ -53,6 +57,7 @@ type Server struct {
 	metrics *metrics
 	mux     *http.ServeMux
 	http    *http.Server
+	long    chan struct{} // a place for each long conversion
 }
 
 // New makes a server. An error means that its metrics are registered already.
@@ -60,7 +65,7 @@ func New(opts Options) (*Server, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
-	s := &Server{opts: opts, metrics: newMetrics(), mux: http.NewServeMux()}
+	s := &Server{opts: opts, metrics: newMetrics(), mux: http.NewServeMux(), long: make(chan struct{}, longAtOnce)}
 	if opts.Registry != nil {
 		if err := s.metrics.register(opts.Registry); err != nil {
 			return nil, err
@@ -126,6 +131,16 @@ func (s *Server) route(path, name string, h http.Handler) {
 
 // convert answers a ConversionReview.
 func (s *Server) convert(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength < 0 || r.ContentLength > smallConversion {
+		select {
+		case s.long <- struct{}{}:
+			defer func() { <-s.long }()
+		default:
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "other long conversions are under way", http.StatusServiceUnavailable)
+			return
+		}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConversion))
 	if err != nil {
 		http.Error(w, "the review cannot be read: "+err.Error(), http.StatusBadRequest)

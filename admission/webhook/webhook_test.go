@@ -57,6 +57,46 @@ func TestAPanicIsAFailureAndNoYes(t *testing.T) {
 	}
 }
 
+// The server is open to whoever reaches it: many long bodies at once must not take all
+// its memory, nor keep short ones from being answered.
+func TestFewLongConversionsAtOnce(t *testing.T) {
+	s, err := webhook.New(webhook.Options{Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(body io.Reader) int {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, webhook.ConvertPath, body))
+		return w.Code
+	}
+	var bodies []*io.PipeWriter
+	codes := make(chan int, 2)
+	for range 2 {
+		r, w := io.Pipe() // of a length that nobody knows
+		bodies = append(bodies, w)
+		go func() { codes <- post(r) }()
+		if _, err := w.Write([]byte("{")); err != nil { // it is being read
+			t.Fatal(err)
+		}
+	}
+	if r, _ := io.Pipe(); post(r) != http.StatusServiceUnavailable {
+		t.Error("a third long one was read")
+	}
+	short := `{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{"uid":"1","desiredAPIVersion":"split.smi-spec.io/v1alpha4","objects":[]}}`
+	if code := post(strings.NewReader(short)); code != http.StatusOK {
+		t.Errorf("a short one is answered by %d", code)
+	}
+	for _, w := range bodies {
+		w.Close()
+		<-codes
+	}
+	r, w := io.Pipe()
+	go func() { _, _ = io.WriteString(w, short); w.Close() }()
+	if code := post(r); code != http.StatusOK {
+		t.Errorf("after these a long one is answered by %d", code)
+	}
+}
+
 // Operators tell by the metrics what the webhooks do.
 func TestAnswersAreCounted(t *testing.T) {
 	registry := prometheus.NewRegistry()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	failure "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshc/meshc/admission/inject"
@@ -59,7 +61,12 @@ func (n *Namespaces) Of(ctx context.Context, name string) (inject.Namespace, err
 	if o := n.store.one("", name); o != nil && says(o) {
 		return namespaceOf(o), nil
 	}
-	o, err := n.keeper.get(ctx, namespaces, "", name)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	o, err := n.keeper.asks.Resource(namespaces.GroupVersionResource).Get(ctx, name, meta.GetOptions{})
+	if failure.IsNotFound(err) {
+		o, err = nil, nil
+	}
 	if err != nil {
 		return inject.Namespace{}, err
 	}

@@ -39,6 +39,8 @@ type Options struct {
 type Keeper struct {
 	opts   Options
 	client dynamic.Interface
+	// asks has a measure of its own: how often it is used is up to who calls webhooks.
+	asks dynamic.Interface
 
 	mu    sync.Mutex
 	tasks []func(context.Context)
@@ -63,7 +65,11 @@ func New(opts Options) (*Keeper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upkeep: %w", err)
 	}
-	return &Keeper{opts: opts, client: client, wrong: map[string]string{}}, nil
+	asks, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("upkeep: %w", err)
+	}
+	return &Keeper{opts: opts, client: client, asks: asks, wrong: map[string]string{}}, nil
 }
 
 // Run keeps all that was opened, until ctx ends.
