@@ -57,7 +57,11 @@ func (g *granting) inOthers(edited map[string][]byte) ([]allowedElsewhere, diag.
 		if len(faults) > 0 {
 			continue // it is broken as it is, and its own check says how
 		}
-		was, found := compiler.Compile(before, g.Lock.Known, compiler.Options{Now: g.Now, NoPlan: true, NoRules: true})
+		lock, faults, err := readLock(before, g.paths) // it may have one of its own
+		if faults.HasErrors() || err != nil {
+			continue
+		}
+		was, found := compiler.Compile(before, lock.Known, compiler.Options{Now: g.Now, NoPlan: true, NoRules: true})
 		if found.HasErrors() {
 			continue
 		}
@@ -65,7 +69,7 @@ func (g *granting) inOthers(edited map[string][]byte) ([]allowedElsewhere, diag.
 		if len(faults) > 0 {
 			return nil, faults
 		}
-		is, found := compiler.Compile(after, g.Lock.Known, compiler.Options{Now: g.Now, NoPlan: true, NoRules: true})
+		is, found := compiler.Compile(after, lock.Known, compiler.Options{Now: g.Now, NoPlan: true, NoRules: true})
 		if found.HasErrors() {
 			return nil, onlyErrors(found)
 		}

@@ -149,3 +149,33 @@ func TestProposalsMayRestOnHeaders(t *testing.T) {
 	wants(t, exitUsage, "allow", "--from-audit", example+"/access.log", "-H", "x-team", example)
 	wants(t, exitUsage, "allow", "--from-audit", example+"/access.log", "-H", "x-team: a\nb", example)
 }
+
+// An environment that takes the applications from a lock of its own is told of as well:
+// what is written for the tree is allowed there, too.
+func TestAGrantIsToldForEnvironmentsWithALockOfTheirOwn(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		"policy/apps.yaml": `apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {selector: {app: api}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {serviceAccountName: api, containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {serviceAccountName: web, containers: [{name: a, image: a}]}
+`,
+		"policy/own.yaml": "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: r, namespace: shop}\nspec: {matches: [{name: m, pathRegex: /m$, methods: [GET]}]}\n",
+		"policy/meshc.yaml": "apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: m}\nspec:\n  sources: [./own.yaml, ./apps.yaml]\n" +
+			"  environments:\n    prod: {sources: [./own.yaml], lock: {file: prod.lock}}\n",
+		"policy/prod.lock": "# meshc.lock v1\n# from: a test\n# by: a test\n# at: 2026-01-01T00:00:00Z\naccount shop/api\naccount shop/web\nnamespace shop\n" +
+			"role shop/api service=shop/api\nrole shop/web\nservice shop/api account=shop/api port=80,name=http,app=http\n",
+	})
+	out, _ := wants(t, exitClean, "allow", "shop/web", "shop/api", "GET", "/x", "--dry-run", filepath.Join(dir, "policy"))
+	has(t, out, "newly allowed in environment prod, too\n  + shop/web can now GET /x on shop/api:80")
+}
