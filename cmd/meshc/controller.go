@@ -232,11 +232,14 @@ func replicaName() string {
 
 // proxiesOf counts who has taken what is served.
 func proxiesOf(s server.Status) live.Proxies {
-	out := live.Proxies{Digest: s.Bundle.PolicyDigest, Connected: len(s.Proxies)}
+	out := live.Proxies{Digest: s.Bundle.PolicyDigest, Of: map[string]live.Count{}}
 	for _, p := range s.Proxies {
+		n := out.Of[p.Identity]
+		n.Connected++
 		if p.InSync {
-			out.Acknowledged++
+			n.Acknowledged++
 		}
+		out.Of[p.Identity] = n
 	}
 	return out
 }

@@ -193,12 +193,12 @@ kind: Pod
 metadata: {name: front-1, namespace: town, labels: {app: front, meshc.dev/injected: "true"}}
 spec: {serviceAccountName: front, containers: [{name: c, image: c}]}
 ---
-apiVersion: specs.smi-spec.io/v1alpha4
+` + routes + "\n---\n" + target
+
+const routes = `apiVersion: specs.smi-spec.io/v1alpha4
 kind: HTTPRouteGroup
 metadata: {name: api, namespace: town}
-spec: {matches: [{name: read, pathRegex: /api/.*, methods: [GET]}, {name: write, pathRegex: /api/.*, methods: [PUT]}]}
----
-` + target
+spec: {matches: [{name: read, pathRegex: /api/.*, methods: [GET]}, {name: write, pathRegex: /api/.*, methods: [PUT]}]}`
 
 const target = `apiVersion: access.smi-spec.io/v1alpha4
 kind: TrafficTarget
@@ -228,7 +228,8 @@ func (c cluster) conditionOf(manifest, kind, what string, holds func(status, rea
 	})
 }
 
-// report has a Live write status, as if three proxies had taken what is there.
+// report has a Live write status, as if two proxies of cart and one of each other account
+// had taken what is there.
 func (c cluster) report(l *live.Live, self string) {
 	ctx, stop := context.WithCancel(c.t.Context())
 	ended := make(chan struct{})
@@ -237,9 +238,13 @@ func (c cluster) report(l *live.Live, self string) {
 		l.Report(ctx, live.ReportOptions{Namespace: "meshc-system", Self: self, Proxies: func() live.Proxies {
 			b, _, err := l.Fetch(ctx)
 			if err != nil || b == nil {
-				return live.Proxies{Connected: 3}
+				return live.Proxies{}
 			}
-			return live.Proxies{Digest: b.Manifest.PolicyDigest, Connected: 3, Acknowledged: 3}
+			one := live.Count{Connected: 1, Acknowledged: 1}
+			return live.Proxies{Digest: b.Manifest.PolicyDigest, Of: map[string]live.Count{
+				"spiffe://cluster.local/ns/town/sa/cart": {Connected: 2, Acknowledged: 2}, "spiffe://cluster.local/ns/town/sa/front": one,
+				"spiffe://cluster.local/ns/town/sa/other": {Connected: 1}, // concerned by nothing: nobody waits for it
+			}}
 		}})
 	}()
 	c.t.Cleanup(func() { stop(); <-ended })

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
 )
 
 // requestedAt is what Flux's users write to have an object looked at now.
@@ -36,22 +37,12 @@ const (
 	reasonFailed       = "ReconciliationFailed"
 )
 
-// Proxies are what is known of those that are served.
-type Proxies struct {
-	Digest       string // policy digest of what is served
-	Connected    int
-	Acknowledged int // those that have taken all of it
-}
-
-func (p Proxies) String() string {
-	return fmt.Sprintf("%d of %d proxies acknowledged it", p.Acknowledged, p.Connected)
-}
-
 // cond is a condition without its times.
 type cond struct{ kind, status, reason, message string }
 
-// conditions are those of a policy object. digest is that of what is in force.
-func conditions(s state, p Proxies, digest string, fromBundle bool) []cond {
+// conditions are those of a policy object. digest is that of what is in force, of are
+// the identities that the object concerns.
+func conditions(s state, p Proxies, of map[ir.Identity]bool, digest string, fromBundle bool) []cond {
 	if fromBundle {
 		return []cond{
 			{accepted, "True", reasonAccepted, "the object can be read"},
@@ -76,8 +67,11 @@ func conditions(s state, p Proxies, digest string, fromBundle bool) []cond {
 		first.reason, first.message = reasonWarnings, brief(s.found)
 	}
 	second := cond{programmed, "Unknown", reasonPending, "proxies are being told"}
-	if p.Digest == digest && p.Acknowledged == p.Connected {
-		second = cond{programmed, "True", reasonAcknowledged, p.String()}
+	if p.silent > 0 {
+		second.message = fmt.Sprintf("%d of the control plane's replicas did not say yet to serve it", p.silent)
+	}
+	if n := p.count(of); p.Digest == digest && p.silent == 0 && n.Acknowledged == n.Connected {
+		second = cond{programmed, "True", reasonAcknowledged, n.String()}
 	}
 	return []cond{first, second}
 }

@@ -41,6 +41,16 @@ func TestAnObjectOfTheClusterIsInForceAndSaysSo(t *testing.T) {
 	c.conditionOf(target, "Programmed", "the proxies have it", func(status, _, message string) bool {
 		return status == "True" && message == "3 of 3 proxies acknowledged it"
 	})
+	for _, manifest := range []string{routes, "apiVersion: specs.smi-spec.io/v1alpha4\nkind: TCPRoute\nmetadata: {name: unused, namespace: town}\nspec: {matches: {ports: [80]}}"} {
+		c.apply(manifest)
+		want := "3 of 3 proxies acknowledged it"
+		if manifest != routes {
+			want = "no connected proxy is concerned"
+		}
+		c.conditionOf(manifest, "Programmed", "a route is told of by who refers to it: "+want, func(status, _, message string) bool {
+			return status == "True" && message == want
+		})
+	}
 	c.conditionOf(town[:strings.Index(town, "\n---")], "Ready", "the mesh is ready", func(status, _, _ string) bool { return status == "True" })
 
 	c.apply(faulty)

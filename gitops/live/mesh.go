@@ -3,7 +3,7 @@ package live
 // meshConditions are those of the Mesh: whether it is in force, and whether the mesh
 // as a whole is as the cluster says.
 func meshConditions(own []cond, s state, p Proxies, v view) []cond {
-	is := cond{ready, "True", reasonSucceeded, "policy " + v.digest() + " is served; " + p.String()}
+	is := cond{ready, "True", reasonSucceeded, "policy " + v.digest() + " is served; " + all(p.count(nil))}
 	switch {
 	case v.suspended:
 		is = cond{ready, "True", reasonSuspended, "spec.suspend is set: what was in force stays, and nothing is looked at"}
@@ -17,10 +17,19 @@ func meshConditions(own []cond, s state, p Proxies, v view) []cond {
 	return append([]cond{own[0], is}, own[2:]...)
 }
 
+// all says how many of all proxies have what is served.
+func all(n Count) string {
+	if n.Connected == 0 {
+		return "no proxy is connected"
+	}
+	return n.String()
+}
+
 // describe puts into the status of the Mesh what is served, and to how many.
 func (w *writer) describe(status map[string]any, s state, p Proxies, v view) {
 	status["policyDigest"] = v.digest()
-	status["proxies"], status["programmed"] = int64(p.Connected), int64(p.Acknowledged)
+	n := p.count(nil)
+	status["proxies"], status["programmed"] = int64(n.Connected), int64(n.Acknowledged)
 	if s.requestedAt != "" {
 		status["lastHandledReconcileAt"] = s.requestedAt
 	}

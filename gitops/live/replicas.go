@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"strconv"
 	"time"
 
@@ -25,14 +27,14 @@ func (w *writer) tellReplica(ctx context.Context) {
 	if time.Since(w.said.at) < replicaEvery {
 		return
 	}
-	now := w.opts.Proxies()
-	if now == w.said.proxies && time.Since(w.said.at) < replicaAlive {
+	now := said(w.opts.Proxies())
+	if maps.Equal(now, w.said.is) && time.Since(w.said.at) < replicaAlive {
 		return
 	}
 	w.said.at = time.Now() // also when it fails: the next try is not at once
-	data := map[string]any{
-		"digest": now.Digest, "connected": strconv.Itoa(now.Connected), "acknowledged": strconv.Itoa(now.Acknowledged),
-		"at": w.said.at.UTC().Format(time.RFC3339),
+	data := map[string]any{"at": w.said.at.UTC().Format(time.RFC3339)}
+	for key, text := range now {
+		data[key] = text
 	}
 	name := replicaMap(w.opts.Self)
 	_, err := w.client.do(ctx, verbs.patch, w.memory.path(name), mergePatch, map[string]any{"data": data})
@@ -46,7 +48,17 @@ func (w *writer) tellReplica(ctx context.Context) {
 		w.Live.opts.Log.Debug("this replica could not say how many proxies it has", "error", err)
 		return
 	}
-	w.said.proxies = now
+	w.said.is = now
+}
+
+// said are proxies as a replica says them: numbers for who looks, and those of each
+// identity for the leader.
+func said(p Proxies) map[string]string {
+	n := p.count(nil)
+	by, _ := json.Marshal(p.Of) // texts and numbers always marshal, and in order
+	return map[string]string{
+		"digest": p.Digest, "connected": strconv.Itoa(n.Connected), "acknowledged": strconv.Itoa(n.Acknowledged), "identities": string(by),
+	}
 }
 
 // forget takes away what this replica said, as it ends.
@@ -59,10 +71,14 @@ func (w *writer) forget() {
 // proxies are those of all replicas. One that serves another policy than this one
 // counts as having told nobody yet.
 func (w *writer) proxies() Proxies {
-	out := w.opts.Proxies()
+	own := w.opts.Proxies()
 	store, ok := w.stores[memoryStore]
 	if !ok {
-		return out
+		return own
+	}
+	out := Proxies{Digest: own.Digest, Of: maps.Clone(own.Of)}
+	if out.Of == nil {
+		out.Of = map[string]Count{}
 	}
 	for _, o := range store.GetStore().List() {
 		u := o.(*unstructured.Unstructured)
@@ -71,12 +87,24 @@ func (w *writer) proxies() Proxies {
 		if u.GetLabels()[labelAccepted] != replicaKind || u.GetName() == replicaMap(w.opts.Self) || err != nil || time.Since(at) > replicaGone {
 			continue
 		}
-		connected, _ := strconv.Atoi(data["connected"]) // what is no number is none
-		acknowledged, _ := strconv.Atoi(data["acknowledged"])
-		out.Connected += connected
-		if data["digest"] == out.Digest {
-			out.Acknowledged += acknowledged
-		}
+		out.add(data)
 	}
 	return out
+}
+
+// add counts what another replica said.
+func (p *Proxies) add(data map[string]string) {
+	var by map[string]Count
+	same := json.Unmarshal([]byte(data["identities"]), &by) == nil && data["digest"] == p.Digest
+	if !same {
+		p.silent++
+	}
+	for id, n := range by {
+		sum := p.Of[id]
+		sum.Connected += n.Connected
+		if same {
+			sum.Acknowledged += n.Acknowledged
+		}
+		p.Of[id] = sum
+	}
 }

@@ -24,7 +24,7 @@ const (
 	writeEvery = 250 * time.Millisecond
 	// patience is how long proxies have to acknowledge before a status says that they
 	// have not yet: most do, and one write is enough.
-	patience   = time.Second
+	patience   = 2 * replicaEvery
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 	meshEvery  = 2 * time.Second
@@ -44,8 +44,8 @@ type writer struct {
 	kept  map[syntax.Name]bool   // of which the last accepted form is written down
 	look  time.Time              // at the Mesh, the last time
 	said  struct {               // of this replica, to the others
-		at      time.Time
-		proxies Proxies
+		at time.Time
+		is map[string]string
 	}
 }
 
@@ -91,7 +91,7 @@ func (l *Live) Report(ctx context.Context, opts ReportOptions) {
 		case <-tick.C:
 		}
 		w.gatherTasks()
-		if _, shared := l.stores[memoryStore]; shared && l.isLoaded() {
+		if _, shared := l.stores[memoryStore]; shared {
 			w.tellReplica(ctx)
 		}
 		if w.lease.held.Load() && l.isLoaded() {
@@ -168,7 +168,7 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		delete(w.notes, name)
 		return true, nil
 	}
-	conds := conditions(s, p, shown.digest(), shown.fromBundle)
+	conds := conditions(s, p, w.concerned(name, shown.bundle), shown.digest(), shown.fromBundle)
 	pending := conds[1].reason == reasonPending
 	if pending && name.Kind != meshKind && time.Since(t.since) < patience {
 		return false, nil
