@@ -206,6 +206,7 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 	}
 	defer srv.Close()
 	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	srv.Registry().MustRegister(l.Collectors()...)
 	early.hand(srv.AdminHandler(f.profiles))
 	group, ctx := errgroup.WithContext(ctx)
 	if err := h.start(ctx, group, l, authority, func() ir.Settings { return follower.Bundle().Mesh.Settings }, srv); err != nil {

@@ -18,8 +18,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// client asks an API server for objects as JSON. client-go's own clients would
-// register every type of Kubernetes at the start of every meshc.
+// client asks an API server for objects as JSON: objects of one kind in one version, as
+// the trees of maps that documents are made of.
 type client struct{ rest *rest.RESTClient }
 
 const requestsPerSecond = 100

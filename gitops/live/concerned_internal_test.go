@@ -33,7 +33,7 @@ func TestProgrammedCountsWhomItConcerns(t *testing.T) {
 		for _, data := range c.said {
 			p.add(data)
 		}
-		if is := conditions(state{}, p, c.of, "new", false)[1]; is.status != c.status || is.message != c.message {
+		if is := conditionsOf(state{}, p, c.of, "new", false)[1]; string(is.status) != c.status || is.message != c.message {
 			t.Errorf("%s: it says %s, %q; want %s, %q", what, is.status, is.message, c.status, c.message)
 		}
 	}

@@ -2,9 +2,12 @@ package live
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
+	flux "github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/conditions"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshc/meshc/compiler/diag"
@@ -12,15 +15,15 @@ import (
 )
 
 // requestedAt is what Flux's users write to have an object looked at now.
-const requestedAt = "reconcile.fluxcd.io/requestedAt"
+const requestedAt = flux.ReconcileRequestAnnotation
 
 // Types of conditions, after Gateway API and kstatus: Stalled is there only while it
 // is true.
 const (
 	accepted   = "Accepted"
 	programmed = "Programmed"
-	ready      = "Ready"
-	stalled    = "Stalled"
+	ready      = flux.ReadyCondition
+	stalled    = flux.StalledCondition
 )
 
 // Reasons of conditions.
@@ -32,17 +35,21 @@ const (
 	reasonAcknowledged = "Acknowledged"
 	reasonPending      = "Pending"
 	reasonBundle       = "BundleSource"
-	reasonSuspended    = "Suspended"
-	reasonSucceeded    = "ReconciliationSucceeded"
-	reasonFailed       = "ReconciliationFailed"
+	reasonSuspended    = flux.SuspendedReason
+	reasonSucceeded    = flux.ReconciliationSucceededReason
+	reasonFailed       = flux.ReconciliationFailedReason
 )
 
 // cond is a condition without its times.
-type cond struct{ kind, status, reason, message string }
+type cond struct {
+	kind            string
+	status          meta.ConditionStatus
+	reason, message string
+}
 
-// conditions are those of a policy object. digest is that of what is in force, of are
+// conditionsOf are those of a policy object. digest is that of what is in force, of are
 // the identities that the object concerns.
-func conditions(s state, p Proxies, of map[ir.Identity]bool, digest string, fromBundle bool) []cond {
+func conditionsOf(s state, p Proxies, of map[ir.Identity]bool, digest string, fromBundle bool) []cond {
 	if fromBundle {
 		return []cond{
 			{accepted, "True", reasonAccepted, "the object can be read"},
@@ -103,43 +110,36 @@ func line(f diag.Finding) string {
 	return text
 }
 
-// written is the list of conditions for a status: each with the generation it is of,
-// and the time at which it last turned.
-func written(u *unstructured.Unstructured, generation int64, now time.Time, all []cond) ([]any, bool) {
-	before, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-	changed := len(before) != len(all)
-	var out []any
-	for _, c := range all {
-		next := map[string]any{
-			"type": c.kind, "status": c.status, "reason": c.reason, "message": c.message,
-			"observedGeneration": generation, "lastTransitionTime": now.UTC().Format(time.RFC3339),
-		}
-		old := condition(u, c.kind)
-		if old["status"] == c.status {
-			next["lastTransitionTime"] = old["lastTransitionTime"]
-		}
-		for _, field := range []string{"status", "reason", "message", "observedGeneration"} {
-			changed = changed || old[field] != next[field]
-		}
-		out = append(out, next)
-	}
-	return out, changed
+// judged is an object with the conditions of the generation that was judged, which may
+// not be the newest.
+type judged struct {
+	*unstructured.Unstructured
+	generation int64
+	list       []meta.Condition
 }
 
-// condition finds one of an object's conditions.
-func condition(u *unstructured.Unstructured, kind string) map[string]any {
-	all, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-	for _, c := range all {
-		if c, ok := c.(map[string]any); ok && c["type"] == kind {
-			return c
+func (j *judged) GetGeneration() int64                { return j.generation }
+func (j *judged) GetConditions() []meta.Condition     { return j.list }
+func (j *judged) SetConditions(list []meta.Condition) { j.list = list }
+
+// written is the list of conditions for a status, and whether it says anything else
+// than the object's.
+func written(u *unstructured.Unstructured, generation int64, all []cond) ([]meta.Condition, bool) {
+	before := conditions.UnstructuredGetter(u).GetConditions()
+	j := &judged{u, generation, slices.Clone(before)}
+	for _, kind := range []string{accepted, programmed, ready, stalled} {
+		if !slices.ContainsFunc(all, func(c cond) bool { return c.kind == kind }) {
+			conditions.Delete(j, kind)
 		}
 	}
-	return nil
+	for _, c := range all {
+		conditions.Set(j, &meta.Condition{Type: c.kind, Status: c.status, Reason: c.reason, Message: c.message})
+	}
+	return j.list, !slices.Equal(before, j.list)
 }
 
 // vouched tells whether the object's status says that what it says now was in force.
 func vouched(u *unstructured.Unstructured) bool {
-	c := condition(u, accepted)
-	generation, _ := c["observedGeneration"].(int64)
-	return c["status"] == "True" && generation == u.GetGeneration()
+	c := conditions.Get(conditions.UnstructuredGetter(u), accepted)
+	return c != nil && c.Status == meta.ConditionTrue && c.ObservedGeneration == u.GetGeneration()
 }

@@ -66,7 +66,8 @@ type Live struct {
 	repull  chan struct{} // the Mesh changed
 	loaded  chan struct{} // closed with the first outcome
 
-	leads atomic.Bool
+	leads   atomic.Bool
+	metrics *metrics
 
 	mu       sync.Mutex
 	catalog  *kube.Provider
@@ -122,7 +123,7 @@ func Watch(opts Options) (*Live, error) {
 	opts.Compiler.NoRules = true
 	l := &Live{
 		opts: opts, watcher: &watcher{client: c, failing: map[string]string{}}, stores: map[string]cache.SharedIndexInformer{},
-		done: make(chan struct{}), changed: make(chan struct{}, 1), news: make(chan struct{}, 1), loaded: make(chan struct{}),
+		metrics: newMetrics(opts.Mesh), done: make(chan struct{}), changed: make(chan struct{}, 1), news: make(chan struct{}, 1), loaded: make(chan struct{}),
 		repull: make(chan struct{}, 1), dirty: newDirty(), policy: newPolicy(opts.Mesh, opts.Compiler),
 		told: states{all: map[syntax.Name]state{}, changed: map[syntax.Name]bool{}, shown: map[string]string{}},
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/fluxcd/pkg/runtime/conditions"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -150,6 +151,7 @@ func (w *writer) write(ctx context.Context) {
 		case err != nil:
 			t.wait = min(max(2*t.wait, firstRetry), lastRetry)
 			t.next = time.Now().Add(t.wait)
+			w.Live.metrics.failures.Inc()
 			w.Live.opts.Log.Warn("a status could not be written", "object", pathOf(name), "error", err, "again", t.wait)
 		case done:
 			delete(w.todo, name)
@@ -168,13 +170,13 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		delete(w.notes, name)
 		return true, nil
 	}
-	conds := conditions(s, p, w.concerned(name, shown.bundle), shown.digest(), shown.fromBundle)
+	conds := conditionsOf(s, p, w.concerned(name, shown.bundle), shown.digest(), shown.fromBundle)
 	pending := conds[1].reason == reasonPending
 	if pending && name.Kind != meshKind && time.Since(t.since) < patience {
 		return false, nil
 	}
 	if pending {
-		if c := condition(u, programmed); c["reason"] == reasonPending && c["observedGeneration"] == s.generation {
+		if c := conditions.Get(conditions.UnstructuredGetter(u), programmed); c != nil && c.Reason == reasonPending && c.ObservedGeneration == s.generation {
 			return false, nil // said so already
 		}
 	}
@@ -184,7 +186,7 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		conds = meshConditions(conds, s, p, shown)
 		w.describe(status, s, p, shown)
 	}
-	list, changed := written(u, s.generation, time.Now(), conds)
+	list, changed := written(u, s.generation, conds)
 	if changed || differs(u, status) {
 		status["conditions"] = list
 		k, _ := kindOf(name.Kind)

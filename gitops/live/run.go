@@ -222,8 +222,10 @@ func (l *Live) compile(d dirty) bool {
 		return false
 	}
 	slices.SortFunc(edits, func(a, b edit) int { return cmp.Compare(pathOf(a.name), pathOf(b.name)) })
+	began := time.Now()
 	out := l.policy.applyWith(recalled, edits)
 	l.publish(out)
+	l.metrics.duration.Observe(time.Since(began).Seconds())
 	l.note(d, out)
 	return true
 }
