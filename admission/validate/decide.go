@@ -79,7 +79,7 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 	for _, f := range c.Try(compiler.Change{Path: r.Kind.Kind + "/" + path, Data: data, Object: &name}) {
 		switch {
 		case !f.Counts() || f.Severity == diag.Info:
-		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && breaks(f):
+		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && r.Operation != "CREATE" && breaks(f):
 			errors.Add(f)
 		default:
 			warnings.Add(f)
@@ -89,7 +89,8 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 }
 
 // breaks tells whether a build would fail for it. At admission much of that is a
-// warning, since objects come in any order; applications that go do not.
+// warning, since objects come in any order, and what was applied a moment before may not
+// have been seen yet; applications that change or go do not.
 func breaks(f diag.Finding) bool {
 	e, ok := diag.Lookup(f.Code)
 	return ok && e.Build == diag.Error

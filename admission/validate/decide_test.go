@@ -217,3 +217,26 @@ func TestWhatChangesNothingForTheMeshIsLeftAlone(t *testing.T) {
 		t.Errorf("a namespace that loses its last finalizer: %+v", r)
 	}
 }
+
+// Objects that are applied together come one by one, and a watch tells of each a moment
+// later: what refers to something that is not there yet is warned of, and denied to
+// nobody who adds to it, not even where the namespace wants what breaks denied.
+func TestWhatIsNotThereYetIsNotDenied(t *testing.T) {
+	split := `
+apiVersion: split.smi-spec.io/v1alpha4
+kind: TrafficSplit
+metadata: {name: canary, namespace: shop}
+spec: {service: till, backends: [{service: till-v1, weight: 90}, {service: till-v2, weight: 10}]}`
+	s := live(t, map[string][]byte{"shop.yaml": []byte(shop), "split.yaml": []byte(split)})
+	for _, name := range []string{"till", "till-v1"} {
+		manifest := strings.ReplaceAll("apiVersion: v1\nkind: Service\nmetadata: {name: NAME, namespace: shop}\nspec: {selector: {app: till}, ports: [{name: http, port: 80}]}", "NAME", name)
+		r := validate.Decide(s, ask(t, "CREATE", manifest), true)
+		denied, warned := codesOf(r)
+		if !r.Allowed {
+			t.Errorf("the service %s is denied as %v, with warnings %v", name, denied, warned)
+		}
+		if name == "till-v1" && !slices.Contains(warned, "MSH2006") {
+			t.Errorf("the service %s comes with warnings %v", name, warned)
+		}
+	}
+}
