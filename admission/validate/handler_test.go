@@ -6,13 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/meshc/meshc/admission/validate"
 	"github.com/meshc/meshc/compiler"
@@ -126,33 +122,12 @@ func BenchmarkReview1000(b *testing.B) {
 	if len(bodies) < 3000 {
 		b.Fatalf("only %d objects were found", len(bodies))
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var took, processor []time.Duration
-	for i := 0; b.Loop(); i++ {
-		start, before := time.Now(), spent(b)
+	bench.Latency(b, func(i int) {
 		w := post(h, bodies[i*37%len(bodies)])
-		took, processor = append(took, time.Since(start)), append(processor, spent(b)-before)
 		if w.Code != http.StatusOK {
 			b.Fatal(fmt.Sprint(w.Code, w.Body))
 		}
-	}
-	for name, d := range map[string][]time.Duration{"": took, "cpu-": processor} {
-		slices.Sort(d)
-		b.ReportMetric(float64(d[len(d)/2].Microseconds()), name+"p50-us")
-		b.ReportMetric(float64(d[len(d)*99/100].Microseconds()), name+"p99-us")
-	}
-}
-
-// spent is what this thread has used of the processors: on a machine that others use
-// as well it says more than the clock.
-func spent(b *testing.B) time.Duration {
-	b.Helper()
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(t.Nano())
+	})
 }
 
 func sortedNames(files map[string][]byte) []string {

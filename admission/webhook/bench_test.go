@@ -6,16 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 
 	"github.com/meshc/meshc/admission/inject"
 	"github.com/meshc/meshc/admission/webhook"
+	"github.com/meshc/meshc/test/bench"
 )
 
 // podOf is a pod as an API server sends it: defaulted, with what real ones have.
@@ -67,31 +64,10 @@ func BenchmarkMutate(b *testing.B) {
 	for i := range bodies { // the first pod of a Deployment has its bootstrap written
 		ask(i)
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var took, processor []time.Duration
-	for i := 0; b.Loop(); i++ {
-		start, before := time.Now(), spent(b)
+	bench.Latency(b, func(i int) {
 		w := ask(i)
-		took, processor = append(took, time.Since(start)), append(processor, spent(b)-before)
 		if w.Code != http.StatusOK || !bytes.Contains(w.Body.Bytes(), []byte(`"patch"`)) {
 			b.Fatal(w.Code, w.Body)
 		}
-	}
-	for name, d := range map[string][]time.Duration{"": took, "cpu-": processor} {
-		slices.Sort(d)
-		b.ReportMetric(float64(d[len(d)/2].Microseconds()), name+"p50-us")
-		b.ReportMetric(float64(d[len(d)*99/100].Microseconds()), name+"p99-us")
-	}
-}
-
-// spent is what this thread has used of the processors: on a machine that others use as
-// well it says more than the clock.
-func spent(b *testing.B) time.Duration {
-	b.Helper()
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(t.Nano())
+	})
 }

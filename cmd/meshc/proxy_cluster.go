@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/deploy/api"
 	"github.com/meshc/meshc/deploy/control"
 	"github.com/meshc/meshc/xds/server"
 )
@@ -80,17 +81,9 @@ func newProxyStatsCmd(s streams) *cobra.Command {
 		Example: "  meshc proxy stats shop/web-7c9f",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.open()
-			if err != nil {
-				return err
-			}
-			ns, name := podOf(args[0], c.Namespace)
-			text, err := control.Counters(cmd.Context(), c, ns, name)
-			if err != nil {
-				return input(err)
-			}
-			_, err = s.Out.Write(text)
-			return err
+			return f.print(s, args[0], func(c *api.Client, ns, name string) ([]byte, error) {
+				return control.Counters(cmd.Context(), c, ns, name)
+			})
 		},
 	}
 	f.add(cmd)
@@ -106,20 +99,27 @@ func newProxyLogsCmd(s streams) *cobra.Command {
 		Example: "  meshc proxy logs shop/web-7c9f --lines 20",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.open()
-			if err != nil {
-				return err
-			}
-			ns, name := podOf(args[0], c.Namespace)
-			text, err := control.Logs(cmd.Context(), c, ns, name, "meshc-proxy", lines)
-			if err != nil {
-				return input(err)
-			}
-			_, err = s.Out.Write(text)
-			return err
+			return f.print(s, args[0], func(c *api.Client, ns, name string) ([]byte, error) {
+				return control.Logs(cmd.Context(), c, ns, name, "meshc-proxy", lines)
+			})
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().IntVar(&lines, "lines", 200, "how many of the last lines")
 	return cmd
+}
+
+// print writes what is asked of a pod.
+func (f *connectFlags) print(s streams, pod string, ask func(c *api.Client, ns, name string) ([]byte, error)) error {
+	c, err := f.open()
+	if err != nil {
+		return err
+	}
+	ns, name := podOf(pod, c.Namespace)
+	text, err := ask(c, ns, name)
+	if err != nil {
+		return input(err)
+	}
+	_, err = s.Out.Write(text)
+	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,40 +35,10 @@ flag, it deletes what the first one left.`,
 			if all {
 				what.Definitions, what.Labels, what.Authority = true, true, true
 			}
-			c, err := f.open()
-			if err != nil {
-				return err
+			if !wait {
+				timeout = 0
 			}
-			record, err := install.Installed(cmd.Context(), c, f.namespace)
-			if err != nil {
-				return input(err)
-			}
-			if record == nil {
-				if record, err = install.Leftovers(cmd.Context(), c, f.namespace); err != nil {
-					return input(err)
-				}
-			}
-			if record == nil {
-				fmt.Fprintf(s.Err, "nothing is installed in namespace %s\n", f.namespace)
-				return nil
-			}
-			changes, err := install.Remove(cmd.Context(), c, f.namespace, record, what, install.Options{Tell: func(c install.Change) { fmt.Fprintln(s.Out, c) }})
-			if err != nil {
-				return input(err)
-			}
-			if wait && !what.DryRun {
-				if err := install.Vanished(cmd.Context(), c, changes, timeout); err != nil {
-					return input(err)
-				}
-			}
-			sidecars, err := install.Sidecars(cmd.Context(), c)
-			if err != nil {
-				return input(err)
-			}
-			for _, ns := range slices.Sorted(maps.Keys(sidecars)) {
-				fmt.Fprintf(s.Err, "%s of namespace %s still run with a proxy: kubectl -n %s rollout restart deployment,statefulset,daemonset\n", plural(sidecars[ns], "pod"), ns, ns)
-			}
-			return nil
+			return f.uninstall(cmd.Context(), s, what, timeout)
 		},
 	}
 	f.add(cmd)
@@ -80,4 +51,40 @@ flag, it deletes what the first one left.`,
 	flags.BoolVar(&wait, "wait", false, "wait until what is deleted is gone")
 	flags.DurationVar(&timeout, "timeout", 5*time.Minute, "how long --wait waits")
 	return cmd
+}
+
+// uninstall deletes, and waits until that is gone for as long as it is given.
+func (f *controlFlags) uninstall(ctx context.Context, s streams, what install.Removal, wait time.Duration) error {
+	c, err := f.open()
+	if err != nil {
+		return err
+	}
+	record, err := install.Installed(ctx, c, f.namespace)
+	if err == nil && record == nil {
+		record, err = install.Leftovers(ctx, c, f.namespace)
+	}
+	if err != nil {
+		return input(err)
+	}
+	if record == nil {
+		fmt.Fprintf(s.Err, "nothing is installed in namespace %s\n", f.namespace)
+		return nil
+	}
+	changes, err := install.Remove(ctx, c, f.namespace, record, what, install.Options{Tell: func(c install.Change) { fmt.Fprintln(s.Out, c) }})
+	if err != nil {
+		return input(err)
+	}
+	if wait > 0 && !what.DryRun {
+		if err := install.Vanished(ctx, c, changes, wait); err != nil {
+			return input(err)
+		}
+	}
+	sidecars, err := install.Sidecars(ctx, c)
+	if err != nil {
+		return input(err)
+	}
+	for _, ns := range slices.Sorted(maps.Keys(sidecars)) {
+		fmt.Fprintf(s.Err, "%s of namespace %s still run with a proxy: kubectl -n %s rollout restart deployment,statefulset,daemonset\n", plural(sidecars[ns], "pod"), ns, ns)
+	}
+	return nil
 }
