@@ -3,6 +3,7 @@
 package load
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -90,7 +91,7 @@ func (t *Tally) add(at time.Time, kind caller.Kind, r caller.Result) {
 	}
 	what := r.Error
 	if what == "" {
-		what = strings.Join(strings.Fields(r.Body), " ")
+		what = fmt.Sprintf("%d %s", r.Status, strings.Join(strings.Fields(r.Body), " "))
 	}
 	t.Examples = append(t.Examples, Example{at, is, what[:min(len(what), 300)]})
 }
