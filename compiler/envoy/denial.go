@@ -17,6 +17,7 @@ const headerDeniedBy = "x-meshc-denied-by"
 // its query, which may hold secrets, and cut: the sentence travels in a header.
 const (
 	sentenceUnknown = "no grant from " + formatIdentity + " to %DOWNSTREAM_LOCAL_ADDRESS%"
+	sentenceGone    = "no grant any more from " + formatIdentity + " to %DOWNSTREAM_LOCAL_ADDRESS%, or no such service"
 	sentenceUpgrade = "the mesh carries no such upgrade: %REQ(:METHOD)% %REQ(UPGRADE):60%"
 	sentenceTarget  = "the mesh carries no request whose target is not a path"
 	formatPeer      = "%DOWNSTREAM_PEER_URI_SAN%"
@@ -91,7 +92,8 @@ func (s *store) ungranted() *accesslogv3.AccessLogFilter {
 	}}
 }
 
-// withheld picks requests for a cluster that this proxy was not given.
+// withheld picks requests for a cluster that this proxy was not given, or no longer has:
+// one that comes on a connection of before the grant was taken away.
 func withheld() *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
 		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NC"}},

@@ -57,11 +57,11 @@ func (l *lowering) outboundManager(id ir.PortID, branches []branch) *hcmv3.HttpC
 	m.HttpProtocolOptions = http1(id.Service.Name + "." + id.Service.Namespace)
 	m.AccessLog = l.accessLog("http", outbound, id.String(), logHTTP)
 	set := l.mesh.Settings
-	var mappers []*hcmv3.ResponseMapper
+	why := sentenceGone
 	if l.leavesMesh(branches) {
-		mappers = append(mappers, denial(set, withheld(), sentenceOutside(id)))
+		why = sentenceOutside(id)
 	}
-	explain(m, set, mappers...)
+	explain(m, set, denial(set, withheld(), why))
 	return m
 }
 

@@ -18,7 +18,6 @@ type judge struct {
 	faults   []window
 	row      counts
 	again    int
-	late     int
 	answers  []uint64 // by question, those that began after since
 	since    int64
 	told     []string // what was wrong, the first of it
@@ -124,10 +123,6 @@ func (j *judge) take(a answer) {
 		j.tell(a, "was let through without a grant")
 	case a.Got == refused && deny, a.Got == closed && deny && !excused:
 		j.row.refused++
-	case a.Got == unavailable && deny && !excused:
-		// On a connection from before its grant was withdrawn, until that is drained.
-		j.row.refused++
-		j.late++
 	case a.Got != refused && excused:
 		j.row.failed++
 	default:

@@ -41,11 +41,10 @@ type answer struct {
 type got string
 
 const (
-	served      got = "served"      // by the workload
-	refused     got = "refused"     // by a proxy, with an answer that says so
-	unavailable got = "unavailable" // 503 of a proxy
-	closed      got = "closed"      // the connection was closed without a word
-	failed      got = "failed"      // none of these
+	served  got = "served"  // by the workload
+	refused got = "refused" // by a proxy, with an answer that says so
+	closed  got = "closed"  // the connection was closed without a word
+	failed  got = "failed"  // none of these
 )
 
 // monotonic is the machine's clock that nobody sets; it is the same in all pods.
@@ -175,11 +174,7 @@ func (c *client) http() (got, string, bool) {
 	case r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusBadRequest:
 		return refused, r.Status + " " + r.Header.Get("x-meshc-denied-by"), !r.Close
 	}
-	g := failed
-	if r.StatusCode == http.StatusServiceUnavailable {
-		g = unavailable
-	}
-	return g, fmt.Sprintf("%s %.100q", r.Status, body), !r.Close
+	return failed, fmt.Sprintf("%s %.100q", r.Status, body), !r.Close
 }
 
 // broken tells a connection that was closed from one that hangs.
