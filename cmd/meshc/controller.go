@@ -22,6 +22,7 @@ import (
 	"github.com/meshc/meshc/compiler/bundle/signature"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/deploy/upkeep"
 	"github.com/meshc/meshc/gitops/live"
 	"github.com/meshc/meshc/xds/follow"
 	"github.com/meshc/meshc/xds/server"
@@ -31,6 +32,7 @@ import (
 type controllerFlags struct {
 	serveFlags
 	namespace string
+	domain    string
 	leads     bool
 	hooks     hookFlags
 }
@@ -70,6 +72,7 @@ func newControllerCmd(s streams) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.mesh, "mesh", "mesh", "`NAME` of the mesh and of its Mesh object; without that object the defaults hold")
 	flags.StringVar(&f.namespace, "namespace", cmp.Or(os.Getenv("POD_NAMESPACE"), "meshc-system"), "`NAMESPACE` of the control plane")
+	flags.StringVar(&f.domain, "trust-domain", "", "trust `DOMAIN` of a new mesh (default what its Mesh says, else cluster.local); one that has an authority keeps its own")
 	flags.StringVar(&f.follow.State, "state", "/var/lib/meshc", "`DIR` for what must survive a restart of the process")
 	flags.StringVar(&f.listen, "listen", ":15128", "`ADDRESS` for proxies")
 	flags.StringVar(&f.admin, "admin", ":15129", "`ADDRESS` for /healthz, /readyz, /metrics and /status, plain HTTP; empty: none")
@@ -97,7 +100,8 @@ func (f *controllerFlags) run(ctx context.Context, s streams) error {
 		return input(err)
 	}
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the rooms tell what is wrong, once
-	l, err := live.Watch(live.Options{Config: config, Mesh: f.mesh, Namespace: f.namespace, Clusters: f.clusters, Log: log, Open: f.opener()})
+	l, err := live.Watch(live.Options{Config: config, Mesh: f.mesh, Namespace: f.namespace, Clusters: f.clusters, Log: log, Open: f.opener(),
+		TrustDomain: f.trustDomain(config)})
 	if err != nil {
 		return input(err)
 	}
@@ -125,6 +129,18 @@ func (f *controllerFlags) run(ctx context.Context, s streams) error {
 		return input(err)
 	}
 	return f.start(ctx, l, config, follower, early, log)
+}
+
+// trustDomain tells that of the authority that there is; where there is none yet, the one
+// that a new mesh is to have.
+func (f *controllerFlags) trustDomain(config *rest.Config) func(context.Context) string {
+	return func(ctx context.Context) string {
+		if f.hooks.listen == "" { // the authority is the state folder's own
+			own, _ := ca.FolderDomain(f.follow.State) // a folder that cannot be read is told of when it is opened
+			return cmp.Or(own, f.domain)
+		}
+		return cmp.Or(upkeep.TrustDomain(ctx, config, f.namespace, f.follow.State), f.domain)
+	}
 }
 
 // openLive gives the catalog that the policy is compiled with, once it has told all.

@@ -118,7 +118,8 @@ func (f *installFlags) policyPlan(ctx context.Context, s streams, c *api.Client,
 	if err != nil {
 		return err
 	}
-	l, err := live.Watch(live.Options{Config: config, Mesh: plan.Mesh, Instead: planned})
+	l, err := live.Watch(live.Options{Config: config, Mesh: plan.Mesh, Instead: planned,
+		TrustDomain: func(context.Context) string { return served.Mesh.Settings.TrustDomain }})
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ var installCodes = []Entry{
 		"A tag can be moved: replicas and sidecars that start later may run something else than those before. A digest is what was tested.",
 		"image: registry.example/meshc:latest", "image: registry.example/meshc@sha256:9f86d081..."),
 	same(Error, "MSH4114", "a namespace cannot join the mesh",
-		"A namespace joins by a label, and the label alone would change nothing where there is no such namespace, where another mesh has it, or where no webhook of ours ever asks: in the control plane's own namespace and in kube-system, which must work without the mesh.",
+		"A namespace joins by a label, and the label alone would change nothing where there is no such namespace, where another mesh has it, or where no webhook of ours ever asks: in the control plane's own namespace and in kube-system, which must work without the mesh. Nor can its pods be made where somebody else has a ConfigMap of the name `meshc-trust`, in which proxies look for what they trust by.",
 		"meshc namespace add kube-system", "meshc namespace add shop"),
 	same(Warning, "MSH4115", "pods are not as the mesh has them now",
 		"Injection happens when a pod is made. Pods that ran before their namespace joined have no proxy, and in strict mode nobody of the mesh reaches them; those that ran before it left still have one. Restart their workloads.",

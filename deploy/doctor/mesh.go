@@ -177,6 +177,11 @@ func (d *doctor) namespaces(ctx context.Context) (string, diag.List, error) {
 		if m.In(d.Mesh) {
 			count++
 			found.Add(m.Secured()...)
+			others, err := install.Occupied(ctx, d.Client, m.Name)
+			if err != nil {
+				return "", found, err
+			}
+			found.Add(others...)
 		}
 		if m.Mesh != "" && m.Mesh != d.Mesh && !m.Osm && d.record != nil {
 			found.Add(install.About("MSH4117", ref, "namespace %s names mesh %q, and this one is %q", m.Name, m.Mesh, d.Mesh))

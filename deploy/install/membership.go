@@ -136,6 +136,22 @@ func (m Member) Secured() diag.List {
 		WithHelp("kubectl label --overwrite namespace %s pod-security.kubernetes.io/enforce=privileged pod-security.kubernetes.io/warn=%s", m.Name, m.enforce)}
 }
 
+// Occupied finds that somebody else has a ConfigMap in a namespace where its proxies'
+// trust bundle is to lie.
+func Occupied(ctx context.Context, c *api.Client, namespace string) (diag.List, error) {
+	ref := api.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: Trust}
+	o, err := c.Get(ctx, ref)
+	if api.Gone(err) {
+		return nil, nil
+	}
+	if err != nil || api.Text(o, "metadata", "labels", partOf) == "meshc" || api.Text(o, "metadata", "labels", managedBy) == "meshc" {
+		return nil, err
+	}
+	return diag.List{About("MSH4114", api.Ref{APIVersion: "v1", Kind: "Namespace", Name: namespace}, "namespace %s has a ConfigMap %s that is not meshc's", namespace, Trust).
+		WithEffect("what its proxies trust by has no place, and no pod with a proxy can be made; the ConfigMap is left as it is").
+		WithHelp("rename it, or delete it: kubectl -n %s delete configmap %s", namespace, Trust)}, nil
+}
+
 // Join is how namespaces are added.
 type Join struct {
 	Mesh        string
@@ -167,6 +183,11 @@ func (j Join) Refusals(ctx context.Context, c *api.Client, names []string) (foun
 		case !j.NoInjection:
 			found.Add(m.Secured()...)
 		}
+		others, err := Occupied(ctx, c, name)
+		if err != nil {
+			return nil, err
+		}
+		found.Add(others...)
 	}
 	return found, nil
 }

@@ -61,6 +61,10 @@ func TestNamespacesJoinAndLeave(t *testing.T) {
 	if got := codes(found); err != nil || !slices.Equal(got, []string{"MSH4114", "MSH4114", "MSH4114", "MSH4114", "MSH4038"}) {
 		t.Errorf("%v %v", err, found)
 	}
+	put(t, c, namespace("taken", nil), configMap("taken", install.Trust))
+	if found, err = join.Refusals(ctx, c, []string{"taken"}); err != nil || !slices.Equal(codes(found), []string{"MSH4114"}) {
+		t.Errorf("where somebody else has a ConfigMap of our name: %v %v", err, found)
+	}
 	put(t, c, pod("shop", "meshed", api.Object{"meshc.dev/injected": "true"}))
 	for _, on := range []bool{true, true, false} {
 		if _, err := install.Scrape(ctx, c, "shop", on); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,29 +79,54 @@ func (rm *removing) home(ctx context.Context) error {
 }
 
 // foreign are objects in the control plane's namespace that are neither ours nor made
-// by Kubernetes for every namespace.
+// by Kubernetes for every namespace, of every kind that the API server has. What cannot
+// be looked at may be somebody's.
 func (rm *removing) foreign(ctx context.Context) ([]string, error) {
+	kinds, unknown, err := rm.client.Namespaced(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []string
-	for _, kind := range []api.Ref{
-		{APIVersion: "v1", Kind: "Pod"}, {APIVersion: "v1", Kind: "Service"}, {APIVersion: "v1", Kind: "ConfigMap"}, {APIVersion: "v1", Kind: "Secret"},
-		{APIVersion: "v1", Kind: "ServiceAccount"}, {APIVersion: "v1", Kind: "PersistentVolumeClaim"},
-		{APIVersion: "apps/v1", Kind: "Deployment"}, {APIVersion: "apps/v1", Kind: "StatefulSet"}, {APIVersion: "apps/v1", Kind: "DaemonSet"},
-		{APIVersion: "batch/v1", Kind: "Job"}, {APIVersion: "batch/v1", Kind: "CronJob"},
-	} {
+	for _, kind := range kinds {
 		kind.Namespace = rm.namespace
 		all, err := rm.client.List(ctx, kind, partOf+"!=meshc")
+		if api.Gone(err) {
+			continue // its definition went meanwhile
+		}
 		if err != nil {
-			return nil, err
+			unknown = append(unknown, kind.APIVersion+" "+kind.Kind)
+			continue
 		}
 		for _, o := range all {
-			ref := api.RefOf(o)
-			if ref.Kind == "ConfigMap" && ref.Name == "kube-root-ca.crt" || ref.Kind == "ServiceAccount" && ref.Name == "default" || len(api.List(o, "metadata", "ownerReferences")) > 0 {
-				continue
+			if !byKubernetes(kind, o) {
+				out = append(out, kind.Kind+"/"+api.Text(o, "metadata", "name"))
 			}
-			out = append(out, ref.Kind+"/"+ref.Name)
 		}
 	}
-	return out, nil
+	slices.Sort(out)
+	for _, name := range unknown {
+		out = append(out, "what cannot be listed of "+name)
+	}
+	return slices.Compact(out), nil
+}
+
+// byKubernetes tells objects that come and go with others, or with every namespace, and
+// those that are only shown.
+func byKubernetes(kind api.Ref, o api.Object) bool {
+	name := api.Text(o, "metadata", "name")
+	switch kind.Kind {
+	case "Event", "Endpoints", "EndpointSlice":
+		return true
+	case "ConfigMap":
+		if name == "kube-root-ca.crt" {
+			return true
+		}
+	case "ServiceAccount":
+		if name == "default" {
+			return true
+		}
+	}
+	return api.Text(o, "metadata", "uid") == "" || len(api.List(o, "metadata", "ownerReferences")) > 0
 }
 
 // Sidecars counts the pods that run with a proxy of the mesh, by namespace.

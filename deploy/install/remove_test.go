@@ -112,6 +112,41 @@ func TestUninstallLeavesWhatItSays(t *testing.T) {
 	}
 }
 
+// Whatever kind of thing somebody put into the control plane's namespace keeps it, also
+// one that this meshc has never heard of.
+func TestUninstallLeavesANamespaceThatOthersUse(t *testing.T) {
+	c := client(t, apiserver.New(t))
+	apply(t, c, plan(t, "meshc-system"))
+	unjudged(t, c)
+	schema := api.Object{"openAPIV3Schema": api.Object{"type": "object"}}
+	put(t, c, api.Object{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": api.Object{"name": "gadgets.example.org"},
+		"spec": api.Object{"group": "example.org", "scope": "Namespaced", "names": api.Object{"kind": "Gadget", "plural": "gadgets"},
+			"versions": []any{api.Object{"name": "v1", "served": true, "storage": true, "schema": schema}}}})
+	theirs := []api.Object{
+		{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": api.Object{"name": "theirs", "namespace": "meshc-system"}, "spec": api.Object{"podSelector": api.Object{}}},
+		{"apiVersion": "example.org/v1", "kind": "Gadget", "metadata": api.Object{"name": "theirs", "namespace": "meshc-system"}},
+	}
+	for _, o := range theirs {
+		eventually(t, func() error { // once its kind is served
+			_, err := c.Apply(t.Context(), o, false)
+			return err
+		})
+	}
+	home := api.Ref{APIVersion: "v1", Kind: "Namespace", Name: "meshc-system"}
+	why := ""
+	for _, change := range remove(t, c, install.Removal{Definitions: true, Labels: true, Authority: true}) {
+		if change.Object == home {
+			why = string(change.What) + " " + change.Why
+		}
+	}
+	if want := "left others put into it: Gadget/theirs, NetworkPolicy/theirs"; why != want {
+		t.Errorf("of the namespace it is told %q, want %q", why, want)
+	}
+	if _, err := c.Get(t.Context(), home); err != nil {
+		t.Error(err)
+	}
+}
+
 // unjudged takes the webhook away that judges policy: nobody answers it here.
 func unjudged(t *testing.T, c *api.Client) {
 	t.Helper()

@@ -49,7 +49,7 @@ func TestNoSecondRoot(t *testing.T) {
 	again.stop()
 	c.namespace("shop", object{"meshc.dev/mesh": "mesh"})
 	c.Do(http.MethodPost, "/api/v1/namespaces/shop/configmaps", object{"apiVersion": "v1", "kind": "ConfigMap",
-		"metadata": object{"name": "meshc-trust"}, "data": object{"ca.crt": string(roots)}})
+		"metadata": object{"name": "meshc-trust", "labels": object{"app.kubernetes.io/part-of": "meshc"}}, "data": object{"ca.crt": string(roots)}})
 	c.Do(http.MethodDelete, caPath, nil)
 	if _, err := c.replica(true, t.TempDir()).OpenAuthority(t.Context(), t.TempDir(), ca.Options{}); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("a new root was made while namespaces trust another: %v", err)

@@ -69,7 +69,7 @@ func (k *Keeper) create(ctx context.Context, r resource, namespace, name string,
 	o.SetKind(r.kind)
 	o.SetName(name)
 	o.SetNamespace(namespace)
-	o.SetLabels(map[string]string{"app.kubernetes.io/part-of": "meshc", "app.kubernetes.io/managed-by": "meshc-controller"})
+	o.SetLabels(map[string]string{partOf: "meshc", managedBy: "meshc-controller"})
 	made, err := k.of(r, namespace).Create(ctx, o, meta.CreateOptions{FieldManager: "meshc"})
 	if failure.IsAlreadyExists(err) {
 		return nil, errConflict

@@ -65,7 +65,11 @@ func (k *Keeper) OpenTrust(namespaces *Namespaces, opts TrustOptions) (*Trust, e
 // Await waits until a namespace has its trust bundle: a moment, as long as the
 // controller may write there. It writes nothing itself.
 func (t *Trust) Await(ctx context.Context, namespace string) error {
-	if t.store.one(namespace, inject.TrustBundle) != nil {
+	switch have := t.store.one(namespace, inject.TrustBundle); {
+	case have == nil:
+	case !ours(have):
+		return errOthers
+	default:
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -80,7 +84,7 @@ func (t *Trust) Await(ctx context.Context, namespace string) error {
 	case <-came:
 	case <-ctx.Done():
 	}
-	if t.store.one(namespace, inject.TrustBundle) != nil {
+	if have := t.store.one(namespace, inject.TrustBundle); have != nil && ours(have) {
 		return nil
 	}
 	t.mu.Lock()
@@ -139,7 +143,7 @@ func (t *Trust) work(ctx context.Context) (time.Duration, error) {
 	if leading {
 		for _, o := range t.store.GetStore().List() {
 			have := o.(*unstructured.Unstructured)
-			if ns := have.GetNamespace(); !members[ns] && have.GetLabels()["app.kubernetes.io/part-of"] == "meshc" && !t.used(ns, mesh) {
+			if ns := have.GetNamespace(); !members[ns] && have.GetLabels()[partOf] == "meshc" && !t.used(ns, mesh) {
 				if err := t.remove(ctx, have); err != nil {
 					refused[ns] = err
 				}
@@ -174,6 +178,9 @@ func (t *Trust) keep(ctx context.Context, namespace string, want map[string]stri
 		}
 		return err
 	}
+	if !ours(have) {
+		return errOthers
+	}
 	data, _, err := unstructured.NestedStringMap(have.Object, "data")
 	if err != nil {
 		data = nil
@@ -190,6 +197,19 @@ func (t *Trust) keep(ctx context.Context, namespace string, want map[string]stri
 	}
 	_, err = t.keeper.merge(ctx, configMaps, have, map[string]any{"data": change, "binaryData": nil})
 	return err
+}
+
+// Labels by which a ConfigMap is ours: those of the controller, and of `meshc inject`.
+const (
+	partOf    = "app.kubernetes.io/part-of"
+	managedBy = "app.kubernetes.io/managed-by"
+)
+
+var errOthers = fmt.Errorf("somebody else has a ConfigMap of the name %s there (without the label %s: meshc), which is left as it is: rename that one, or delete it", inject.TrustBundle, partOf)
+
+// ours tells whether a trust bundle is one that meshc made: what others call so is theirs.
+func ours(o *unstructured.Unstructured) bool {
+	return o.GetLabels()[partOf] == "meshc" || o.GetLabels()[managedBy] == "meshc"
 }
 
 // sound tells whether proxies can live on what a bundle holds until the leader comes:
@@ -240,6 +260,9 @@ func (s *shared) trusted(ctx context.Context) ([][]byte, error) {
 	}
 	var out [][]byte
 	for _, o := range found.Items {
+		if !ours(&o) {
+			continue
+		}
 		data, _, _ := unstructured.NestedStringMap(o.Object, "data") // what is none has no roots
 		if roots := data[trustKey]; roots != "" && members[o.GetNamespace()] {
 			out = append(out, []byte(roots))

@@ -113,6 +113,29 @@ func TestNamespacesHaveTheTrustBundle(t *testing.T) {
 			t.Error("a namespace that gets none is said to have one")
 		}
 	})
+	t.Run("where somebody has one", func(t *testing.T) {
+		c.namespace("taken", nil)
+		theirs := object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "meshc-trust"}, "data": object{"ca.crt": "mine"}}
+		c.Do(http.MethodPost, strings.TrimSuffix(trustPath("taken"), "/meshc-trust"), theirs)
+		c.patch("/api/v1/namespaces/taken", object{"metadata": object{"labels": object{"meshc.dev/mesh": "mesh"}}})
+		c.until("it is said whose it is", func() error {
+			if says := leader.says("trust"); !strings.Contains(says, "taken") || !strings.Contains(says, "somebody else") {
+				return fmt.Errorf("%q", says)
+			}
+			return nil
+		})
+		c.until("a pod is told why it cannot come", func() error {
+			if err := trust.Await(t.Context(), "taken"); err == nil || !strings.Contains(err.Error(), "rename") {
+				return fmt.Errorf("%v", err)
+			}
+			return nil
+		})
+		if got := c.data(trustPath("taken")); got["ca.crt"] != "mine" || len(got) != 1 {
+			t.Errorf("what is another's was changed to %v", got)
+		}
+		c.Do(http.MethodDelete, trustPath("taken"), nil)
+		c.until("its place is taken when it is free", has("taken"))
+	})
 	t.Run("where there is no room", func(t *testing.T) {
 		c.namespace("full", nil)
 		c.Do(http.MethodPost, "/api/v1/namespaces/full/resourcequotas", object{"apiVersion": "v1", "kind": "ResourceQuota",

@@ -122,12 +122,21 @@ func (j *judged) GetGeneration() int64                { return j.generation }
 func (j *judged) GetConditions() []meta.Condition     { return j.list }
 func (j *judged) SetConditions(list []meta.Condition) { j.list = list }
 
+// ownOf are the types of conditions that are ours on a kind: others may keep theirs
+// beside them.
+func ownOf(kind string) []string {
+	if kind == meshKind {
+		return []string{accepted, programmed, ready, stalled}
+	}
+	return []string{accepted, programmed, stalled}
+}
+
 // written is the list of conditions for a status, and whether it says anything else
 // than the object's.
 func written(u *unstructured.Unstructured, generation int64, all []cond) ([]meta.Condition, bool) {
 	before := conditions.UnstructuredGetter(u).GetConditions()
 	j := &judged{u, generation, slices.Clone(before)}
-	for _, kind := range []string{accepted, programmed, ready, stalled} {
+	for _, kind := range ownOf(u.GetKind()) {
 		if !slices.ContainsFunc(all, func(c cond) bool { return c.kind == kind }) {
 			conditions.Delete(j, kind)
 		}

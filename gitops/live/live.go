@@ -22,6 +22,7 @@ import (
 	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/policies"
 )
@@ -40,6 +41,9 @@ type Options struct {
 	Log      *slog.Logger // none if nil
 	// Open opens what Mesh.spec.bundle names; nil: that is refused.
 	Open Opener
+	// TrustDomain is that of the authority which issues already, empty where there is none
+	// yet. It is asked once, when the cluster answers; nil: the Mesh says it.
+	TrustDomain func(context.Context) string
 	// Instead of the Mesh in the cluster, for a plan of what another would come to.
 	Instead *unstructured.Unstructured
 	// Coalesce is how long changes are gathered; 20 ms if zero.
@@ -95,6 +99,8 @@ type view struct {
 	suspended  bool
 	fromBundle bool   // of Mesh.spec.bundle
 	source     string // that it names
+	// requestedAt is that of the Mesh when its bundle was fetched last.
+	requestedAt string
 }
 
 // digest is the policy digest of what is in force, empty before anything is.
@@ -158,9 +164,16 @@ func (l *Live) begin(ctx context.Context) error {
 		return err
 	}
 	l.rules = kube.Rules{Mesh: l.opts.Mesh}
-	if m := l.mesh(); m != nil {
+	if ask := l.opts.TrustDomain; ask != nil {
+		l.rules.TrustDomain = ask(ctx)
+	}
+	if m := l.mesh(); m != nil && l.rules.TrustDomain == "" {
 		l.rules.TrustDomain, _, _ = unstructured.NestedString(m.Object, "spec", "trustDomain")
 	}
+	if !ir.ValidTrustDomain(l.rules.TrustDomain) {
+		l.rules.TrustDomain = defaultDomain
+	}
+	l.policy.root(l.rules.TrustDomain)
 	p, err := kube.Watch(kube.Options{Rules: l.rules, Config: l.opts.Config, Clusters: l.opts.Clusters, Log: l.opts.Log, Touched: l.touched})
 	if err != nil {
 		return err

@@ -30,10 +30,13 @@ func (w *writer) describe(status map[string]any, s state, p Proxies, v view) {
 	status["policyDigest"] = v.digest()
 	n := p.count(nil)
 	status["proxies"], status["programmed"] = int64(n.Connected), int64(n.Acknowledged)
-	if s.requestedAt != "" {
-		status["lastHandledReconcileAt"] = s.requestedAt
+	if v.suspended {
+		delete(status, "lastHandledReconcileAt") // it was asked, and nobody looks
 	}
 	if v.fromBundle {
+		if delete(status, "lastHandledReconcileAt"); v.requestedAt != "" {
+			status["lastHandledReconcileAt"] = v.requestedAt // it was asked, and fetched since
+		}
 		status["observedBundle"] = v.source
 		if v.bundle != nil {
 			status["bundleEpoch"] = v.bundle.Manifest.Epoch

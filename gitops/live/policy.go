@@ -21,6 +21,7 @@ type policy struct {
 	paths   map[string]syntax.Name // of what findings name
 	waiting map[syntax.Name]bool   // those whose form in force is not the wanted one
 	base    []byte                 // the configuration without a Mesh
+	domain  string                 // the trust domain that the mesh has, empty before it is known
 	last    outcome
 
 	clock, changed uint64 // counts changes and tries; that of the last change
@@ -88,6 +89,10 @@ func (p *policy) applyWith(more []compiler.Change, edits []edit) outcome {
 	changes := more
 	for _, e := range edits {
 		o := p.at(e.name)
+		if instead, refused := p.refuseDomain(e); refused {
+			changes = append(changes, p.force(e.name, o, instead)...)
+			continue
+		}
 		if o.vouched = e.vouched; e.vouched {
 			o.accepted = e.data
 		}
@@ -114,6 +119,8 @@ func (p *policy) applyWith(more []compiler.Change, edits []edit) outcome {
 func (p *policy) force(name syntax.Name, o *object, data []byte) []compiler.Change {
 	if name.Kind == meshKind && data == nil {
 		data = p.base
+	} else if name.Kind == meshKind {
+		data = p.rooted(data) // a form that was remembered may be of an earlier mesh
 	}
 	if bytes.Equal(o.forced, data) && (o.forced == nil) == (data == nil) {
 		return nil

@@ -181,6 +181,9 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		}
 	}
 	status := map[string]any{"observedGeneration": s.generation, "findings": int64(len(s.found))}
+	if s.requestedAt != "" {
+		status["lastHandledReconcileAt"] = s.requestedAt
+	}
 	if name.Kind == meshKind {
 		w.look = time.Now()
 		conds = meshConditions(conds, s, p, shown)
@@ -190,9 +193,14 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 	if changed || differs(u, status) {
 		status["conditions"] = list
 		k, _ := kindOf(name.Kind)
-		_, err := w.client.do(ctx, verbs.patch, append(k.path(name.Namespace, name.Name), "status"), mergePatch, map[string]any{"status": status})
+		// Only onto what was looked at: the list holds others' conditions too.
+		same := map[string]any{"resourceVersion": u.GetResourceVersion(), "uid": string(u.GetUID())}
+		_, err := w.client.do(ctx, verbs.patch, append(k.path(name.Namespace, name.Name), "status"), mergePatch, map[string]any{"metadata": same, "status": status})
 		if apierrors.IsNotFound(err) {
 			return true, nil
+		}
+		if apierrors.IsConflict(err) {
+			return false, nil // somebody else was faster: at the next tick it is looked at anew
 		}
 		if err != nil {
 			return false, err

@@ -32,6 +32,8 @@ type pulled struct {
 	bundle *bundle.Bundle // the last that was taken; nil: none yet
 	failed diag.List
 	err    error
+	// requestedAt is who asked the Mesh's controller to look, when it last did.
+	requestedAt string
 }
 
 // pullEvery is how often a registry is asked, pullTimeout how long it may take.
@@ -57,30 +59,55 @@ func reference(mesh *unstructured.Unstructured) (Reference, bool) {
 func (l *Live) pull(ctx context.Context) {
 	tick := time.NewTicker(pullEvery)
 	defer tick.Stop()
+	held := false // the Mesh was suspended when it was looked at
 	for again := true; ; {
 		if again {
 			l.pullOnce(ctx)
 		}
-		again = true
+		held, again = suspended(l.mesh()), true
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		case <-l.repull:
-			if from, _ := reference(l.mesh()); l.pulledFrom() == from {
-				l.show() // the Mesh may be suspended, or not any more
-				again = false
-			}
+			again = l.pullDue() || held && !suspended(l.mesh())
 		}
 	}
 }
 
-// pullOnce fetches what the Mesh names now, if it names anything.
+// pullDue tells whether a Mesh that changed names another bundle, or asks that it be
+// looked at now.
+func (l *Live) pullDue() bool {
+	mesh := l.mesh()
+	from, wanted := reference(mesh)
+	l.mu.Lock()
+	is := l.pulled
+	l.mu.Unlock()
+	l.show() // it may be suspended now
+	switch {
+	case is == nil || !wanted:
+		return wanted || is != nil
+	case is.from != from:
+		return true
+	}
+	return is.requestedAt != mesh.GetAnnotations()[requestedAt]
+}
+
+// pullOnce fetches what the Mesh names now, if it names anything. While the Mesh is
+// suspended nothing is looked at, but where there is nothing to serve.
 func (l *Live) pullOnce(ctx context.Context) {
-	from, wanted := reference(l.mesh())
+	mesh := l.mesh()
+	from, wanted := reference(mesh)
+	l.mu.Lock()
+	first := l.shown.bundle == nil
+	l.mu.Unlock()
+	if suspended(mesh) && !first {
+		return
+	}
 	var next *pulled
 	if wanted {
 		next = l.fetch(ctx, from)
+		next.requestedAt = mesh.GetAnnotations()[requestedAt]
 	}
 	if ctx.Err() != nil {
 		return
@@ -90,16 +117,6 @@ func (l *Live) pullOnce(ctx context.Context) {
 	l.mu.Unlock()
 	l.show()
 	l.tell()
-}
-
-// pulledFrom is where the bundle that is at hand came from; the zero value: there is none.
-func (l *Live) pulledFrom() Reference {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pulled == nil {
-		return Reference{}
-	}
-	return l.pulled.from
 }
 
 // fetch takes the bundle that is there, unless it is older than the one that was taken.
@@ -134,6 +151,8 @@ func (l *Live) fetch(ctx context.Context, from Reference) *pulled {
 		next.failed = found
 	case b.Manifest.Mesh != l.opts.Mesh:
 		next.err = fmt.Errorf("%s is of the mesh %q, and this is %q", from, b.Manifest.Mesh, l.opts.Mesh)
+	case b.Mesh.Settings.TrustDomain != l.rules.TrustDomain:
+		next.err = fmt.Errorf("%s is of the trust domain %q, and this mesh is of %q: build it with `trustDomain: %s`", from, b.Mesh.Settings.TrustDomain, l.rules.TrustDomain, l.rules.TrustDomain)
 	case b.Manifest.Epoch < epoch:
 		next.err = fmt.Errorf("%s has epoch %d, and epoch %d was served: build it again from the newest commit", from, b.Manifest.Epoch, epoch)
 	default:
@@ -162,7 +181,7 @@ func (l *Live) show() {
 	if fromBundle {
 		v = view{fromBundle: true, source: from.String()}
 		if p := l.pulled; p != nil && p.from == from {
-			v.bundle, v.failed, v.err = p.bundle, p.failed, p.err
+			v.bundle, v.failed, v.err, v.requestedAt = p.bundle, p.failed, p.err, p.requestedAt
 		} else {
 			v.err = fmt.Errorf("%s was not fetched yet", from)
 		}

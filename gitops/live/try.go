@@ -93,9 +93,12 @@ func (l *Live) tryMesh(name syntax.Name, c compiler.Change) diag.List {
 	if err != nil {
 		return l.policy.session.Try(c)
 	}
+	out := l.policy.elsewhere(data)
+	for i := range out {
+		out[i].Locations[0].File, out[i].Object.Name = c.Path, name.Name
+	}
 	alone := compiler.NewSession(ir.Known{}, compiler.Options{Stage: policies.Admission, NoRules: true, NoPlan: true})
 	_, found := alone.Apply(compiler.Change{Path: source.ConfigName, Data: data})
-	var out diag.List
 	for _, f := range found {
 		if f.Code == codeNowhere || f.At().File != source.ConfigName {
 			continue // what lies in the namespaces, and which waivers are needed, it cannot know
