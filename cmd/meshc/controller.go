@@ -61,6 +61,9 @@ func newControllerCmd(s streams) *cobra.Command {
 			plain := f.plainHTTP
 			f.plainHTTP = false // whether the Mesh names a registry is not known yet
 			err := errors.Join(f.check(), f.hooks.check())
+			if err == nil && f.domain != "" && !ir.ValidTrustDomain(f.domain) {
+				err = usage(fmt.Errorf("--trust-domain %q is no trust domain", f.domain))
+			}
 			if f.plainHTTP = plain; err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type hookFlags struct {
 	image, envoy  string
 	sidecar       string
 	interception  string
+	pull          string
 }
 
 func (f *hookFlags) add(flags *pflag.FlagSet) {
@@ -38,6 +40,7 @@ func (f *hookFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.image, "image", "", "`IMAGE` with meshc, for the pods' interception (required with --webhooks)")
 	flags.StringVar(&f.envoy, "envoy-image", "", "`IMAGE` of a stock Envoy, for the pods' proxies (required with --webhooks)")
 	flags.StringVar(&f.sidecar, "sidecar", string(inject.Native), "native (kubelets from 1.29) or classic")
+	flags.StringVar(&f.pull, "image-pull-policy", "", "`POLICY` by which nodes pull both images for pods: Always, IfNotPresent or Never (default Kubernetes' own: Always for the tag latest, else IfNotPresent)")
 	flags.StringVar(&f.interception, "interception", string(inject.ByInit), "init (a container of the pod, with NET_ADMIN) or cni (the nodes run meshc cni, and pods need no privilege)")
 }
 
@@ -47,6 +50,8 @@ func (f *hookFlags) check() error {
 		return usage(fmt.Errorf("--sidecar %q is neither native nor classic", f.sidecar))
 	case f.interception != string(inject.ByInit) && f.interception != string(inject.ByCNI):
 		return usage(fmt.Errorf("--interception %q is neither init nor cni", f.interception))
+	case !slices.Contains(pullPolicies, f.pull):
+		return usage(fmt.Errorf("--image-pull-policy %q is none of Always, IfNotPresent, Never", f.pull))
 	case f.listen == "" && f.certs != "":
 		return usage(errors.New("--webhook-certs are served at --webhooks, which is not given"))
 	case f.listen != "" && (f.image == "" || f.envoy == ""):
@@ -54,6 +59,9 @@ func (f *hookFlags) check() error {
 	}
 	return nil
 }
+
+// pullPolicies are Kubernetes', and none: its default.
+var pullPolicies = []string{"", "Always", "IfNotPresent", "Never"}
 
 // hooks are what a control plane keeps in its cluster, and its answers to API servers.
 type hooks struct {
@@ -149,7 +157,7 @@ func (f *controllerFlags) injected(set ir.Settings) inject.Settings {
 	}
 	return inject.Settings{
 		Mesh: f.mesh, TrustDomain: set.TrustDomain, ControlPlane: net.JoinHostPort(f.controllerNames(set.ClusterDomain)[0], port),
-		EnvoyImage: f.hooks.envoy, InitImage: f.hooks.image, Form: inject.Form(f.hooks.sidecar),
+		EnvoyImage: f.hooks.envoy, InitImage: f.hooks.image, Form: inject.Form(f.hooks.sidecar), PullPolicy: f.hooks.pull,
 		Interception: inject.Interception(f.hooks.interception), Drain: 10 * time.Second,
 	}
 }

@@ -79,7 +79,7 @@ func (f *injectFlags) run(s streams, report *reportFlags) error {
 	if f.settings.Interception != inject.ByInit && f.settings.Interception != inject.ByCNI {
 		return usage(fmt.Errorf("--interception %q is neither init nor cni", f.by))
 	}
-	if !slices.Contains([]string{"", "Always", "IfNotPresent", "Never"}, f.settings.PullPolicy) {
+	if !slices.Contains(pullPolicies, f.settings.PullPolicy) {
 		return usage(fmt.Errorf("--pull-policy %q is none of Always, IfNotPresent, Never", f.settings.PullPolicy))
 	}
 	names, texts, err := manifestTexts(s, f.files)
