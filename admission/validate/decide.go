@@ -26,7 +26,7 @@ var policyKinds = map[string][]string{
 	"access.smi-spec.io": {"TrafficTarget", "IdentityBinding"},
 	"specs.smi-spec.io":  {"HTTPRouteGroup", "TCPRoute", "UDPRoute"},
 	"split.smi-spec.io":  {"TrafficSplit"},
-	"meshc.dev":          {"Mesh", "Waivers"},
+	"meshc.dev":          {"Mesh", "Waivers", glassKind},
 }
 
 // coreKinds may break a policy by how they change.
@@ -76,6 +76,9 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 	}
 	path := strings.TrimPrefix(name.Namespace+"/"+name.Name, "/")
 	var errors, warnings diag.List
+	if r.Kind.Kind == glassKind {
+		errors = recordFaults(r)
+	}
 	for _, f := range c.Try(compiler.Change{Path: r.Kind.Kind + "/" + path, Data: data, Object: &name}) {
 		switch {
 		case !f.Counts() || f.Severity == diag.Info:

@@ -27,6 +27,12 @@ type Request struct {
 	Object    json.RawMessage `json:"object"`
 	OldObject json.RawMessage `json:"oldObject"`
 	DryRun    bool            `json:"dryRun"`
+	UserInfo  UserInfo        `json:"userInfo"`
+}
+
+// UserInfo is who asks, as the API server knows them.
+type UserInfo struct {
+	Username string `json:"username"`
 }
 
 // ReadReview reads the review of a call. An error is for a refusal of HTTP: an API

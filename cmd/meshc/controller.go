@@ -103,8 +103,12 @@ func (f *controllerFlags) run(ctx context.Context, s streams) error {
 		return input(err)
 	}
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the rooms tell what is wrong, once
+	kept, err := follow.KeptBundle(f.follow.State)
+	if err != nil {
+		kept = nil // the first start of a pod
+	}
 	l, err := live.Watch(live.Options{Config: config, Mesh: f.mesh, Namespace: f.namespace, Clusters: f.clusters, Log: log, Open: f.opener(),
-		TrustDomain: f.trustDomain(config)})
+		TrustDomain: f.trustDomain(config), Kept: kept})
 	if err != nil {
 		return input(err)
 	}

@@ -53,6 +53,7 @@ var verbs = []func(streams) *cobra.Command{
 	newNamespaceCmd,
 	newMetricsCmd,
 	newSupportCmd,
+	newBreakglassCmd,
 	newVersionCmd,
 }
 

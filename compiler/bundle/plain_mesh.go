@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/meshc/meshc/compiler/ir"
 )
@@ -53,6 +54,14 @@ func plainPrefix(p *plain, v *netip.Prefix) {
 		p.decline()
 	}
 	*v = prefix
+}
+
+func plainTime(p *plain, v *time.Time) {
+	var text string
+	plainText(p, &text)
+	if err := v.UnmarshalText([]byte(text)); err != nil {
+		p.decline()
+	}
 }
 
 func plainLifetimes(p *plain, v *ir.Lifetimes) {
@@ -132,6 +141,7 @@ func plainGrant(p *plain, v *ir.Grant) {
 	member(&o, "destination", &v.Destination, plainText)
 	member(&o, "ports", &v.Ports, listOf(plainPortID))
 	member(&o, "http", &v.HTTP, listOf(plainMatch))
+	member(&o, "until", &v.Until, plainTime)
 	o.end()
 }
 

@@ -32,7 +32,10 @@ func newStill(files *syntax.Files, mesh *ir.Mesh) *still {
 		}
 	}
 	for _, g := range mesh.Grants {
-		_, rest, _ := strings.Cut(g.Name, "/")
+		kind, rest, _ := strings.Cut(g.Name, "/")
+		if kind != "TrafficTarget" {
+			continue
+		}
 		rest, _, _ = strings.Cut(rest, "#")
 		ns, name, _ := strings.Cut(rest, "/")
 		target := ir.ServiceID{Namespace: ns, Name: name}

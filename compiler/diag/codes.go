@@ -23,7 +23,7 @@ func same(s Severity, code Code, title, explain, bad, good string) Entry {
 }
 
 // tables is every code there is, a table for each thousand.
-var tables = [][]Entry{toolCodes, inputCodes, knownCodes, verdictCodes, bundleCodes, accessCodes, splitCodes, identityCodes, workloadCodes, injectionCodes, catalogCodes, linkCodes, allowCodes, ruleCodes, policyCodes, waiverCodes, revisionCodes, contractCodes, installCodes, liveCodes}
+var tables = [][]Entry{toolCodes, inputCodes, knownCodes, verdictCodes, bundleCodes, accessCodes, splitCodes, identityCodes, workloadCodes, injectionCodes, catalogCodes, linkCodes, allowCodes, breakGlassCodes, ruleCodes, policyCodes, waiverCodes, revisionCodes, contractCodes, installCodes, liveCodes}
 
 var byCode = func() map[Code]Entry {
 	m := map[Code]Entry{}

@@ -208,9 +208,9 @@ func RoleName(id Identity, services []ServiceID) string {
 }
 
 // Grant is one allowed way to reach an identity: one rule set of one
-// TrafficTarget after resolution. Layers are ANDed, entries inside a layer ORed.
+// TrafficTarget, or one BreakGlass, after resolution. Layers are ANDed, entries inside a layer ORed.
 type Grant struct {
-	Name        string     `json:"name"` // TrafficTarget/NS/NAME#ruleN
+	Name        string     `json:"name"` // TrafficTarget/NS/NAME#ruleN, BreakGlass/NS/NAME
 	Sources     []Identity `json:"sources"`
 	Destination Identity   `json:"destination"`
 	// Ports are the service ports it opens, with every service port that shares
@@ -219,6 +219,9 @@ type Grant struct {
 	Ports []PortID `json:"ports"`
 	// HTTP are the requests it allows on HTTP ports; empty means any request.
 	HTTP []Match `json:"http,omitempty"`
+	// Until is when it ends, of one that somebody opened for a while (BreakGlass); zero:
+	// it does not end by itself.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Match is one request class of a route group. All its parts must hold.

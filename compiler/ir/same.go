@@ -50,7 +50,7 @@ func SameInboundPort(a, b *InboundPort) bool {
 // SameGrant tells whether two grants mean the same.
 func SameGrant(a, b *Grant) bool {
 	return a == b || a.Name == b.Name && a.Destination == b.Destination && Equal(a.Sources, b.Sources) &&
-		Equal(a.Ports, b.Ports) && EqualBy(a.HTTP, b.HTTP, SameMatch)
+		Equal(a.Ports, b.Ports) && EqualBy(a.HTTP, b.HTTP, SameMatch) && a.Until.Equal(b.Until)
 }
 
 // SameMatch tells whether two matches mean the same.

@@ -34,7 +34,7 @@ func (r *resolver) policy(name string) ir.Namespace {
 }
 
 // caring are the kinds to which it matters whether their namespace is in the mesh.
-var caring = append([]string{"ServiceAccount", "IdentityBinding", "TrafficTarget", "HTTPRouteGroup", "TrafficSplit"}, workloadKinds...)
+var caring = append([]string{"ServiceAccount", "IdentityBinding", "TrafficTarget", "HTTPRouteGroup", "TrafficSplit", "BreakGlass"}, workloadKinds...)
 
 // readNamespace reads a namespace's labels. Those of one that is not in the tree
 // are a known fact, if anything in it cares.

@@ -48,7 +48,7 @@ type chunkKey struct {
 // chunkKinds are the chunks of a region, in order.
 var chunkKinds = []func(*resolver, *chunk, string){
 	(*resolver).gatherWorkloads, (*resolver).gatherGroups, (*resolver).gatherServices, (*resolver).gatherRoles,
-	(*resolver).gatherTargets, (*resolver).gatherGrants, (*resolver).gatherSplits,
+	(*resolver).gatherTargets, (*resolver).gatherGrants, (*resolver).gatherSplits, (*resolver).gatherOpenings,
 }
 
 // readSpaces are the names of all regions, in order.
@@ -231,6 +231,9 @@ func (r *resolver) readBestowed(ns string) []ir.Grant {
 	out := make([]ir.Grant, 0, len(ids))
 	for _, id := range ids {
 		out = append(out, r.given.Get(id)...)
+	}
+	for _, o := range r.of("BreakGlass", ns) {
+		out = append(out, r.lent.Get(idOf(o))...)
 	}
 	return out
 }

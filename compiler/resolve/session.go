@@ -1,6 +1,8 @@
 package resolve
 
 import (
+	"time"
+
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/compiler/memo"
@@ -41,6 +43,7 @@ type resolver struct {
 	known       *knowledge
 	settings    ir.Settings
 	compat      ir.Compat
+	breakGlass  time.Duration           // the longest of one
 	policies    map[string]ir.Namespace // of namespaces that meshc.yaml names
 	regexes     map[string]*pattern
 	configFound *diag.Section // about meshc.yaml itself
@@ -99,6 +102,8 @@ type tables struct {
 	targets *memo.Table[string, []ir.ServiceID] // of a namespace, in order
 	grants  *memo.Table[ir.ServiceID, *granted]
 	given   *memo.Table[ir.ServiceID, []ir.Grant] // granted, and another only when its meaning is
+	opening *memo.Table[ir.ServiceID, *granted]   // of a BreakGlass
+	lent    *memo.Table[ir.ServiceID, []ir.Grant] // opening, and another only when its meaning is
 	shares  *memo.Table[string, *shares]
 	pods    *memo.Table[*workload, *ir.InventoryWorkload]
 	stock   *memo.Table[string, *stock]
@@ -179,6 +184,8 @@ func (r *resolver) makeTables() {
 	r.targets = memo.Func(g, equalSlices, quiet(r, r.readTargets))
 	r.grants = memo.Func(g, memo.Is, quiet(r, r.settleGrants))
 	r.given = memo.Gate(g, gateGranted, same(ir.SameGrant), quiet(r, func(id ir.ServiceID) []ir.Grant { return r.grants.Get(id).list }))
+	r.opening = memo.Func(g, memo.Is, quiet(r, r.open))
+	r.lent = memo.Gate(g, gateGranted, same(ir.SameGrant), quiet(r, func(id ir.ServiceID) []ir.Grant { return r.opening.Get(id).list }))
 	r.shares = memo.Func(g, memo.Is, quiet(r, r.settleSplits))
 	r.pods = memo.Func(g, memo.Is, quiet(r, r.inventoryOf))
 	r.stock = memo.Func(g, memo.Is, quiet(r, r.readStock))

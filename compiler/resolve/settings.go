@@ -38,6 +38,7 @@ func (r *resolver) readSettings() {
 		Certificates:      r.lifetimes(),
 	}
 	r.compat = r.settings.Compat
+	r.breakGlass = r.readBreakGlass()
 	r.checkNames()
 	r.checkSources()
 }

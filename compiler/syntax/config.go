@@ -27,6 +27,8 @@ type Config struct {
 	TCPDrain          *time.Duration
 	MaxStreamDuration *time.Duration
 	AuthGrace         *time.Duration
+	// BreakGlassLongest is how long a BreakGlass may open something; 0: none may.
+	BreakGlassLongest *time.Duration
 	LeafLifetime      *time.Duration
 	Intermediate      *time.Duration
 	ServiceRanges     []string

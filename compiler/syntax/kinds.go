@@ -50,6 +50,7 @@ var groups = map[string]map[string]kind{
 		"VerdictTable": {versions: []string{"v1alpha1"}, decode: decodeTable, cluster: true},
 		"Contract":     {versions: []string{"v1alpha1"}, decode: decodeContract, cluster: true},
 		"Waivers":      {versions: []string{"v1alpha1"}, decode: decodeWaivers, cluster: true},
+		"BreakGlass":   {versions: []string{"v1alpha1"}, decode: decodeBreakGlass},
 	},
 	"": {
 		"Namespace":             {versions: []string{"v1"}, decode: decodeNamespace, core: reflect.TypeFor[corev1.Namespace](), cluster: true},

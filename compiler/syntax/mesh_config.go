@@ -163,6 +163,10 @@ func decodeLimits(r *record, cfg *Config) {
 	set(r.get("tcpDrain"), &cfg.TCPDrain)
 	set(r.get("maxStreamDuration"), &cfg.MaxStreamDuration)
 	set(r.get("authGrace"), &cfg.AuthGrace)
+	if glass := r.get("breakGlass").record(); glass != nil {
+		set(glass.get("longest"), &cfg.BreakGlassLongest)
+		glass.done()
+	}
 	if certs := r.get("certificates").record(); certs != nil {
 		set(certs.get("leaf"), &cfg.LeafLifetime)
 		set(certs.get("intermediate"), &cfg.Intermediate)

@@ -30,6 +30,7 @@ type Object struct {
 	Workload        *Workload
 	Canary          *Canary
 	Waivers         *Waivers
+	BreakGlass      *BreakGlass
 
 	// Invalid: the object had decoding errors (already findings). Names in it may
 	// still resolve references of others; it grants nothing.

@@ -35,6 +35,7 @@ type kind struct {
 	versions            []version
 	cluster             bool
 	columns             []any
+	status              object // further fields of it
 }
 
 // version is one served version; the last of a kind is stored.
@@ -120,7 +121,7 @@ func (k kind) served() []any {
 	for n, v := range k.versions {
 		schema := object{"type": "object", "properties": object{
 			"apiVersion": object{"type": "string"}, "kind": object{"type": "string"}, "metadata": object{"type": "object"},
-			"status": status,
+			"status": rec(plus(status["properties"].(object), k.status)),
 		}}
 		for field, s := range v.schema["properties"].(object) {
 			schema["properties"].(object)[field] = s

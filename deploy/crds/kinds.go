@@ -107,6 +107,11 @@ var kinds = []kind{
 		column("Ready", `.status.conditions[?(@.type=="Ready")].status`), column("Digest", ".status.policyDigest"),
 		object{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 	}},
+	{group: "meshc.dev", name: "BreakGlass", plural: "breakglasses", short: []string{"bg"}, versions: []version{{"v1alpha1", under(breakGlass)}}, status: glassStatus, columns: []any{
+		column("From", ".spec.from"), column("To", ".spec.to"), column("State", ".status.state"),
+		column("Until", ".spec.until"), column("By", ".spec.by"), column("Reason", ".spec.reason"),
+		object{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+	}},
 	{group: "meshc.dev", name: "Waivers", plural: "waivers", versions: []version{{"v1alpha1", under(rec(object{"waivers": list(anyRecord)}))}}, columns: columns},
 }
 

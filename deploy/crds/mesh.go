@@ -21,6 +21,7 @@ func mesh() object {
 		"tcpDrain":          duration,
 		"maxStreamDuration": duration,
 		"authGrace":         duration,
+		"breakGlass":        rec(object{"longest": duration}),
 		"certificates":      rec(object{"leaf": duration, "intermediate": duration}),
 		"targets":           list(enum("envoy", "grpc")),
 		"rollout":           rec(object{"rings": list(object{"x-kubernetes-preserve-unknown-fields": true}), "step": duration}),
@@ -29,3 +30,23 @@ func mesh() object {
 	fields["environments"] = object{"type": "object", "additionalProperties": anyRecord}
 	return rec(fields)
 }
+
+// said is a text that says something.
+var said = object{"type": "string", "minLength": 1}
+
+// glassStatus is what a BreakGlass came to.
+var glassStatus = object{
+	"state":   enum("Active", "Ended", "Refused", "NotInForce"),
+	"beganAt": object{"type": "string", "format": "date-time"},
+	"endedAt": object{"type": "string", "format": "date-time"},
+}
+
+// breakGlass is spec of kind BreakGlass: a record of what somebody opened, of which
+// only the end may be written later.
+var breakGlass = rec(object{
+	"from":   object{"type": "string", "minLength": 1, "description": "NAMESPACE/SERVICEACCOUNT that may call."},
+	"to":     object{"type": "string", "minLength": 1, "description": "NAMESPACE/SERVICE[:PORT] that it may call; without a port all of its ports."},
+	"reason": said, "by": said,
+	"until":   object{"type": "string", "format": "date-time", "description": "When it ends by itself."},
+	"endedBy": object{"type": "string", "description": "Who ended it before that."},
+}, "from", "to", "reason", "by", "until")

@@ -60,7 +60,7 @@ func newCluster(t testing.TB) cluster {
 }
 
 func stored(plural string) string {
-	if plural == "meshes" || plural == "waivers" {
+	if plural == "meshes" || plural == "waivers" || plural == "breakglasses" {
 		return "v1alpha1"
 	}
 	return "v1alpha4"
@@ -81,7 +81,7 @@ func (c cluster) until(what string, try func() error) {
 func path(o object, named bool) string {
 	kinds := map[string]string{
 		"TrafficTarget": "traffictargets", "HTTPRouteGroup": "httproutegroups", "TCPRoute": "tcproutes", "TrafficSplit": "trafficsplits",
-		"IdentityBinding": "identitybindings", "Mesh": "meshes", "Waivers": "waivers", "Namespace": "namespaces", "Service": "services",
+		"IdentityBinding": "identitybindings", "Mesh": "meshes", "Waivers": "waivers", "BreakGlass": "breakglasses", "Namespace": "namespaces", "Service": "services",
 		"ServiceAccount": "serviceaccounts", "Pod": "pods", "ConfigMap": "configmaps",
 	}
 	meta := o["metadata"].(object)

@@ -50,6 +50,8 @@ func (l *Live) concerned(name syntax.Name, b *bundle.Bundle) map[ir.Identity]boo
 	out := map[ir.Identity]bool{}
 	switch name.Kind {
 	case "Waivers": // they are about findings
+	case glassKind:
+		l.ofGlass(out, name, b)
 	case "TrafficSplit":
 		ofSplits(out, b, func(s *ir.Split) bool { return s.Name == pathOf(name) })
 	case "HTTPRouteGroup":

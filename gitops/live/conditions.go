@@ -24,6 +24,7 @@ const (
 	programmed = "Programmed"
 	ready      = flux.ReadyCondition
 	stalled    = flux.StalledCondition
+	active     = "Active" // of a BreakGlass
 )
 
 // Reasons of conditions.
@@ -70,6 +71,9 @@ func conditionsOf(s state, p Proxies, of map[ir.Identity]bool, digest string, fr
 		}
 	}
 	first := cond{accepted, "True", reasonAccepted, "it is in force"}
+	if s.over {
+		first.message = "it is a record of what is over"
+	}
 	if len(s.found) > 0 {
 		first.reason, first.message = reasonWarnings, brief(s.found)
 	}
@@ -125,8 +129,11 @@ func (j *judged) SetConditions(list []meta.Condition) { j.list = list }
 // ownOf are the types of conditions that are ours on a kind: others may keep theirs
 // beside them.
 func ownOf(kind string) []string {
-	if kind == meshKind {
+	switch kind {
+	case meshKind:
 		return []string{accepted, programmed, ready, stalled}
+	case glassKind:
+		return []string{accepted, programmed, stalled, active}
 	}
 	return []string{accepted, programmed, stalled}
 }

@@ -18,7 +18,7 @@ var onlyLive = []string{"bundle", "suspend", "sources", "lock"}
 
 // document is a policy object as a manifest would have it: without what the API server
 // and controllers write.
-func document(u *unstructured.Unstructured) (syntax.Name, []byte, error) {
+func document(u *unstructured.Unstructured) (syntax.Name, map[string]any) {
 	out := map[string]any{}
 	maps.Copy(out, u.Object)
 	delete(out, "status")
@@ -52,8 +52,7 @@ func document(u *unstructured.Unstructured) (syntax.Name, []byte, error) {
 		}
 		out["spec"] = spec
 	}
-	data, err := json.Marshal(out) // keys in order
-	return name, data, err
+	return name, out
 }
 
 // noMesh is the configuration of a mesh of which the cluster has no Mesh object.

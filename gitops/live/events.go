@@ -17,6 +17,15 @@ const longestName = 253 - 17
 
 // event tells who looks at an object what became of it.
 func (w *writer) event(ctx context.Context, u *unstructured.Unstructured, kind, reason, note string) error {
+	name := u.GetName()
+	if len(name) > longestName {
+		name = strings.TrimRight(name[:longestName], ".-")
+	}
+	return w.eventNamed(ctx, u, fmt.Sprintf("%s.%x", name, time.Now().UTC().UnixNano()), kind, reason, note)
+}
+
+// eventNamed is an event of a name of its own: there is one of it at most.
+func (w *writer) eventNamed(ctx context.Context, u *unstructured.Unstructured, name, kind, reason, note string) error {
 	ns := u.GetNamespace()
 	if ns == "" {
 		ns = "default" // where events about what lies in no namespace are looked for
@@ -24,14 +33,10 @@ func (w *writer) event(ctx context.Context, u *unstructured.Unstructured, kind, 
 	if len(note) > longestNote {
 		note = note[:longestNote]
 	}
-	name := u.GetName()
-	if len(name) > longestName {
-		name = strings.TrimRight(name[:longestName], ".-")
-	}
 	now := time.Now().UTC()
 	object := map[string]any{
 		"apiVersion": "v1", "kind": "Event",
-		"metadata": map[string]any{"name": fmt.Sprintf("%s.%x", name, now.UnixNano()), "namespace": ns},
+		"metadata": map[string]any{"name": name, "namespace": ns},
 		"involvedObject": map[string]any{
 			"apiVersion": u.GetAPIVersion(), "kind": u.GetKind(), "namespace": u.GetNamespace(), "name": u.GetName(),
 			"uid": string(u.GetUID()), "resourceVersion": u.GetResourceVersion(),

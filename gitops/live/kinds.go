@@ -18,6 +18,7 @@ var kinds = []kind{
 	{"split.smi-spec.io", "v1alpha4", "TrafficSplit", "trafficsplits", false},
 	{"meshc.dev", "v1alpha1", "Mesh", "meshes", true},
 	{"meshc.dev", "v1alpha1", "Waivers", "waivers", false},
+	{"meshc.dev", "v1alpha1", glassKind, "breakglasses", false},
 }
 
 const meshKind = "Mesh"

@@ -48,6 +48,11 @@ type Options struct {
 	Instead *unstructured.Unstructured
 	// Coalesce is how long changes are gathered; 20 ms if zero.
 	Coalesce time.Duration
+	// Kept is what an earlier process served, nil if nothing: while the cluster tells
+	// nothing, Fetch gives it without what has ended in it.
+	Kept *bundle.Bundle
+	// Clock tells the time by which what was opened for a while ends; time.Now if nil.
+	Clock func() time.Time
 	// Compiler has further options of the compiler, for tests.
 	Compiler compiler.Options
 }
@@ -64,6 +69,8 @@ type Live struct {
 	policy  *policy                           // the loop's own, but for its session
 	spaces  map[string]map[syntax.Name][]byte // what runs, by namespace; the loop's own
 	nextTry time.Time                         // of what waits; the loop's own
+	endings *endings
+	kept    kept
 
 	changed chan struct{} // something is to be compiled
 	news    chan struct{} // something was
@@ -79,6 +86,7 @@ type Live struct {
 	compiled view
 	pulled   *pulled
 	judging  *judging // nil before anything was compiled
+	closing  bool     // what is compiled is shown though the Mesh is suspended
 	shown    view
 	told     states
 }
@@ -116,6 +124,9 @@ func Watch(opts Options) (*Live, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
 	if opts.Coalesce == 0 {
 		opts.Coalesce = 20 * time.Millisecond
 	}
@@ -131,7 +142,8 @@ func Watch(opts Options) (*Live, error) {
 		opts: opts, watcher: &watcher{client: c, failing: map[string]string{}}, stores: map[string]cache.SharedIndexInformer{},
 		metrics: newMetrics(opts.Mesh), done: make(chan struct{}), changed: make(chan struct{}, 1), news: make(chan struct{}, 1), loaded: make(chan struct{}),
 		repull: make(chan struct{}, 1), dirty: newDirty(), policy: newPolicy(opts.Mesh, opts.Compiler),
-		told: states{all: map[syntax.Name]state{}, changed: map[syntax.Name]bool{}, shown: map[string]string{}},
+		endings: newEndings(opts.Clock), kept: kept{bundle: opts.Kept, now: opts.Clock},
+		told:    states{all: map[syntax.Name]state{}, changed: map[syntax.Name]bool{}, shown: map[string]string{}},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
@@ -150,6 +162,7 @@ func Watch(opts Options) (*Live, error) {
 			return nil, err
 		}
 	}
+	l.watcher.ended.Go(func() { l.watchKept(ctx) })
 	go l.run(ctx)
 	return l, nil
 }
@@ -251,10 +264,13 @@ func (l *Live) isLoaded() bool {
 	}
 }
 
-// Fetch gives the bundle of what is in force now; an error before all that the cluster
-// holds was compiled.
+// Fetch gives the bundle of what is in force now. Before all that the cluster holds was
+// compiled it is an error, or what is left of Options.Kept once something ended in it.
 func (l *Live) Fetch(context.Context) (*bundle.Bundle, diag.List, error) {
 	if !l.isLoaded() {
+		if b, err := l.kept.fetch(); b != nil || err != nil {
+			return b, nil, err
+		}
 		return nil, nil, l.fault()
 	}
 	l.mu.Lock()

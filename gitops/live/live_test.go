@@ -23,10 +23,12 @@ var (
 )
 
 func matches(m *ir.Mesh) int {
-	if len(m.Grants) == 0 {
-		return 0
+	for _, g := range m.Grants {
+		if strings.HasPrefix(g.Name, "TrafficTarget/") {
+			return len(g.HTTP)
+		}
 	}
-	return len(m.Grants[0].HTTP)
+	return 0
 }
 
 // What somebody applies is in force at once, and its status says so; what has an error

@@ -57,7 +57,7 @@ func read(u *unstructured.Unstructured) (remembered, bool) {
 		return s
 	}
 	r := remembered{syntax.Name{Kind: get("kind"), Namespace: get("namespace"), Name: get("name")}, get("uid"), []byte(get("form"))}
-	return r, isPolicy(r.name) && u.GetName() == memoryName(r.name) && json.Valid(r.form)
+	return r, isPolicy(r.name) && r.name.Kind != glassKind && u.GetName() == memoryName(r.name) && json.Valid(r.form)
 }
 
 // keep writes down the last accepted form of an object, or forgets it where form is nil.

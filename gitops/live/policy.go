@@ -96,8 +96,8 @@ func (p *policy) applyWith(more []compiler.Change, edits []edit) outcome {
 		if o.vouched = e.vouched; e.vouched {
 			o.accepted = e.data
 		}
-		if e.data == nil {
-			o.accepted = nil // mended or deleted: SEMANTICS 14b
+		if e.data == nil || e.name.Kind == glassKind {
+			o.accepted = nil // mended or deleted: SEMANTICS 14b; or over, and not to come back
 		}
 		o.wanted = e.data
 		changes = append(changes, p.force(e.name, o, e.data)...)

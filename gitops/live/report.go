@@ -176,7 +176,7 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		return false, nil
 	}
 	if pending {
-		if c := conditions.Get(conditions.UnstructuredGetter(u), programmed); c != nil && c.Reason == reasonPending && c.ObservedGeneration == s.generation {
+		if c := conditions.Get(conditions.UnstructuredGetter(u), programmed); c != nil && c.Reason == reasonPending && c.ObservedGeneration == s.generation && name.Kind != glassKind {
 			return false, nil // said so already
 		}
 	}
@@ -188,6 +188,17 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		w.look = time.Now()
 		conds = meshConditions(conds, s, p, shown)
 		w.describe(status, s, p, shown)
+	}
+	news := ""
+	if name.Kind == glassKind {
+		_, s.over = w.Live.endings.isOver(s.uid) // from before it is taken out of what is served
+		is, cond := glassState(name, u, s, shown)
+		conds, news = append(conds, cond), w.describeGlass(status, u, is)
+	}
+	if news != "" { // before it is written: who leads next would not tell it
+		if err := w.tellGlass(ctx, u, news); err != nil {
+			return false, err
+		}
 	}
 	list, changed := written(u, s.generation, conds)
 	if changed || differs(u, status) {

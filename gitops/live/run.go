@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -82,19 +83,27 @@ func (l *Live) run(ctx context.Context) {
 	close(l.loaded)
 	l.tell()
 	for {
-		var again <-chan time.Time
+		var again, over <-chan time.Time
 		if at := l.retryDue(time.Now()); !at.IsZero() {
 			again = time.After(time.Until(at))
+		}
+		if at := l.endings.next(); !at.IsZero() {
+			over = time.After(at.Sub(l.endings.now()))
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-again:
 			continue
+		case <-over:
+			if !l.expire() {
+				continue
+			}
 		case <-l.changed:
+			l.gather(ctx)
 		}
-		l.gather(ctx)
 		if suspended(l.mesh()) {
+			l.close()
 			l.show()
 			continue
 		}
@@ -146,7 +155,7 @@ func (l *Live) gather(ctx context.Context) {
 }
 
 // take takes what is to be compiled next. Splits go first and alone: who shifts
-// traffic waits for nobody.
+// traffic waits for nobody. So does what is opened in an emergency, and its end.
 func (l *Live) take(everything bool) dirty {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,7 +166,7 @@ func (l *Live) take(everything bool) dirty {
 	}
 	out := newDirty()
 	for name, u := range l.dirty.objects {
-		if name.Kind == "TrafficSplit" {
+		if name.Kind == "TrafficSplit" || name.Kind == glassKind {
 			out.objects[name] = u
 			delete(l.dirty.objects, name)
 		}
@@ -186,13 +195,20 @@ func (l *Live) compile(d dirty) bool {
 			d.spaces[name.Namespace] = true // it may read other labels
 		}
 		if u == nil {
+			if name.Kind == glassKind {
+				l.endings.judge(name, nil)
+			}
 			edits = append(edits, edit{name: name})
 			continue
 		}
 		if name.Kind == meshKind && l.opts.Instead != nil {
 			u = l.opts.Instead
 		}
-		_, data, err := document(u)
+		_, doc := document(u)
+		if name.Kind == glassKind {
+			l.glassDocument(name, u, doc)
+		}
+		data, err := json.Marshal(doc) // keys in order
 		if err != nil {
 			l.opts.Log.Error("an object of the cluster cannot be read", "kind", name.Kind, "namespace", name.Namespace, "name", name.Name, "error", err)
 			continue

@@ -189,7 +189,7 @@ func (l *Live) show() {
 	if v.bundle == nil {
 		v.bundle = l.shown.bundle
 	}
-	if v.suspended = suspended(mesh); v.suspended && l.shown.bundle != nil {
+	if v.suspended = suspended(mesh); v.suspended && l.shown.bundle != nil && (!l.closing || fromBundle) {
 		v.bundle = l.shown.bundle
 	}
 	l.shown = v

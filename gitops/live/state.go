@@ -27,6 +27,7 @@ func seenOf(u *unstructured.Unstructured) seen {
 type state struct {
 	seen
 	refused bool      // what it says is not in force
+	over    bool      // it was for a while, which is over
 	stale   bool      // an earlier form of it is
 	form    []byte    // that form
 	found   diag.List // errors of what is refused, else what is worth knowing of what is in force
@@ -97,7 +98,8 @@ func (l *Live) noteOne(name syntax.Name, u *unstructured.Unstructured, about map
 	} else {
 		now.found = about[o.path]
 	}
-	if had && before.seen == now.seen && before.refused == now.refused && before.stale == now.stale && digestOf(before.found) == digestOf(now.found) {
+	_, now.over = l.endings.isOver(now.uid)
+	if had && before.seen == now.seen && before.over == now.over && before.refused == now.refused && before.stale == now.stale && digestOf(before.found) == digestOf(now.found) {
 		return
 	}
 	l.told.all[name], l.told.changed[name] = now, true

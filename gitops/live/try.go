@@ -35,6 +35,8 @@ func (l *Live) Try(c compiler.Change) diag.List {
 			return l.policy.session.Try(c) // the decoder says what is wrong with it
 		}
 		c.Data = data
+	case glassKind:
+		return l.tryGlass(name, c)
 	}
 	found := l.policy.session.Try(c)
 	if j := l.judges(); j != nil && isPolicy(name) && c.Data != nil {

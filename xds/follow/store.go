@@ -27,6 +27,11 @@ func openStore(stateDir string) (*store, error) {
 	return s, nil
 }
 
+// KeptBundle is the bundle that a start can begin with; an error if there is none.
+func KeptBundle(stateDir string) (*bundle.Bundle, error) {
+	return (&store{dir: filepath.Join(stateDir, "served")}).bundle()
+}
+
 // Kept tells whether a state folder holds a bundle that a start can begin with.
 func Kept(stateDir string) bool {
 	s := &store{dir: filepath.Join(stateDir, "served")}

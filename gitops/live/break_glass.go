@@ -1,0 +1,161 @@
+package live
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshc/meshc/compiler/syntax"
+)
+
+const glassKind = "BreakGlass"
+
+// lookAgain bounds how long a clock is trusted to go on as it did: one that is set
+// forward must not keep open what is over by it.
+const lookAgain = time.Second
+
+// endings knows which BreakGlass objects are over: by this replica's clock, by who ended
+// them, or because the leader has said so. What was over once stays over, however clocks
+// differ. Each replica ends by itself; no other, and no API server, is needed for it.
+type endings struct {
+	now func() time.Time
+
+	mu   sync.Mutex
+	open map[syntax.Name]*unstructured.Unstructured // those that are not over
+	over map[string]time.Time                       // since when, by uid
+}
+
+func newEndings(now func() time.Time) *endings {
+	return &endings{now: now, open: map[syntax.Name]*unstructured.Unstructured{}, over: map[string]time.Time{}}
+}
+
+// endOf is when an object says that it ends; one that says nothing that can be read is
+// over already.
+func endOf(u *unstructured.Unstructured) time.Time {
+	text, _, _ := unstructured.NestedString(u.Object, "spec", "until")
+	end, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return end
+}
+
+// judge notes an object as it came, nil as it went, and tells whether it is over.
+func (e *endings) judge(name syntax.Name, u *unstructured.Unstructured) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if u == nil {
+		if before := e.open[name]; before != nil {
+			delete(e.over, string(before.GetUID()))
+		}
+		delete(e.open, name)
+		return true
+	}
+	_, over := e.over[string(u.GetUID())]
+	by, _, _ := unstructured.NestedString(u.Object, "spec", "endedBy")
+	at, _, _ := unstructured.NestedString(u.Object, "status", "endedAt")
+	if over = over || by != "" || at != "" || !e.now().Before(endOf(u)); over {
+		if _, known := e.over[string(u.GetUID())]; !known {
+			e.over[string(u.GetUID())] = e.now()
+		}
+		delete(e.open, name)
+		return true
+	}
+	e.open[name] = u
+	return false
+}
+
+// next is when to look again; zero: nothing is open.
+func (e *endings) next() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var first time.Time
+	for _, u := range e.open {
+		if end := endOf(u); first.IsZero() || end.Before(first) {
+			first = end
+		}
+	}
+	if latest := e.now().Add(lookAgain); first.After(latest) {
+		return latest
+	}
+	return first
+}
+
+// due are the objects that are open and whose end has come.
+func (e *endings) due() map[syntax.Name]*unstructured.Unstructured {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := map[syntax.Name]*unstructured.Unstructured{}
+	for name, u := range e.open {
+		if !e.now().Before(endOf(u)) {
+			out[name] = u
+		}
+	}
+	return out
+}
+
+// isOver tells whether an object was over when it was judged last, and since when.
+func (e *endings) isOver(uid string) (time.Time, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at, over := e.over[uid]
+	return at, over
+}
+
+// glassDocument adds to a document of a BreakGlass what the compiler reads of it beside
+// its spec: since when it is there, and whether it is over.
+func (l *Live) glassDocument(name syntax.Name, u *unstructured.Unstructured, doc map[string]any) {
+	doc["metadata"].(map[string]any)["creationTimestamp"] = u.GetCreationTimestamp().UTC().Format(time.RFC3339)
+	if l.endings.judge(name, u) {
+		doc["status"] = map[string]any{"endedAt": endOf(u).UTC().Format(time.RFC3339)}
+	}
+}
+
+// expire takes what has come to its end for changed, and tells whether anything has.
+func (l *Live) expire() bool {
+	due := l.endings.due()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, u := range due {
+		if _, newer := l.dirty.objects[name]; !newer {
+			l.dirty.objects[name] = u
+		}
+	}
+	return len(due) > 0
+}
+
+// takeClosed takes of what changed only what closes: a Mesh that is suspended holds what
+// is in force, and not what was lent for a while.
+func (l *Live) takeClosed() dirty {
+	l.expire()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := newDirty()
+	for name, u := range l.dirty.objects {
+		if o := l.policy.objects[name]; name.Kind == glassKind && o != nil && o.forced != nil && l.endings.judge(name, u) {
+			out.objects[name] = u
+			delete(l.dirty.objects, name)
+		}
+	}
+	return out
+}
+
+// close compiles what closes while the Mesh is suspended, and serves that.
+func (l *Live) close() {
+	d := l.takeClosed()
+	if len(d.objects) == 0 {
+		return
+	}
+	l.isClosing(true)
+	changed := l.compile(d)
+	if l.isClosing(false); changed {
+		l.tell()
+	}
+}
+
+func (l *Live) isClosing(yes bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closing = yes
+}

@@ -1,0 +1,106 @@
+package live
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/bundle"
+	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/source"
+	"github.com/meshc/meshc/compiler/syntax"
+	"github.com/meshc/meshc/policies"
+)
+
+var noon = time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+
+// lending is a BreakGlass of the square that ends so long after noon.
+func lending(name string, after time.Duration) string {
+	return strings.NewReplacer("NAME", name, "UNTIL", noon.Add(after).Format(time.RFC3339)).Replace(`apiVersion: meshc.dev/v1alpha1
+kind: BreakGlass
+metadata: {name: NAME, namespace: square}
+spec: {from: square/default, to: square/cart, reason: INC-1, by: alice, until: "UNTIL"}`)
+}
+
+func namesOf(grants []ir.Grant) string {
+	var out []string
+	for _, g := range grants {
+		out = append(out, g.Name)
+	}
+	return strings.Join(out, " ")
+}
+
+// A control plane that restarts while the API server is away serves what it kept. What
+// was lent ends in that too, each in its time, and the policy stays.
+func TestWhatWasLentEndsInWhatWasKept(t *testing.T) {
+	tree := source.FromMap(map[string][]byte{"square.yaml": []byte(square + "\n---\n" + lending("first", time.Hour) + "\n---\n" + lending("second", 2*time.Hour))})
+	result, found := compiler.Compile(tree, ir.Known{}, compiler.Options{Stage: policies.Live, NoRules: true})
+	if result.Plan == nil {
+		t.Fatal(found)
+	}
+	b, err := bundle.Pack(bundle.Input{Mesh: result.Mesh, Plan: result.Plan})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const policy = "TrafficTarget/square/shoppers#rule0"
+	at := noon
+	k := &kept{bundle: b, now: func() time.Time { return at }}
+	if b, err := k.fetch(); b != nil || err != nil {
+		t.Errorf("nothing has ended, and it gives %v, %v", b, err)
+	}
+	for _, c := range []struct {
+		after      time.Duration
+		due, later bool
+		grants     string
+	}{
+		{time.Hour - time.Second, false, true, ""},
+		{time.Hour, true, true, "BreakGlass/square/second " + policy},
+		{2 * time.Hour, true, true, policy},
+		{3 * time.Hour, false, false, policy},
+	} {
+		at = noon.Add(c.after)
+		if due, later := k.due(); due != c.due || later != c.later {
+			t.Errorf("after %s it is due %v, and later %v", c.after, due, later)
+		}
+		b, err := k.fetch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is := ""; b == nil && c.grants != is || b != nil && namesOf(b.Mesh.Grants) != c.grants {
+			t.Errorf("after %s it gives %+v", c.after, b)
+		}
+	}
+}
+
+// Clocks go back, too: what was over once stays over.
+func TestWhatIsOverStaysOver(t *testing.T) {
+	at := noon
+	e := newEndings(func() time.Time { return at })
+	name := syntax.Name{Kind: glassKind, Namespace: "square", Name: "now"}
+	u := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"uid": "1"}, "spec": map[string]any{"until": noon.Add(time.Minute).Format(time.RFC3339)},
+	}}
+	if e.judge(name, u) || len(e.due()) > 0 || !e.next().Equal(noon.Add(lookAgain)) {
+		t.Error("it is over before its time")
+	}
+	if at = noon.Add(time.Minute); len(e.due()) != 1 || !e.judge(name, u) {
+		t.Error("it is not over at its time")
+	}
+	if at = noon; !e.judge(name, u) || !e.next().IsZero() {
+		t.Error("it is open again as the clock goes back")
+	}
+	other := u.DeepCopy()
+	other.SetUID("2")
+	if e.judge(name, other) {
+		t.Error("another object of the same name is taken for the one that is over")
+	}
+	for _, until := range []any{nil, "soon", 5} {
+		bad := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"uid": "3"}, "spec": map[string]any{"until": until}}}
+		if !e.judge(name, bad) {
+			t.Errorf("until %v counts for never", until)
+		}
+	}
+}
