@@ -143,7 +143,7 @@ func Watch(opts Options) (*Live, error) {
 		metrics: newMetrics(opts.Mesh), done: make(chan struct{}), changed: make(chan struct{}, 1), news: make(chan struct{}, 1), loaded: make(chan struct{}),
 		repull: make(chan struct{}, 1), dirty: newDirty(), policy: newPolicy(opts.Mesh, opts.Compiler),
 		endings: newEndings(opts.Clock), kept: kept{bundle: opts.Kept, now: opts.Clock},
-		told:    states{all: map[syntax.Name]state{}, changed: map[syntax.Name]bool{}, shown: map[string]string{}},
+		told: states{all: map[syntax.Name]state{}, changed: map[syntax.Name]bool{}, shown: map[string]string{}},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
