@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
@@ -34,6 +35,7 @@ type controllerFlags struct {
 	namespace string
 	domain    string
 	leads     bool
+	leave     time.Duration
 	hooks     hookFlags
 }
 
@@ -67,9 +69,9 @@ func newControllerCmd(s streams) *cobra.Command {
 			if f.plainHTTP = plain; err != nil {
 				return err
 			}
-			ctx, stop := untilStopped(cmd)
+			told, stop := untilStopped(cmd)
 			defer stop()
-			return f.run(ctx, s)
+			return f.run(leaving(told, f.leave), s)
 		},
 	}
 	flags := cmd.Flags()
@@ -83,6 +85,7 @@ func newControllerCmd(s streams) *cobra.Command {
 	flags.StringVar(&f.follow.Trust, "trust", "", "take a bundle that the Mesh names only if it is signed by one of the public keys in this file or folder of `KEYS`")
 	f.registryFlags.add(cmd)
 	flags.BoolVar(&f.leads, "leader-elect", true, "write status only while this replica holds the lease; false: it is the only one")
+	flags.DurationVar(&f.leave, "leave-after", 0, "how long a replica that was told to end serves on, so that its cluster has learned by then that it leaves (the chart says 5s)")
 	f.hooks.add(flags)
 	f.clusterFlags.add(cmd)
 	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,4 +33,12 @@ func main() {
 // context. All other verbs end at once.
 func untilStopped(cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+}
+
+// leaving ends a while after told does: whoever finds this process by a service's
+// address still comes here until the nodes have learned that it leaves.
+func leaving(told context.Context, after time.Duration) context.Context {
+	ctx, end := context.WithCancel(context.WithoutCancel(told))
+	context.AfterFunc(told, func() { time.AfterFunc(after, end) })
+	return ctx
 }
