@@ -49,7 +49,8 @@ cluster-down: ## end it without a trace
 	test/cluster/down $(CLUSTER)
 
 e2e: envoy ## the Kubernetes example, a mesh's pods and Flux on a cluster of its own, as root (RUN=TestBookstore for some; the first build takes the better part of an hour)
-	test/cluster/build $(CLUSTER)/bin flux
+	test/cluster/build $(CLUSTER)/bin e2e
+	test/cluster/database $(CLUSTER)/mariadb
 	go vet -tags e2e ./test/e2e
 	go test -tags e2e -count=1 -timeout 60m -v $(if $(RUN),-run '$(RUN)') ./test/e2e
 

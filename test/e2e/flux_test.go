@@ -91,7 +91,7 @@ func flux(t *testing.T) {
 	for _, name := range []string{"source-controller", "kustomize-controller"} {
 		program := filepath.Join(world.Dir, "bin", name)
 		if _, err := os.Stat(program); err != nil {
-			t.Fatalf("Flux is not built: run test/cluster/build .cache/cluster/bin flux (%v)", err)
+			t.Fatalf("Flux is not built: run test/cluster/build .cache/cluster/bin e2e (%v)", err)
 		}
 		run(t, world.Root, filepath.Join("test", "cluster", "load"), world.Dir, "meshc.test/"+name+":1", program+"=/"+name, "--", "/"+name)
 		dir := strings.TrimSpace(run(t, modules, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/fluxcd/"+name))

@@ -51,26 +51,32 @@ func arrived(t *testing.T, ns, target string, f load.Flow, kind string) {
 // egress opens the mesh to the outside and closes it: a server on this machine, by name
 // and by address.
 func egress(t *testing.T) {
-	l, err := net.Listen("tcp", "10.250.0.1:8000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "outside") })}
-	go func() { _ = server.Serve(l) }() // until it is closed
-	defer server.Close()
-	outside := []load.Flow{get("outside, by name", "outside.example:8000", "/"), get("outside, by address", "10.250.0.1:8000", "/")}
+	outside(t)
+	flows := []load.Flow{get("outside, by name", "outside.example:8000", "/"), get("outside, by address", "10.250.0.1:8000", "/")}
 	for range 2 {
 		for _, phase := range []struct {
 			word string
 			open bool
 		}{{"deny", false}, {"allow", true}, {"deny", false}} {
 			kubectl(t, "", "patch", "mesh", "mesh", "--type=merge", "-p", `{"spec": {"egress": "`+phase.word+`"}}`)
-			until(t, "egress is "+phase.word, func() bool { return outsideIs(t, outside, phase.open, false) })
-			if !outsideIs(t, outside, phase.open, true) {
+			until(t, "egress is "+phase.word, func() bool { return outsideIs(t, flows, phase.open, false) })
+			if !outsideIs(t, flows, phase.open, true) {
 				t.Errorf("egress %s does not hold", phase.word)
 			}
 		}
 	}
+}
+
+// outside is a server on this machine, outside of the mesh, until the test ends.
+func outside(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", "10.250.0.1:8000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "outside") })}
+	go func() { _ = server.Serve(l) }() // until it is closed
+	t.Cleanup(func() { server.Close() })
 }
 
 // outsideIs asks outside for a while, and tells whether all answers were so.

@@ -98,13 +98,22 @@ func pods(t *testing.T, names ...string) {
 	}
 }
 
+// fixture applies a file of testdata to shop until the test ends, and waits for its pods.
+func fixture(t *testing.T, name string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	kubectl(t, "", "apply", "-f", path)
+	t.Cleanup(func() { kubectl(t, "", "delete", "-f", path, "--timeout=3m") })
+	pods(t, "shop")
+}
+
 // inside runs a program in the application's container of a workload.
 func inside(t *testing.T, input, ns, target string, command ...string) string {
 	t.Helper()
 	return kubectl(t, input, append([]string{"-n", ns, "exec", "-i", target, "-c", "app", "--"}, command...)...)
 }
 
-// running is requests that go on in a pod.
+// running is what goes on in a pod until it is ended.
 type running struct {
 	t    *testing.T
 	who  string
@@ -114,11 +123,11 @@ type running struct {
 	cmd  *exec.Cmd
 }
 
-// start asks flows from a pod until stop.
-func start(t *testing.T, ns, target string, flows ...load.Flow) *running {
+// begin runs a verb of the application's program in a pod, until it is ended.
+func begin(t *testing.T, ns, target, verb string, tasks any) *running {
 	t.Helper()
-	r := &running{t: t, who: ns + "/" + target}
-	r.cmd = exec.CommandContext(t.Context(), "kubectl", "-n", ns, "exec", "-i", target, "-c", "app", "--", "app", "load")
+	r := &running{t: t, who: verb + " of " + ns + "/" + target}
+	r.cmd = exec.CommandContext(t.Context(), "kubectl", "-n", ns, "exec", "-i", target, "-c", "app", "--", "app", verb)
 	in, err := r.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -127,25 +136,47 @@ func start(t *testing.T, ns, target string, flows ...load.Flow) *running {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.NewEncoder(in).Encode(flows); err != nil {
+	if err := json.NewEncoder(in).Encode(tasks); err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-// end stops asking and gives the counts, by the flow's name.
-func (r *running) end() map[string]load.Tally {
+// done waits for its end, and reads what it tells.
+func (r *running) done(told any) {
+	r.t.Helper()
+	if err := r.cmd.Wait(); err != nil {
+		r.t.Fatalf("%s: %v\n%s", r.who, err, r.said.String())
+	}
+	if err := json.Unmarshal(r.out.Bytes(), told); err != nil {
+		r.t.Fatalf("%s: %v\n%s", r.who, err, r.out.String())
+	}
+}
+
+// stopped ends it, and reads what it tells.
+func (r *running) stopped(told any) {
 	r.t.Helper()
 	if err := r.stop.Close(); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := r.cmd.Wait(); err != nil {
-		r.t.Fatalf("requests from %s: %v\n%s", r.who, err, r.said.String())
-	}
+	r.done(told)
+}
+
+// start asks flows from a pod until it is ended.
+func start(t *testing.T, ns, target string, flows ...load.Flow) *running {
+	t.Helper()
+	return begin(t, ns, target, "load", flows)
+}
+
+// end stops asking and gives the counts, by the flow's name.
+func (r *running) end() map[string]load.Tally {
+	r.t.Helper()
 	var tallies []load.Tally
-	if err := json.Unmarshal(r.out.Bytes(), &tallies); err != nil {
-		r.t.Fatalf("requests from %s: %v\n%s", r.who, err, r.out.String())
-	}
+	r.stopped(&tallies)
+	return named(tallies)
+}
+
+func named(tallies []load.Tally) map[string]load.Tally {
 	out := map[string]load.Tally{}
 	for _, tally := range tallies {
 		out[tally.Name] = tally

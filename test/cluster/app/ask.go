@@ -13,6 +13,7 @@ import (
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/lab/caller"
 	"github.com/meshc/meshc/lab/echo"
+	"github.com/meshc/meshc/test/cluster/app/hold"
 	"github.com/meshc/meshc/test/cluster/app/load"
 )
 
@@ -68,16 +69,32 @@ func send(in io.Reader, out io.Writer) error {
 
 // burden asks the flows that it reads, a list of load.Flow, until its input ends, and
 // writes how they were answered.
-func burden(in io.Reader, out io.Writer) error {
-	decoder := json.NewDecoder(in)
+func burden(in io.Reader, out io.Writer) error { return meanwhile(in, out, load.Run) }
+
+// alone does the same with flows that it is given, until it is told to end: nobody has
+// to stay connected to it meanwhile.
+func alone(text string, out io.Writer) error {
 	var flows []load.Flow
-	if err := decoder.Decode(&flows); err != nil {
-		return fmt.Errorf("the flows cannot be read: %w", err)
+	if err := json.Unmarshal([]byte(text), &flows); err != nil {
+		return fmt.Errorf("what to ask cannot be read: %w", err)
+	}
+	return json.NewEncoder(out).Encode(load.Run(flows, told()))
+}
+
+// keep does the same with connections that stay open, a list of hold.Connection.
+func keep(in io.Reader, out io.Writer) error { return meanwhile(in, out, hold.Run) }
+
+// meanwhile does what it reads until its input ends, and writes what came of it.
+func meanwhile[Task, Told any](in io.Reader, out io.Writer, do func([]Task, <-chan struct{}) []Told) error {
+	decoder := json.NewDecoder(in)
+	var tasks []Task
+	if err := decoder.Decode(&tasks); err != nil {
+		return fmt.Errorf("what to ask cannot be read: %w", err)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_, _ = io.Copy(io.Discard, in) // however it ends, it has ended
 	}()
-	return json.NewEncoder(out).Encode(load.Run(flows, done))
+	return json.NewEncoder(out).Encode(do(tasks, done))
 }

@@ -1,11 +1,14 @@
 // App is the workload and the client of tests on a cluster: it answers on the
 // ports it is given, as the lab's echo does, and it calls.
 //
-//	app serve 8080/http 9000/grpc 3306/tcp-server-first 9100/health
+//	app serve 8080/http 9000/grpc 3306/tcp-server-first 9100/health 8443/healths
 //	app call http://shop.shop:80/books
 //	app ask 100 GET http://shop.shop:80/books 'client: me'
 //	app send < batch.json
 //	app load < flows.json
+//	app load FLOWS
+//	app end
+//	app hold < connections.json
 //	app wait
 package main
 
@@ -13,7 +16,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -21,10 +23,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/lab/echo"
@@ -49,10 +47,16 @@ func run(args []string) error {
 		return send(os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "load":
 		return burden(os.Stdin, os.Stdout)
+	case len(args) == 2 && args[0] == "load":
+		return alone(args[1], os.Stdout)
+	case len(args) == 1 && args[0] == "end":
+		return syscall.Kill(1, syscall.SIGTERM) // the container's first process
+	case len(args) == 1 && args[0] == "hold":
+		return keep(os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "wait":
 		return wait()
 	}
-	return fmt.Errorf("usage: app serve PORT/PROTOCOL..., app call URL..., app ask N METHOD URL [NAME: VALUE]..., app send, app load, app wait")
+	return fmt.Errorf("usage: app serve PORT/PROTOCOL..., app call URL..., app ask N METHOD URL [NAME: VALUE]..., app send, app load [FLOWS], app end, app hold, app wait")
 }
 
 func serve(words []string) error {
@@ -63,8 +67,8 @@ func serve(words []string) error {
 		if err != nil {
 			return fmt.Errorf("%q is not PORT/PROTOCOL", w)
 		}
-		if protocol == "health" {
-			if err := serveHealth(number); err != nil {
+		if serve := health[protocol]; serve != nil {
+			if err := serve(number); err != nil {
 				return err
 			}
 			continue
@@ -83,23 +87,15 @@ func serve(words []string) error {
 	return wait()
 }
 
-// serveHealth answers gRPC health checks.
-func serveHealth(port string) error {
-	ln, err := net.Listen("tcp", ":"+port)
-	if err != nil {
-		return err
-	}
-	server := grpc.NewServer()
-	healthpb.RegisterHealthServer(server, health.NewServer())
-	go func() { _ = server.Serve(ln) }() // until the program ends
+func wait() error {
+	<-told()
 	return nil
 }
 
-func wait() error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	<-ctx.Done()
-	return nil
+// told is closed when the program is told to end.
+func told() <-chan struct{} {
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT) // for as long as it runs
+	return ctx.Done()
 }
 
 // call prints the status and the body of each answer, a line each.

@@ -112,8 +112,8 @@ func contents(files []string) ([]byte, error) {
 	return buf.Bytes(), w.Close()
 }
 
-// libraries adds the loader and the libraries of a dynamic program, where this
-// machine has them.
+// libraries adds the loader of a dynamic program, and the libraries that it and they
+// need, where this machine has them. Like the loader it looks at LD_LIBRARY_PATH first.
 func libraries(program string, sources map[string]string) error {
 	f, err := elf.Open(program)
 	if err != nil {
@@ -139,19 +139,37 @@ func libraries(program string, sources map[string]string) error {
 		return err
 	}
 	for _, lib := range needed {
-		found := ""
-		for _, dir := range []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib"} {
-			if p := filepath.Join(dir, lib); exists(p) {
-				found = p
-				break
-			}
-		}
-		if found == "" {
+		source, target := locate(lib)
+		if source == "" {
 			return fmt.Errorf("%s needs %s, which this machine has not", program, lib)
 		}
-		sources[found] = found
+		if sources[target] != "" {
+			continue
+		}
+		sources[target] = source
+		if err := libraries(source, sources); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// places are where the loader looks for libraries.
+var places = []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib"}
+
+// locate finds a library on this machine, and its place in the image.
+func locate(lib string) (source, target string) {
+	for _, dir := range filepath.SplitList(os.Getenv("LD_LIBRARY_PATH")) {
+		if p := filepath.Join(dir, lib); dir != "" && exists(p) {
+			return p, filepath.Join(places[0], lib)
+		}
+	}
+	for _, dir := range places {
+		if p := filepath.Join(dir, lib); exists(p) {
+			return p, p
+		}
+	}
+	return "", ""
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
