@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,9 +20,21 @@ const (
 
 // Kubectl runs kubectl on the cluster; input is its standard input.
 func (c *Cluster) Kubectl(ctx context.Context, input string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(c.Dir, "bin", "kubectl"), append([]string{"--kubeconfig", c.Kubeconfig}, args...)...)
+	cmd := exec.CommandContext(ctx, c.Program("kubectl"), append([]string{"--kubeconfig", c.Kubeconfig}, args...)...)
 	cmd.Stdin = strings.NewReader(input)
 	return output(cmd)
+}
+
+// Program is the path of a program that was built with the cluster, or this machine's.
+func (c *Cluster) Program(name string) string {
+	built := filepath.Join(c.Dir, "bin", name)
+	if _, err := os.Stat(built); err == nil {
+		return built
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	return built // whoever runs it says that it is not there
 }
 
 // Load builds meshc into a folder, and loads the images; it gives the path of meshc.

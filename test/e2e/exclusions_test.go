@@ -18,6 +18,7 @@ func raw(name, address string) load.Flow {
 // What is excluded from the mesh passes it by, unjudged; all else stays judged. Egress
 // is closed all the while.
 func exclusions(t *testing.T) {
+	ours(t)
 	outside(t)
 	kubectl(t, "", "patch", "mesh", "mesh", "--type=merge", "-p", `{"spec": {"egress": "deny"}}`)
 	fixture(t, "exclusions.yaml")

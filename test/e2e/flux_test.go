@@ -34,6 +34,7 @@ spec: {interval: 1m, retryInterval: 5s, timeout: 1m, path: ./policy, prune: true
 // refused by admission and says so at the Kustomization, and a revert restores; the
 // buyer's requests go on all the while.
 func TestFlux(t *testing.T) {
+	ours(t)
 	install(t)
 	names := []string{"bookbuyer", "bookstore", "bookthief", "bookwarehouse"}
 	namespaces(t, names...)

@@ -18,6 +18,7 @@ import (
 // do their requests. Those run in pods of their own, because whatever goes on by kubectl
 // ends with the kubelet.
 func kubelet(t *testing.T) {
+	ours(t)
 	everybody := everybody()
 	for i, name := range []string{"asker-client", "asker-stranger"} {
 		lone(t, name, strings.TrimPrefix(name, "asker-"), slices.Concat(everybody[i].reached, everybody[i].refused))

@@ -46,7 +46,7 @@ func session(m *testing.M) (code int, err error) {
 	}
 	defer os.RemoveAll(dir)
 	// What the README's commands find: meshc and kubectl by their names.
-	if err := os.Symlink(filepath.Join(c.Dir, "bin", "kubectl"), filepath.Join(dir, "kubectl")); err != nil {
+	if err := os.Symlink(c.Program("kubectl"), filepath.Join(dir, "kubectl")); err != nil {
 		return 1, err
 	}
 	if world.meshc, err = c.Load(context.Background(), dir); err != nil {

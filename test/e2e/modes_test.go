@@ -51,6 +51,7 @@ func arrived(t *testing.T, ns, target string, f load.Flow, kind string) {
 // egress opens the mesh to the outside and closes it: a server on this machine, by name
 // and by address.
 func egress(t *testing.T) {
+	ours(t)
 	outside(t)
 	flows := []load.Flow{get("outside, by name", "outside.example:8000", "/"), get("outside, by address", "10.250.0.1:8000", "/")}
 	for range 2 {

@@ -55,6 +55,15 @@ func until(t *testing.T, what string, ok func() bool) time.Duration {
 	return 0
 }
 
+// ours skips what needs the cluster that `make e2e` starts: its node, or the way from its
+// pods to this machine. On that one nothing is skipped.
+func ours(t *testing.T) {
+	t.Helper()
+	if world.Foreign {
+		t.Skip("needs a node within reach, as the cluster that make e2e starts has; this one is KUBECONFIG's")
+	}
+}
+
 // install puts the mesh into the cluster; the test's end takes it out.
 func install(t *testing.T) {
 	t.Helper()

@@ -45,6 +45,7 @@ func TestTraffic(t *testing.T) {
 	t.Run("Jobs", jobs)
 	t.Run("a target is deleted", deleted)
 	t.Run("an Envoy crashes", func(t *testing.T) {
+		ours(t)
 		steady(t, true, func(t *testing.T) {
 			was := restarts(t)
 			crash(t)
