@@ -8,6 +8,7 @@ package webhook
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -31,14 +32,11 @@ const (
 // Bounds of a call. API servers give up after 30 seconds at the latest, and ask for
 // the conversion of a whole list at once.
 const (
-	maxConversion = 128 << 20
-	readTimeout   = 15 * time.Second
-	writeTimeout  = 30 * time.Second
-	idleTimeout   = 2 * time.Minute
-	// Anybody who reaches the server may send so much: of conversions longer than
-	// smallConversion a few are read at a time, the others are told to come again.
-	smallConversion = 4 << 20
-	longAtOnce      = 2
+	readTimeout  = 15 * time.Second
+	writeTimeout = 30 * time.Second
+	idleTimeout  = 2 * time.Minute
+	// connectionCalls are how many calls a connection may have open.
+	connectionCalls = 100
 )
 
 // Options of a Server. The zero value converts and refuses the rest.
@@ -47,8 +45,12 @@ type Options struct {
 	Inject   *Injector         // nil: /mutate is not there
 	// Certificate is that of the moment; required by Serve.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	Registry    prometheus.Registerer // nil: nothing is counted
-	Log         *slog.Logger          // slog.Default()
+	// Clients are whom a client's certificate must be of to have anything judged or
+	// injected, at the moment; nil: whoever comes is answered. Conversions, which tell
+	// nothing of a mesh, need none: API servers have no way to be given one for them.
+	Clients  func() (*x509.CertPool, error)
+	Registry prometheus.Registerer // nil: nothing is counted
+	Log      *slog.Logger          // slog.Default()
 }
 
 // Server answers API servers.
@@ -57,7 +59,7 @@ type Server struct {
 	metrics *metrics
 	mux     *http.ServeMux
 	http    *http.Server
-	long    chan struct{} // a place for each long conversion
+	places  *places
 }
 
 // New makes a server. An error means that its metrics are registered already.
@@ -65,7 +67,7 @@ func New(opts Options) (*Server, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
-	s := &Server{opts: opts, metrics: newMetrics(), mux: http.NewServeMux(), long: make(chan struct{}, longAtOnce)}
+	s := &Server{opts: opts, metrics: newMetrics(), mux: http.NewServeMux(), places: newPlaces()}
 	if opts.Registry != nil {
 		if err := s.metrics.register(opts.Registry); err != nil {
 			return nil, err
@@ -74,18 +76,18 @@ func New(opts Options) (*Server, error) {
 	if h := opts.Validate; h != nil {
 		own := *h
 		own.Decided = s.metrics.decided("validate", h.Decided)
-		s.route(ValidatePath, "validate", &own)
+		s.route(ValidatePath, "validate", s.known(s.places.bounded(longReview, &own)))
 	}
 	if h := opts.Inject; h != nil {
 		own := *h
 		own.Decided = s.metrics.decided("mutate", h.Decided)
-		s.route(MutatePath, "mutate", &own)
+		s.route(MutatePath, "mutate", s.known(s.places.bounded(longReview, &own)))
 	}
-	s.route(ConvertPath, "convert", http.HandlerFunc(s.convert))
+	s.route(ConvertPath, "convert", s.places.bounded(maxConversion, http.HandlerFunc(s.convert)))
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
-		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: opts.Certificate, NextProtos: []string{"h2", "http/1.1"}},
+		TLSConfig: s.tlsConfig(), HTTP2: &http.HTTP2Config{MaxConcurrentStreams: connectionCalls},
 	}
 	return s, nil
 }
@@ -131,16 +133,6 @@ func (s *Server) route(path, name string, h http.Handler) {
 
 // convert answers a ConversionReview.
 func (s *Server) convert(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength < 0 || r.ContentLength > smallConversion {
-		select {
-		case s.long <- struct{}{}:
-			defer func() { <-s.long }()
-		default:
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "other long conversions are under way", http.StatusServiceUnavailable)
-			return
-		}
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConversion))
 	if err != nil {
 		http.Error(w, "the review cannot be read: "+err.Error(), http.StatusBadRequest)
@@ -155,6 +147,9 @@ func (s *Server) convert(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(out) // who asked is gone
 }
+
+// Unwrap is for who sets deadlines.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // watched notes what was answered.
 type watched struct {

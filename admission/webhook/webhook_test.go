@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -94,6 +96,48 @@ func TestFewLongConversionsAtOnce(t *testing.T) {
 	go func() { _, _ = io.WriteString(w, short); w.Close() }()
 	if code := post(r); code != http.StatusOK {
 		t.Errorf("after these a long one is answered by %d", code)
+	}
+}
+
+// Reviews too: long ones that nobody finishes keep neither short ones waiting nor take
+// more memory than a few of them have, and what is too long for one is not read at all.
+func TestFewLongReviewsAtOnce(t *testing.T) {
+	s, err := webhook.New(webhook.Options{Inject: injector(shop, settings()), Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(body io.Reader, length int64) int {
+		r := httptest.NewRequest(http.MethodPost, webhook.MutatePath, body)
+		r.ContentLength = length
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code
+	}
+	codes := make(chan int)
+	var open []*io.PipeWriter
+	for range 4 {
+		r, w := io.Pipe()
+		open = append(open, w)
+		go func() { codes <- post(r, -1) }()
+		if _, err := w.Write([]byte("{")); err != nil { // it is being read
+			t.Fatal(err)
+		}
+	}
+	if r, _ := io.Pipe(); post(r, 1<<20) != http.StatusServiceUnavailable {
+		t.Error("a fifth long one was read")
+	}
+	short := review(t, "shop", []byte(plain))
+	if code := post(bytes.NewReader(short), int64(len(short))); code != http.StatusOK {
+		t.Errorf("a short one is answered by %d", code)
+	}
+	if r, _ := io.Pipe(); post(r, 9<<20) != http.StatusRequestEntityTooLarge {
+		t.Error("one that can be no review was read")
+	}
+	for _, w := range open {
+		w.Close()
+		if code := <-codes; code != http.StatusBadRequest {
+			t.Errorf("half a review is answered by %d", code)
+		}
 	}
 }
 
@@ -200,5 +244,81 @@ func TestServesOverTLSWithTheCertificateOfTheMoment(t *testing.T) {
 	}
 	if err := (&webhook.Server{}).Serve(l); err == nil {
 		t.Error("it serves without a certificate")
+	}
+}
+
+// With an authority of clients only who has a certificate of it is answered: what is
+// found in an object tells of policy. Conversions tell of nothing, and need none.
+func TestOnlyKnownClientsAsk(t *testing.T) {
+	own, err := ca.Open(t.TempDir(), ca.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ca.Open(t.TempDir(), ca.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(file, own.Roots(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := webhook.New(webhook.Options{Inject: injector(shop, settings()), Log: quiet(), Clients: webhook.ClientsOf(file),
+		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			c, err := own.ServerCertificate([]string{"localhost"})
+			return &c, err
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(own.Roots())
+	call := func(of *ca.Authority, path string, body []byte) string {
+		config := &tls.Config{RootCAs: pool, ServerName: "localhost"}
+		if of != nil {
+			leaf, err := of.Issue("spiffe://cluster.local/ns/kube-system/sa/apiserver", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := leaf.TLS()
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }
+		}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: config, ForceAttemptHTTP2: true}}
+		resp, err := client.Post("https://"+l.Addr().String()+path, "application/json", bytes.NewReader(body))
+		if err != nil {
+			return "no answer"
+		}
+		resp.Body.Close()
+		return resp.Status
+	}
+	pod := review(t, "shop", []byte(plain))
+	conversion := []byte(`{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{"uid":"1","desiredAPIVersion":"split.smi-spec.io/v1alpha4","objects":[]}}`)
+	for _, c := range []struct {
+		name string
+		got  string
+		want string
+	}{
+		{"an API server", call(own, webhook.MutatePath, pod), "200 OK"},
+		{"nobody", call(nil, webhook.MutatePath, pod), "401 Unauthorized"},
+		{"somebody else", call(other, webhook.MutatePath, pod), "no answer"},
+		{"a conversion", call(nil, webhook.ConvertPath, conversion), "200 OK"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is answered %q, want %q", c.name, c.got, c.want)
+		}
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

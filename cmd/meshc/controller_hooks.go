@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,11 +33,13 @@ type hookFlags struct {
 	sidecar       string
 	interception  string
 	pull          string
+	clientCA      string
 }
 
 func (f *hookFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.listen, "webhooks", "", "`ADDRESS` for API servers, HTTPS; the chart says :9443; empty: none, and neither admission nor injection")
 	flags.StringVar(&f.certs, "webhook-certs", "", "`DIR` with tls.crt, tls.key and ca.crt that somebody else keeps (default: made and renewed here)")
+	flags.StringVar(&f.clientCA, "webhook-client-ca", "", "judge and inject only for API servers that show a certificate of one of these authorities, a PEM `FILE`")
 	flags.StringVar(&f.image, "image", "", "`IMAGE` with meshc, for the pods' interception (required with --webhooks)")
 	flags.StringVar(&f.envoy, "envoy-image", "", "`IMAGE` of a stock Envoy, for the pods' proxies (required with --webhooks)")
 	flags.StringVar(&f.sidecar, "sidecar", string(inject.Native), "native (kubelets from 1.29) or classic")
@@ -52,6 +55,8 @@ func (f *hookFlags) check() error {
 		return usage(fmt.Errorf("--interception %q is neither init nor cni", f.interception))
 	case !slices.Contains(pullPolicies, f.pull):
 		return usage(fmt.Errorf("--image-pull-policy %q is none of Always, IfNotPresent, Never", f.pull))
+	case f.listen == "" && f.clientCA != "":
+		return usage(errors.New("--webhook-client-ca is held against who calls --webhooks, which is not given"))
 	case f.listen == "" && f.certs != "":
 		return usage(errors.New("--webhook-certs are served at --webhooks, which is not given"))
 	case f.listen != "" && (f.image == "" || f.envoy == ""):
@@ -122,7 +127,15 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 	if err != nil {
 		return err
 	}
+	var clients func() (*x509.CertPool, error)
+	if f.hooks.clientCA != "" {
+		clients = webhook.ClientsOf(f.hooks.clientCA)
+		if _, err := clients(); err != nil {
+			return err
+		}
+	}
 	answers, err := webhook.New(webhook.Options{
+		Clients: clients,
 		Validate: &validate.Handler{Compiler: l, Enforce: l.Enforces, Exempt: []string{f.namespace}},
 		Inject: &webhook.Injector{
 			Settings: func() inject.Settings { return f.injected(set()) }, Namespace: namespaces.Of, Trusted: trust.Await, Exempt: []string{f.namespace},

@@ -28,6 +28,7 @@ func TestHelmGivesTheSame(t *testing.T) {
 			"priorityClassName=system-cluster-critical", "podAnnotations.a\\.b/c=d", "podLabels.team=mesh", "bundle.trustSecret=keys", "bundle.plainHTTP=true",
 			"clusters.enabled=true", "webhooks.certManager.enabled=true", "metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true",
 			"metrics.podMonitor.labels.release=prometheus", "replicas=1,sidecar=classic,interception=cni,log.level=debug", "affinity.nodeAffinity.x=1",
+			"mesh.spec.trustDomain=shop.example", "webhooks.clientCASecret=api-clients", "resources.limits.memory=1Gi",
 		},
 		"an issuer of the cluster": {image, "webhooks.certManager.enabled=true", "webhooks.certManager.issuerRef.kind=ClusterIssuer", "webhooks.certManager.issuerRef.name=root"},
 		"as little as can be":      {image, "podDisruptionBudget.enabled=false,networkPolicy.enabled=false,rbac.create=false,mesh.create=false"},
