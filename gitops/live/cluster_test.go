@@ -125,6 +125,16 @@ func (c cluster) get(o object) object {
 	return out
 }
 
+// objectOf is what the cluster has of a manifest.
+func (c cluster) objectOf(manifest string) object {
+	c.t.Helper()
+	var o object
+	if err := yaml.Unmarshal([]byte(manifest), &o); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.get(o)
+}
+
 func (c cluster) watch(opts live.Options) *live.Live {
 	c.t.Helper()
 	opts.Config = c.Config
@@ -211,12 +221,8 @@ spec:
 // conditionOf waits until an object has a condition of which something holds.
 func (c cluster) conditionOf(manifest, kind, what string, holds func(status, reason, message string) bool) {
 	c.t.Helper()
-	var o object
-	if err := yaml.Unmarshal([]byte(manifest), &o); err != nil {
-		c.t.Fatal(err)
-	}
 	c.until(what, func() error {
-		status, _ := c.get(o)["status"].(object)
+		status, _ := c.objectOf(manifest)["status"].(object)
 		list, _ := status["conditions"].([]any)
 		for _, e := range list {
 			x := e.(object)

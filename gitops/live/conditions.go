@@ -151,7 +151,25 @@ func written(u *unstructured.Unstructured, generation int64, all []cond) ([]meta
 	for _, c := range all {
 		conditions.Set(j, &meta.Condition{Type: c.kind, Status: c.status, Reason: c.reason, Message: c.message})
 	}
-	return j.list, !slices.Equal(before, j.list)
+	return j.list, !slices.Equal(byType(before), byType(j.list)) // others may keep them in another order
+}
+
+func byType(list []meta.Condition) []meta.Condition {
+	return slices.SortedFunc(slices.Values(list), func(a, b meta.Condition) int { return strings.Compare(a.Type, b.Type) })
+}
+
+// asSaid leaves the words of conditions that hold already as they are: how many proxies
+// there are is said when an object comes into force, and not again whenever another
+// replica leads.
+func asSaid(u *unstructured.Unstructured, all []cond, generation int64) []cond {
+	out := slices.Clone(all)
+	for i, c := range out {
+		was := conditions.Get(conditions.UnstructuredGetter(u), c.kind)
+		if was != nil && was.Status == c.status && was.Reason == c.reason && was.ObservedGeneration == generation && c.reason == reasonAcknowledged {
+			out[i].message = was.Message
+		}
+	}
+	return out
 }
 
 // vouched tells whether the object's status says that what it says now was in force.

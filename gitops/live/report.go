@@ -55,6 +55,8 @@ type task struct {
 	since time.Time // of the change
 	next  time.Time // not before
 	wait  time.Duration
+	// look: nothing changed but who leads.
+	look bool
 }
 
 // Report writes what becomes of objects into their status, as long as this replica
@@ -106,7 +108,7 @@ func (w *writer) all() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name := range w.told.all {
-		w.todo[name] = &task{since: time.Now()}
+		w.todo[name] = &task{since: time.Now(), look: true}
 	}
 	for _, o := range w.Live.forms() {
 		w.kept[o.name] = true // it may not be needed any more
@@ -171,6 +173,9 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		return true, nil
 	}
 	conds := conditionsOf(s, p, w.concerned(name, shown.bundle), shown.digest(), shown.fromBundle)
+	if t.look {
+		conds = asSaid(u, conds, s.generation)
+	}
 	pending := conds[1].reason == reasonPending
 	if pending && name.Kind != meshKind && time.Since(t.since) < patience {
 		return false, nil

@@ -192,6 +192,11 @@ func (l *Live) show() {
 	if v.suspended = suspended(mesh); v.suspended && l.shown.bundle != nil && (!l.closing || fromBundle) {
 		v.bundle = l.shown.bundle
 	}
+	if l.shown.fromBundle != v.fromBundle { // all objects come into force, or go out of it
+		for name := range l.told.all {
+			l.told.changed[name] = true
+		}
+	}
 	l.shown = v
 }
 
