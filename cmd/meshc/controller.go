@@ -250,6 +250,9 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 
 // replicaName is this replica's: its pod's, in a cluster.
 func replicaName() string {
+	if name := os.Getenv("POD_NAME"); name != "" { // in a node's network the host's name is not the pod's
+		return name
+	}
 	name, err := os.Hostname()
 	if err != nil {
 		name = "meshc"
