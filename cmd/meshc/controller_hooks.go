@@ -135,7 +135,7 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 		}
 	}
 	answers, err := webhook.New(webhook.Options{
-		Clients: clients,
+		Clients:  clients,
 		Validate: &validate.Handler{Compiler: l, Enforce: l.Enforces, Exempt: []string{f.namespace}},
 		Inject: &webhook.Injector{
 			Settings: func() inject.Settings { return f.injected(set()) }, Namespace: namespaces.Of, Trusted: trust.Await, Exempt: []string{f.namespace},

@@ -5,9 +5,9 @@ var duration = str
 
 // mesh is spec of kind Mesh: what meshc.yaml takes, and the source of policy on a cluster.
 func mesh() object {
-	side := object{"mode": enum("strict", "permissive", "audit"), "egress": enum("deny", "allow"), "plaintext": enum("deny", "allow")}
+	side := object{"mode": str, "egress": str, "plaintext": str}
 	fields := plus(side, object{
-		"trustDomain": str, "clusterDomain": str, "compat": enum("smi", "osm", "maesh"),
+		"trustDomain": str, "clusterDomain": str, "compat": str,
 		"namespaces": object{"type": "object", "additionalProperties": rec(side)},
 		// A text, or a record with path, kustomize and namespace.
 		"sources":           list(object{"x-kubernetes-preserve-unknown-fields": true}),
@@ -23,7 +23,7 @@ func mesh() object {
 		"authGrace":         duration,
 		"breakGlass":        rec(object{"longest": duration}),
 		"certificates":      rec(object{"leaf": duration, "intermediate": duration}),
-		"targets":           list(enum("envoy", "grpc")),
+		"targets":           strs,
 		"rollout":           rec(object{"rings": list(object{"x-kubernetes-preserve-unknown-fields": true}), "step": duration}),
 		"ranges":            rec(object{"services": strs, "pods": strs}),
 	})

@@ -51,3 +51,24 @@ func TestTheTrustDomainStays(t *testing.T) {
 	d.last = d.apply(mesh("{mode: audit, trustDomain: mine.example}")...)
 	says(ir.Audit, false)
 }
+
+// The definitions leave it to us which words a Mesh may say: one that we do not know
+// changes nothing, and at the first start the strictest holds.
+func TestAMeshWithAnUnknownWordIsRefused(t *testing.T) {
+	d := newDesk(t)
+	town := syntax.Name{Kind: meshKind, Name: "town"}
+	for _, c := range []struct {
+		spec string
+		mode ir.Mode
+	}{{"{mode: lenient}", ir.Strict}, {"{mode: audit}", ir.Audit}, {"{mode: permissiv}", ir.Audit}, {"{mode: audit, egress: maybe}", ir.Audit}, {"{mode: permissive, targets: [nginx]}", ir.Audit}} {
+		e := d.edits("apiVersion: meshc.dev/v1alpha1\nkind: Mesh\nmetadata: {name: town}\nspec: " + c.spec)
+		e[0].name = town
+		d.last = d.apply(e...)
+		if s := d.last.result.Mesh.Settings; s.Mode != c.mode || s.EgressAllowed {
+			t.Errorf("with %s in force is %+v", c.spec, s)
+		}
+		if good := c.spec == "{mode: audit}"; d.waiting[town] == good || !good && d.objects[town].found[0].Code != "MSH0301" {
+			t.Errorf("%s is told %v", c.spec, d.objects[town].found)
+		}
+	}
+}

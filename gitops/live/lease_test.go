@@ -71,7 +71,9 @@ func TestWhoLosesTheLeaseWritesNoMore(t *testing.T) {
 	c.conditionOf(target, "Ready", "what others say stays", func(_, reason, _ string) bool { return reason == "Mine" })
 	c.until("its end is told once, by who leads", func() error { return c.events("mended", "two") })
 	until(t, one, "who does not lead serves on", func(m *ir.Mesh) bool {
-		return slices.ContainsFunc(m.Grants, func(g ir.Grant) bool { return strings.HasPrefix(g.Name, "TrafficTarget/town/shoppers") && len(g.HTTP) == 2 })
+		return slices.ContainsFunc(m.Grants, func(g ir.Grant) bool {
+			return strings.HasPrefix(g.Name, "TrafficTarget/town/shoppers") && len(g.HTTP) == 2
+		})
 	})
 }
 

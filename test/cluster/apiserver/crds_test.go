@@ -215,9 +215,8 @@ func faults(t *testing.T, s server) {
 		"{apiVersion: access.smi-spec.io/v1alpha2, kind: TrafficTarget, metadata: {name: a}, spec: {destination: {kind: ServiceAccount, name: d, port: 80}}}": "every port",
 		"{apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget, metadata: {name: b}, spec: {destination: {kind: ServiceAccount, name: d, port: 80}}}": "unknown field",
 		"{apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget, metadata: {name: c}}":                                                                 "spec: Required",
-		"{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: d}, spec: {service: s, backends: [{service: a, weight: -1}]}}":         "greater than or equal to 0",
-		"{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: e}, spec: {matches: [{name: m, methods: [get]}]}}":                   "Unsupported value",
-		"{apiVersion: meshc.dev/v1alpha1, kind: Mesh, metadata: {name: f}, spec: {mode: lenient}}":                                                            "Unsupported value",
+		"{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: d}, spec: {service: s, backends: [{service: a, weight: much}]}}":       "must be of type integer",
+		"{apiVersion: meshc.dev/v1alpha1, kind: Mesh, metadata: {name: f}, spec: {mode: [strict]}}":                                                           "must be of type string",
 		"{apiVersion: meshc.dev/v1alpha1, kind: Mesh, metadata: {name: g}, spec: {modes: strict}}":                                                            "unknown field",
 	} {
 		var o object
