@@ -207,3 +207,11 @@ func only(t *testing.T, tally load.Tally, kind string) {
 		t.Errorf("%s: of %d requests %d were %s, want all", tally.Name, tally.Sent, n, kind)
 	}
 }
+
+// try runs meshc, which may refuse.
+func try(args ...string) (string, error) {
+	cmd := exec.Command(world.meshc, args...)
+	cmd.Dir = world.Root
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
