@@ -16,7 +16,7 @@ func newProxyCmd(s streams) *cobra.Command {
 		Use:   "proxy",
 		Short: "What a stock Envoy needs to join a mesh; the proxies of a cluster",
 	}
-	cmd.AddCommand(newProxyBootstrapCmd(s), newProxyStatusCmd(s), newProxyStatsCmd(s), newProxyLogsCmd(s))
+	cmd.AddCommand(newProxyBootstrapCmd(s), newProxyStatusCmd(s), newProxyGetCmd(s), newProxyConfigCmd(s), newProxyStatsCmd(s), newProxyLogsCmd(s))
 	return cmd
 }
 

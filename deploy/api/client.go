@@ -28,6 +28,8 @@ const Manager = "meshc"
 type Client struct {
 	web  *http.Client
 	base *url.URL
+	// config is what both were made of.
+	config *rest.Config
 	// Namespace is what the kubeconfig's context says, else default.
 	Namespace string
 
@@ -74,7 +76,7 @@ func New(config *rest.Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{web: web, base: base, Namespace: "default", kinds: map[string][]resource{}}, nil
+	return &Client{web: web, base: base, config: config, Namespace: "default", kinds: map[string][]resource{}}, nil
 }
 
 // Server is the API server's address.

@@ -126,6 +126,8 @@ var ladder = []room{
 	// doctor know which ones. Neither needs types of Kubernetes, but its client.
 	{"deploy/api", nil, noEnvoy},
 	{"deploy/install", []string{"deploy/api", "deploy/chart", "compiler/diag"}, noEnvoy},
+	// admin reads what Envoy says of itself, as JSON.
+	{"deploy/admin", nil, neither},
 	{"deploy/breakglass", []string{"deploy/api", "compiler/diag"}, noEnvoy},
 	{"deploy/control", []string{"deploy/api", "deploy/install"}, neither},
 	{"deploy/support", []string{"deploy/api", "deploy/chart", "deploy/control", "deploy/install"}, neither},
