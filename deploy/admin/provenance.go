@@ -20,7 +20,20 @@ var ported = regexp.MustCompile(`^(?:[a-z]+/)?([^/:@]+)/([^/:@]+):[0-9]+`)
 
 // provenance tells which objects resources come from.
 type provenance struct {
-	from func(object string) string // where it is written; nil: nobody knows
+	from    func(object string) string // where it is written; nil: nobody knows
+	filters map[string]object          // those that come by themselves (ECDS), by name
+}
+
+// filtersOf are the filters of a dump that come by themselves.
+func filtersOf(dump object) map[string]object {
+	out := map[string]object{}
+	for _, c := range list(dump, "configs") {
+		for _, e := range list(c, "ecds_filters") {
+			f := record(e, "ecds_filter")
+			out[text(f, "name")] = f
+		}
+	}
+	return out
 }
 
 // of are the objects that a resource comes from: by its own name, and by all names in it.
@@ -29,7 +42,7 @@ func (p *provenance) of(name string, resource any) string {
 	if m := ported.FindStringSubmatch(name); m != nil {
 		found["Service/"+m[1]+"/"+m[2]] = true
 	}
-	collect(resource, found)
+	p.collect(resource, found)
 	out := slices.Sorted(maps.Keys(found))
 	if p.from != nil {
 		for i, o := range out {
@@ -42,7 +55,8 @@ func (p *provenance) of(name string, resource any) string {
 }
 
 // collect finds the names in a value, and among the keys of maps: policies are such keys.
-func collect(v any, found map[string]bool) {
+// A filter that comes by itself counts where it is named.
+func (p *provenance) collect(v any, found map[string]bool) {
 	note := func(s string) {
 		if m := named.FindStringSubmatch(s); m != nil {
 			found[m[1]+"/"+m[2]+"/"+m[3]] = true
@@ -55,12 +69,15 @@ func collect(v any, found map[string]bool) {
 		note(v)
 	case []any:
 		for _, e := range v {
-			collect(e, found)
+			p.collect(e, found)
 		}
 	case object:
+		if name, _ := v["name"].(string); v["config_discovery"] != nil && p.filters[name] != nil {
+			p.collect(p.filters[name], found)
+		}
 		for key, e := range v {
 			note(key)
-			collect(e, found)
+			p.collect(e, found)
 		}
 	}
 }

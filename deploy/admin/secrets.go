@@ -19,6 +19,8 @@ func secretsOf(dump object) Table {
 			secret := record(e, "secret")
 			kind, of, ends := "unknown", "", ""
 			switch {
+			case secret["generic_secret"] != nil:
+				kind = "token"
 			case record(secret, "tls_certificate") != nil:
 				kind = "certificate"
 				of, ends = certificates(record(secret, "tls_certificate", "certificate_chain"), 1)

@@ -19,7 +19,7 @@ type Table struct {
 // Tables are the resources of a dump, of one kind or, where it is empty, of all. from
 // tells where an object is written; nil: nobody knows.
 func Tables(dump map[string]any, hosts []Host, kind string, from func(object string) string) []Table {
-	p := &provenance{from: from}
+	p := &provenance{from: from, filters: filtersOf(dump)}
 	makers := map[string]func() Table{
 		"listeners": func() Table { return listeners(dump, p) },
 		"routes":    func() Table { return routes(dump, p) },
@@ -85,11 +85,14 @@ func listeners(dump object, p *provenance) Table {
 			state += ", refused: " + l.wrong
 		}
 		chains := list(l.resource, "filter_chains")
-		to := ""
+		to, from := "", ""
 		if len(chains) == 1 {
 			to = leadsTo(chains[0])
 		}
-		t.Rows = append(t.Rows, []string{name, address(record(l.resource, "address")), state, to, p.of(name, l.resource)})
+		if len(chains) < 2 {
+			from = p.of(name, l.resource)
+		}
+		t.Rows = append(t.Rows, []string{name, address(record(l.resource, "address")), state, to, from})
 		if len(chains) < 2 {
 			continue
 		}
