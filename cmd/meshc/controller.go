@@ -239,7 +239,8 @@ func (f *controllerFlags) start(ctx context.Context, l *live.Live, config *rest.
 		return input(err)
 	}
 	group.Go(func() error {
-		l.Report(ctx, live.ReportOptions{Namespace: f.namespace, Self: replicaName(), Always: !f.leads, Proxies: func() live.Proxies { return proxiesOf(srv.Status()) }})
+		l.Report(ctx, live.ReportOptions{Namespace: f.namespace, Self: replicaName(), Always: !f.leads, Drift: func() diag.List { return driftOf(srv) },
+			Proxies: func() live.Proxies { return proxiesOf(srv.Status()) }})
 		return nil
 	})
 	group.Go(func() error {
@@ -258,6 +259,14 @@ func replicaName() string {
 		name = "meshc"
 	}
 	return name
+}
+
+// driftOf is what runs otherwise than what is served was compiled.
+func driftOf(srv *server.Server) diag.List {
+	if w := srv.World(); w != nil {
+		return w.Findings()
+	}
+	return nil
 }
 
 // proxiesOf counts who has taken what is served.

@@ -108,7 +108,11 @@ func printStatus(out io.Writer, st server.Status, now time.Time) error {
 		fmt.Fprintln(out, "\ndrift: what runs is not what was compiled")
 	}
 	for _, f := range st.Drift {
-		fmt.Fprintf(out, "  %s[%s]: %s\n", f.Severity, f.Code, f.Message)
+		at := ""
+		if f.At != "" && f.At != "catalog" {
+			at = " (compiled with " + f.At + ")"
+		}
+		fmt.Fprintf(out, "  %s[%s]: %s%s\n", f.Severity, f.Code, f.Message, at)
 	}
 	return nil
 }

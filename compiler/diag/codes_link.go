@@ -52,4 +52,14 @@ Set "ranges" in meshc.yaml. A lab and a cluster's catalog supply them by themsel
 
 Please report it with the bundle's digest and the catalog's entry for the service.`,
 		"# none: no input should lead here", "# none"),
+	same(Warning, "MSH4612", "the policy names an account that is not there",
+		`The bundle grants something to an account, or by one, that the catalog does not list: it was there when the bundle was compiled, or the lock says so, and is not now. Nobody can call as an account that is not there. Whoever makes an account of that name gets what the policy grants it.
+
+Take it out of the policy, or look again with "meshc lock --update" and build.`,
+		"account shop/web      # meshc.lock; the cluster has no such ServiceAccount", "kubectl -n shop create serviceaccount web"),
+	same(Warning, "MSH4613", "a service that was absent runs",
+		`A split names a service that was not there when the bundle was compiled ("absent" in the lock), so its share of the calls gets 503. Now the service runs. Absences are facts like others: what rests on one is compiled again when it ends.
+
+Look again with "meshc lock --update" and build.`,
+		"absent service shop/cart-v2      # meshc.lock; the cluster has it", "service shop/cart-v2 account=shop/cart port=80"),
 }

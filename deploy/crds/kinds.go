@@ -105,9 +105,9 @@ var kinds = []kind{
 		{"v1alpha3", under(split(number, object{"matches": list(reference)}))},
 		{"v1alpha4", under(split(number, object{"matches": list(reference)}))},
 	}},
-	{group: "meshc.dev", name: "Mesh", plural: "meshes", cluster: true, versions: []version{{"v1alpha1", under(mesh())}}, columns: []any{
+	{group: "meshc.dev", name: "Mesh", plural: "meshes", cluster: true, versions: []version{{"v1alpha1", under(mesh())}}, status: object{"drift": object{"type": "integer", "format": "int32"}}, columns: []any{
 		column("Mode", ".spec.mode"), column("Egress", ".spec.egress"),
-		column("Ready", `.status.conditions[?(@.type=="Ready")].status`), column("Digest", ".status.policyDigest"),
+		column("Ready", `.status.conditions[?(@.type=="Ready")].status`), column("Digest", ".status.policyDigest"), object{"name": "Drift", "type": "integer", "jsonPath": ".status.drift", "priority": 1},
 		object{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 	}},
 	{group: "meshc.dev", name: "BreakGlass", plural: "breakglasses", short: []string{"bg"}, versions: []version{{"v1alpha1", under(breakGlass)}}, status: glassStatus, columns: []any{

@@ -24,7 +24,8 @@ const (
 	programmed = "Programmed"
 	ready      = flux.ReadyCondition
 	stalled    = flux.StalledCondition
-	active     = "Active" // of a BreakGlass
+	active     = "Active"  // of a BreakGlass
+	drifted    = "Drifted" // of a Mesh that names a bundle
 )
 
 // Reasons of conditions.
@@ -131,7 +132,7 @@ func (j *judged) SetConditions(list []meta.Condition) { j.list = list }
 func ownOf(kind string) []string {
 	switch kind {
 	case meshKind:
-		return []string{accepted, programmed, ready, stalled}
+		return []string{accepted, programmed, ready, stalled, drifted}
 	case glassKind:
 		return []string{accepted, programmed, stalled, active}
 	}

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
@@ -18,6 +19,8 @@ type ReportOptions struct {
 	Self      string         // this replica's name
 	Proxies   func() Proxies // what is served, and to how many
 	Always    bool           // write without asking for the lease: there is one replica
+	// Drift is what runs otherwise than the served bundle was compiled; nil: nobody knows.
+	Drift func() diag.List
 }
 
 // Times of the writer.
@@ -193,6 +196,11 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		w.look = time.Now()
 		conds = meshConditions(conds, s, p, shown)
 		w.describe(status, s, p, shown)
+		drifted, err := w.drift(ctx, u, status, shown)
+		if err != nil {
+			return false, err
+		}
+		conds = append(conds, drifted...)
 	}
 	news := ""
 	if name.Kind == glassKind {

@@ -46,7 +46,9 @@ func (b *static) bind(plan *planService, found *catalog.Service, before *service
 		s.listeners = append(s.listeners, s.listen(p, before, i))
 	}
 	if found == nil {
-		s.findings = diag.List{unknownService(plan.id)}
+		if !slices.Contains(b.relied.absent, plan.id) { // that one was not there when it was compiled
+			s.findings = diag.List{unknownService(plan.id)}
+		}
 		return s
 	}
 	for _, e := range found.Endpoints {

@@ -23,6 +23,7 @@ type static struct {
 	roleOf    map[string]*ir.RolePlan // by role name
 	rolesOf   map[ir.Identity][]*ir.RolePlan
 	known     map[ir.ServiceID]bool // services of the mesh
+	relied    relied
 
 	mu    sync.Mutex
 	roles map[string]*part // inbound parts by role name and target ports
@@ -63,7 +64,7 @@ func newStatic(b *bundle.Bundle) *static {
 		bundle: b, plan: b.Plan, base: make([]*Resource, len(b.Plan.Resources)),
 		serviceAt: map[ir.ServiceID]int{}, clusterAt: map[string]place{}, portAt: map[ir.PortID]place{}, scopeOf: map[ir.Identity]int{},
 		roleOf: map[string]*ir.RolePlan{}, rolesOf: map[ir.Identity][]*ir.RolePlan{},
-		known: map[ir.ServiceID]bool{}, roles: map[string]*part{}, good: map[string]*part{},
+		known: map[ir.ServiceID]bool{}, relied: reliedOn(b.Mesh), roles: map[string]*part{}, good: map[string]*part{},
 	}
 	for i, r := range s.plan.Resources {
 		if t, ok := served[r.Type]; ok {

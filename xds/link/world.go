@@ -9,6 +9,7 @@ import (
 	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/ir"
 )
 
 // World is a bundle bound to a catalog snapshot. It is immutable; With derives
@@ -18,6 +19,7 @@ type World struct {
 	snapshot *catalog.Snapshot
 	services []*service // as static.services
 	bound    *bound
+	strays   []ir.Identity // accounts that the mesh relies on and the catalog does not list
 	changed  Changes
 }
 
@@ -66,6 +68,9 @@ func (w *World) With(snap *catalog.Snapshot) *World {
 	next.changed.Workloads = changedWorkloads(w.snapshot.Workloads, snap.Workloads)
 	structure = structure || next.endsElsewhere(w.bound)
 	next.changed.Structure = structure
+	if next.strays = w.strays; w.bound == nil || !slices.Equal(w.snapshot.Accounts, snap.Accounts) || len(w.snapshot.Namespaces) != len(snap.Namespaces) {
+		next.strays = w.relied.strays(snap)
+	}
 	next.bound = w.bound
 	if structure {
 		next.bound = newBound(next, w)
@@ -98,9 +103,12 @@ func (w *World) Snapshot() *catalog.Snapshot { return w.snapshot }
 
 // Findings are the differences between what was compiled and what runs.
 func (w *World) Findings() diag.List {
-	out := slices.Clone(w.bound.findings)
+	out := append(slices.Clone(w.bound.findings), w.unlike()...)
 	for _, s := range w.services {
 		out.Add(s.findings...)
+	}
+	for i := range out {
+		out[i] = w.pinned(out[i])
 	}
 	return out.Sorted()
 }

@@ -48,7 +48,11 @@ type Degraded struct {
 func short(l diag.List) []Finding {
 	var out []Finding
 	for _, f := range l {
-		out = append(out, Finding{Code: string(f.Code), Severity: f.Severity.String(), At: f.At().String(), Message: f.Message, Effect: f.Effect, Help: f.Help})
+		at := f.At()
+		if len(f.Related) > 0 { // what is about the catalog says where it was pinned
+			at = f.Related[0].Span
+		}
+		out = append(out, Finding{Code: string(f.Code), Severity: f.Severity.String(), At: at.String(), Message: f.Message, Effect: f.Effect, Help: f.Help})
 	}
 	return out
 }
