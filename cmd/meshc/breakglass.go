@@ -60,6 +60,9 @@ It waits until the control plane serves it. A split's leaves are opened with its
 		}
 		r.From, r.To = args[0], args[1]
 		record, found, err := breakglass.Allow(cmd.Context(), c, r)
+		if errors.Is(err, breakglass.ErrForm) {
+			return usage(err)
+		}
 		if err != nil {
 			return input(err)
 		}

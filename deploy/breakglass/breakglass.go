@@ -75,6 +75,9 @@ type Request struct {
 	Reason   string
 }
 
+// ErrForm is of ends that cannot be read.
+var ErrForm = errors.New("who calls is NAMESPACE/SERVICEACCOUNT, and what is called NAMESPACE/SERVICE[:PORT]")
+
 // Allow writes a record. What the control plane finds with it are findings; then there
 // is none. The end is counted by the API server's clock, not by this machine's.
 func Allow(ctx context.Context, c *api.Client, r Request) (Record, diag.List, error) {
@@ -82,7 +85,7 @@ func Allow(ctx context.Context, c *api.Client, r Request) (Record, diag.List, er
 	ns, name, ok := strings.Cut(service, "/")
 	_, account, named := strings.Cut(r.From, "/")
 	if !ok || ns == "" || name == "" || !named {
-		return Record{}, nil, errors.New("FROM is NAMESPACE/SERVICEACCOUNT, and TO is NAMESPACE/SERVICE[:PORT]")
+		return Record{}, nil, ErrForm
 	}
 	by, err := whoami(ctx, c)
 	if err != nil {
