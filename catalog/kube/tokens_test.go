@@ -62,6 +62,12 @@ func TestProjectedTokens(t *testing.T) {
 	if err != nil || claims.Identity.Short() != "shop/cart" || claims.Workload != "shop/cart-0" || claims.Expires.After(now.Add(2*time.Hour)) {
 		t.Fatalf("%+v %v", claims, err)
 	}
+	if _, err := tokens.Verify(good, claims.Expires); !errors.Is(err, token.ErrExpired) {
+		t.Errorf("a token that was reviewed counts longer than it lives: %v", err)
+	}
+	if _, err := tokens.Verify(good, claims.Expires.Add(-time.Second)); err != nil {
+		t.Errorf("a token does not count as long as it lives: %v", err)
+	}
 	forged := good[:len(good)-8] + "AAAAAAAA"
 	for name, c := range map[string]struct {
 		raw  string
