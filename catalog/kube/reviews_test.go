@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,6 +114,36 @@ func TestManyPodsAtOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// Streams that were let in while the API server was away live on for hours: that it is
+// back shows in status without a new one.
+func TestTheAPIServersReturnIsNoticed(t *testing.T) {
+	var away atomic.Bool
+	away.Store(true)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if away.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer s.Close()
+	reasons := make(chan string, 10)
+	tokens := judgeAt(t, &rest.Config{Host: s.URL}, func(reason string) { reasons <- reason })
+	if _, err := tokens.Verify(signer(t)("cart-0", token.Audience), time.Now()); !errors.Is(err, kube.ErrOffline) {
+		t.Fatal(err)
+	}
+	if reason := <-reasons; reason == "" {
+		t.Error("an API server that does not answer shows nowhere")
+	}
+	away.Store(false)
+	select {
+	case reason := <-reasons:
+		if reason != "" {
+			t.Error(reason)
+		}
+	case <-time.After(time.Minute):
+		t.Error("nobody noticed within a minute that the API server is back")
+	}
 }
 
 // What the API server says of a token and what the token says must be one.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,6 @@ import (
 	"golang.org/x/sync/singleflight"
 	authn "k8s.io/api/authentication/v1"
 	core "k8s.io/api/core/v1"
-	failure "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
@@ -65,7 +63,7 @@ type Tokens struct {
 	mu       sync.Mutex
 	reviewed map[string]*review // by Claims.ID, a digest of the token
 	swept    time.Time
-	away     bool
+	away     *time.Timer // of the next look whether the API server is back, nil while it is there
 }
 
 // review is a token that was accepted.
@@ -217,10 +215,9 @@ func (t *Tokens) review(raw string, said claims) (*review, error) {
 	err := t.client.Post().Resource("tokenreviews").Body(&authn.TokenReview{
 		Spec: authn.TokenReviewSpec{Token: raw, Audiences: []string{token.Audience}},
 	}).VersionedParams(&meta.CreateOptions{}, meta.ParameterCodec).Do(ctx).Into(out)
-	var status failure.APIStatus
 	switch {
 	case err == nil:
-	case errors.As(err, &status) && status.Status().Code < http.StatusInternalServerError && status.Status().Code != http.StatusTooManyRequests:
+	case answered(err):
 		return nil, fmt.Errorf("the cluster lets us review no tokens: %w", err)
 	default:
 		return nil, fmt.Errorf("%w: %w", errNoAnswer, err)
@@ -272,14 +269,4 @@ func (t *Tokens) accepted(said claims) *review {
 		Identity: ir.NewIdentity(t.opts.TrustDomain, k.Namespace, k.Account.Name), Workload: k.Namespace + "/" + k.Pod.Name,
 		Issued: said.IssuedAt.Time(), Expires: said.Expiry.Time(),
 	}}
-}
-
-func (t *Tokens) degrade(reason string) {
-	t.mu.Lock()
-	news := t.away != (reason != "")
-	t.away = reason != ""
-	t.mu.Unlock()
-	if news && t.opts.Degraded != nil {
-		t.opts.Degraded(reason)
-	}
 }
