@@ -29,7 +29,7 @@ type Node struct {
 const look = 10 * time.Second
 
 // Keep puts the plugin in place and keeps it there until ctx ends: whoever writes the
-// network's configuration anew does not know of it. It stays in place afterwards, so
+// network's configuration or the folder of plugins anew does not know of it. It stays in place afterwards, so
 // that pods started while this is replaced are intercepted; Remove takes it away.
 func (n Node) Keep(ctx context.Context) error {
 	watcher, err := fsnotify.NewWatcher()
@@ -37,8 +37,10 @@ func (n Node) Keep(ctx context.Context) error {
 		return fmt.Errorf("cni: %w", err)
 	}
 	defer watcher.Close()
-	if err := watcher.Add(n.ConfDir); err != nil {
-		return fmt.Errorf("cni: %s: %w", n.ConfDir, err)
+	for _, dir := range []string{n.ConfDir, n.BinDir} {
+		if err := watcher.Add(dir); err != nil {
+			return fmt.Errorf("cni: %s: %w", dir, err)
+		}
 	}
 	if err := n.copyProgram(); err != nil {
 		return err
@@ -47,7 +49,7 @@ func (n Node) Keep(ctx context.Context) error {
 	defer ticks.Stop()
 	said := ""
 	for {
-		file, changed, err := n.Place()
+		file, changed, err := n.restore()
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()
@@ -65,6 +67,17 @@ func (n Node) Keep(ctx context.Context) error {
 		case <-ticks.C:
 		}
 	}
+}
+
+// restore puts back what is gone. A network that names a plugin which is not there
+// starts no pod and ends none, so the program comes first.
+func (n Node) restore() (file string, changed bool, err error) {
+	if _, err := os.Stat(filepath.Join(n.BinDir, Type)); errors.Is(err, fs.ErrNotExist) {
+		if err := n.copyProgram(); err != nil {
+			return "", false, err
+		}
+	}
+	return n.Place()
 }
 
 // copyProgram writes the program under the plugin's name, whole or not at all: the

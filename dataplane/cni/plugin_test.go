@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -247,6 +249,45 @@ func TestThePluginIsKeptInTheNetwork(t *testing.T) {
 	write(t, filepath.Join(conf, "05-old.conf"), `{"cniVersion":"1.0.0","name":"old","type":"bridge"}`)
 	if _, _, err := n.Place(); err == nil || !strings.Contains(err.Error(), "05-old.conf") {
 		t.Errorf("a network of the old form: %v", err)
+	}
+}
+
+// Somebody empties the folder of plugins, as upgrades of nodes do: pods start and end
+// again as soon as the plugin that the network names is back.
+func TestThePluginIsKeptOnTheNode(t *testing.T) {
+	dir := t.TempDir()
+	bin, conf := filepath.Join(dir, "bin"), filepath.Join(dir, "net.d")
+	for _, d := range []string{bin, conf} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program, used, plugin := filepath.Join(dir, "meshc"), filepath.Join(conf, "10-pods.conflist"), filepath.Join(bin, cni.Type)
+	write(t, program, "a program")
+	write(t, used, `{"cniVersion":"1.0.0","name":"pods","plugins":[{"type":"ptp"}]}`)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		ended <- cni.Node{BinDir: bin, ConfDir: conf, Program: program, Log: slog.New(slog.DiscardHandler)}.Keep(ctx)
+	}()
+	placed := func(what string) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			_, err := os.Stat(plugin)
+			if text, unread := os.ReadFile(used); err == nil && unread == nil && strings.Contains(string(text), cni.Type) {
+				return
+			}
+		}
+		t.Fatalf("the plugin is not in place within a minute %s", what)
+	}
+	placed("of the start")
+	if err := os.Remove(plugin); err != nil {
+		t.Fatal(err)
+	}
+	placed("after it was deleted")
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
