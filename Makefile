@@ -42,17 +42,17 @@ cluster-build: ## build Kubernetes for tests from its Go modules into .cache/clu
 kube-test: cluster-build ## tests on a real API server, and on the cluster of cluster-up or one of their own (as root)
 	go test -count=1 -timeout 20m ./test/cluster/... ./catalog/kube
 
-cluster-up: ## start a single-node Kubernetes on this machine, as root
+cluster-up: ## start a Kubernetes on this machine, as root (NODES=2 for two nodes)
 	test/cluster/up $(CLUSTER)
 
 cluster-down: ## end it without a trace
 	test/cluster/down $(CLUSTER)
 
-e2e: envoy ## the Kubernetes example, a mesh's pods and Flux on a cluster of its own, as root (RUN=TestBookstore for some; the first build takes the better part of an hour; E2E_LOAD and KUBECONFIG for a cluster that is there, see test/cluster/README.md)
+e2e: envoy ## the Kubernetes example, a mesh's pods and Flux on a cluster of its own, as root (RUN=TestBookstore for some; an hour and a half; the first build takes the better part of an hour; E2E_LOAD and KUBECONFIG for a cluster that is there, see test/cluster/README.md)
 	test/cluster/build $(CLUSTER)/bin $(if $(E2E_LOAD),client,e2e)
 	test/cluster/database $(CLUSTER)/mariadb
 	go vet -tags e2e ./test/e2e
-	E2E_LOAD='$(E2E_LOAD)' go test -tags e2e -count=1 -timeout 60m -v $(if $(RUN),-run '$(RUN)') ./test/e2e
+	E2E_LOAD='$(E2E_LOAD)' go test -tags e2e -count=1 -timeout 180m -v $(if $(RUN),-run '$(RUN)') ./test/e2e
 
 demo: build envoy ## run the bookstore on real Envoys on this machine and show who may call whom
 	bin/meshc demo

@@ -110,7 +110,7 @@ func traces() string {
 	for _, c := range [][]string{
 		{"ip", "-o", "link"}, {"ip", "route"}, {"ip", "-6", "route"}, {"nft", "list", "tables"}, {"cat", "/proc/mounts"},
 		{"find", "/sys/fs/cgroup", "-maxdepth", "3", "-name", "k8s.io*"},
-		{"ls", "-d", "/etc/kubernetes", "/etc/cni", "/opt/cni", "/var/lib/kubelet", "/var/lib/containerd", "/var/log/pods"},
+		{"ls", "-d", "/etc/kubernetes", "/etc/cni", "/opt/cni", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/log/pods"},
 		{"pgrep", "-l", "kubelet|kube-proxy|kube-controller|kube-scheduler|containerd|coredns|pause"}, // other tests run etcd and API servers
 	} {
 		out, _ := exec.Command(c[0], c[1:]...).Output() // what is not there leaves nothing

@@ -1,3 +1,3 @@
-// Package cluster is a single-node Kubernetes for tests, and the tests that need a
+// Package cluster is a Kubernetes for tests, and the tests that need a
 // real kubelet; see README.md.
 package cluster
