@@ -135,8 +135,13 @@ type running struct {
 // begin runs a verb of the application's program in a pod, until it is ended.
 func begin(t *testing.T, ns, target, verb string, tasks any) *running {
 	t.Helper()
-	r := &running{t: t, who: verb + " of " + ns + "/" + target}
-	r.cmd = exec.CommandContext(t.Context(), "kubectl", "-n", ns, "exec", "-i", target, "-c", "app", "--", "app", verb)
+	return feed(t, verb+" of "+ns+"/"+target, exec.CommandContext(t.Context(), "kubectl", "-n", ns, "exec", "-i", target, "-c", "app", "--", "app", verb), tasks)
+}
+
+// feed runs a command that runs the application's program in a pod.
+func feed(t *testing.T, who string, cmd *exec.Cmd, tasks any) *running {
+	t.Helper()
+	r := &running{t: t, who: who, cmd: cmd}
 	in, err := r.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
