@@ -198,10 +198,11 @@ func named(tallies []load.Tally) map[string]load.Tally {
 	return out
 }
 
-// only holds that a flow met one kind of answer, and prints the figures.
+// only holds that a flow met one kind of answer, and prints the figures. A connection that
+// is cut reaches nobody either.
 func only(t *testing.T, tally load.Tally, kind string) {
 	t.Helper()
-	n := map[string]int{"reached": tally.Reached, "refused": tally.Refused}[kind]
+	n := map[string]int{"reached": tally.Reached, "refused": tally.Refused + tally.Cut}[kind]
 	t.Logf("%-28s %5d requests: %5d reached, %5d refused, %d broken", tally.Name, tally.Sent, tally.Reached, tally.Refused, tally.Broken)
 	if tally.Sent == 0 || n != tally.Sent {
 		for _, e := range tally.Examples {

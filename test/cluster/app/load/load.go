@@ -26,7 +26,10 @@ type Tally struct {
 	// Reached counts answers of the application, Refused refusals of a proxy (403, or a
 	// connection that is closed without a byte), Broken all else.
 	Sent, Reached, Refused, Broken int
-	Examples                       []Example // of each of the three that occur, the first few
+	// Cut counts those of Broken whose connection was closed without an answer: so a proxy
+	// refuses who says nothing for a second, as a client on a busy machine may.
+	Cut      int
+	Examples []Example // of each of the three that occur, the first few
 	// Turns are when the answers began to be of another kind.
 	Turns []Turn
 }
@@ -85,6 +88,9 @@ func (t *Tally) add(at time.Time, kind caller.Kind, r caller.Result) {
 	if len(t.Turns) == 0 || t.Turns[len(t.Turns)-1].Kind != is {
 		t.Turns = append(t.Turns, Turn{time.Now(), is})
 	}
+	if is == "broken" && cut(r) {
+		t.Cut++
+	}
 	n := map[string]*int{"reached": &t.Reached, "refused": &t.Refused, "broken": &t.Broken}[is]
 	if *n++; *n > kept {
 		return
@@ -120,4 +126,9 @@ func Judge(kind caller.Kind, r caller.Result) string {
 		return "reached"
 	}
 	return "broken"
+}
+
+// cut tells of a connection that ended before a byte of an answer came.
+func cut(r caller.Result) bool {
+	return r.Status == 0 && !r.TimedOut && slices.ContainsFunc([]string{"EOF", "broken pipe", "connection reset"}, func(s string) bool { return strings.Contains(r.Error, s) })
 }
