@@ -20,12 +20,12 @@ func NextEnd(m *ir.Mesh) time.Time {
 	return first
 }
 
-// WithoutEnded is a mesh without the grants that have ended, with its plan, which is
-// proved as any other: for who has a compiled mesh and not what it was compiled of. What
-// is found is our own defect.
-func WithoutEnded(m *ir.Mesh, now time.Time) (*ir.Mesh, *ir.Plan, diag.List) {
+// WithoutEnded is a mesh without those of the grants that end by themselves of which
+// ended holds, with its plan, which is proved as any other: for who has a compiled mesh
+// and not what it was compiled of. What is found is our own defect.
+func WithoutEnded(m *ir.Mesh, ended func(*ir.Grant) bool) (*ir.Mesh, *ir.Plan, diag.List) {
 	out := *m
-	out.Grants = slices.DeleteFunc(slices.Clone(m.Grants), func(g ir.Grant) bool { return !g.Until.IsZero() && !now.Before(g.Until) })
+	out.Grants = slices.DeleteFunc(slices.Clone(m.Grants), func(g ir.Grant) bool { return !g.Until.IsZero() && ended(&g) })
 	s := &Session{lowering: envoy.NewSession()}
 	plan, found := s.lower(&out)
 	return &out, plan, found

@@ -95,6 +95,14 @@ func (e *endings) due() map[syntax.Name]*unstructured.Unstructured {
 	return out
 }
 
+// isOpen tells whether an object was open when it was judged last, and its end has not come.
+func (e *endings) isOpen(name syntax.Name) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	u := e.open[name]
+	return u != nil && e.now().Before(endOf(u))
+}
+
 // isOver tells whether an object was over when it was judged last, and since when.
 func (e *endings) isOver(uid string) (time.Time, bool) {
 	e.mu.Lock()
@@ -147,15 +155,7 @@ func (l *Live) close() {
 	if len(d.objects) == 0 {
 		return
 	}
-	l.isClosing(true)
-	changed := l.compile(d)
-	if l.isClosing(false); changed {
+	if l.compile(d) {
 		l.tell()
 	}
-}
-
-func (l *Live) isClosing(yes bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closing = yes
 }

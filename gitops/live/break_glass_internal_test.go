@@ -47,8 +47,9 @@ func TestWhatWasLentEndsInWhatWasKept(t *testing.T) {
 	}
 	const policy = "TrafficTarget/square/shoppers#rule0"
 	at := noon
-	k := &kept{bundle: b, now: func() time.Time { return at }}
-	if b, err := k.fetch(); b != nil || err != nil {
+	over := func(g *ir.Grant) bool { return !at.Before(g.Until) }
+	k := &kept{bundle: b}
+	if b, err := k.fetch(over); b != nil || err != nil {
 		t.Errorf("nothing has ended, and it gives %v, %v", b, err)
 	}
 	for _, c := range []struct {
@@ -62,10 +63,10 @@ func TestWhatWasLentEndsInWhatWasKept(t *testing.T) {
 		{3 * time.Hour, false, false, policy},
 	} {
 		at = noon.Add(c.after)
-		if due, later := k.due(); due != c.due || later != c.later {
+		if due, later := k.due(over); due != c.due || later != c.later {
 			t.Errorf("after %s it is due %v, and later %v", c.after, due, later)
 		}
-		b, err := k.fetch()
+		b, err := k.fetch(over)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -86,7 +86,7 @@ type Live struct {
 	compiled view
 	pulled   *pulled
 	judging  *judging // nil before anything was compiled
-	closing  bool     // what is compiled is shown though the Mesh is suspended
+	held     held
 	shown    view
 	told     states
 }
@@ -105,6 +105,7 @@ type view struct {
 	failed     diag.List
 	err        error
 	suspended  bool
+	fewer      bool   // something was given back: who serves the bundle has another
 	fromBundle bool   // of Mesh.spec.bundle
 	source     string // that it names
 	// requestedAt is that of the Mesh when its bundle was fetched last.
@@ -142,7 +143,7 @@ func Watch(opts Options) (*Live, error) {
 		opts: opts, watcher: &watcher{client: c, failing: map[string]string{}}, stores: map[string]cache.SharedIndexInformer{},
 		metrics: newMetrics(opts.Mesh), done: make(chan struct{}), changed: make(chan struct{}, 1), news: make(chan struct{}, 1), loaded: make(chan struct{}),
 		repull: make(chan struct{}, 1), dirty: newDirty(), policy: newPolicy(opts.Mesh, opts.Compiler),
-		endings: newEndings(opts.Clock), kept: kept{bundle: opts.Kept, now: opts.Clock},
+		endings: newEndings(opts.Clock), kept: kept{bundle: opts.Kept},
 		told: states{all: map[syntax.Name]state{}, changed: map[syntax.Name]bool{}, shown: map[string]string{}},
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -264,21 +265,24 @@ func (l *Live) isLoaded() bool {
 	}
 }
 
-// Fetch gives the bundle of what is in force now. Before all that the cluster holds was
-// compiled it is an error, or what is left of Options.Kept once something ended in it.
+// Fetch gives the bundle of what is in force now. Before there is one it is an error, or
+// what is left of Options.Kept once something ended in it.
 func (l *Live) Fetch(context.Context) (*bundle.Bundle, diag.List, error) {
-	if !l.isLoaded() {
-		if b, err := l.kept.fetch(); b != nil || err != nil {
+	l.mu.Lock()
+	v := l.shown
+	l.mu.Unlock()
+	if v.bundle == nil || !l.isLoaded() {
+		if b, err := l.kept.fetch(l.overNow()); b != nil || err != nil {
 			return b, nil, err
 		}
+	}
+	switch {
+	case !l.isLoaded():
 		return nil, nil, l.fault()
+	case v.bundle == nil || !v.suspended && !v.fewer && (len(v.failed) > 0 || v.err != nil):
+		return nil, slices.Clone(v.failed), v.err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.shown.bundle == nil || !l.shown.suspended && (len(l.shown.failed) > 0 || l.shown.err != nil) {
-		return nil, slices.Clone(l.shown.failed), l.shown.err
-	}
-	return l.shown.bundle, nil, nil
+	return v.bundle, nil, nil
 }
 
 // fault is why not all is known.

@@ -107,7 +107,8 @@ func (l *Live) run(ctx context.Context) {
 			l.show()
 			continue
 		}
-		for ctx.Err() == nil {
+		for ctx.Err() == nil && !suspended(l.mesh()) {
+			l.expire() // also where changes never end
 			d := l.take(false)
 			if len(d.objects)+len(d.spaces) == 0 && !d.memory {
 				break

@@ -189,7 +189,7 @@ func (l *Live) show() {
 	if v.bundle == nil {
 		v.bundle = l.shown.bundle
 	}
-	if v.suspended = suspended(mesh); v.suspended && l.shown.bundle != nil && (!l.closing || fromBundle) {
+	if v.suspended = suspended(mesh); v.suspended && l.shown.bundle != nil {
 		v.bundle = l.shown.bundle
 	}
 	if l.shown.fromBundle != v.fromBundle { // all objects come into force, or go out of it
@@ -197,7 +197,7 @@ func (l *Live) show() {
 			l.told.changed[name] = true
 		}
 	}
-	l.shown = v
+	l.shown = l.giveBack(v)
 }
 
 // Suspended tells whether what is in force is held as it is.
