@@ -74,6 +74,9 @@ func TestAClusterIsLockedAndServed(t *testing.T) {
 	}
 	podOnCluster(s, "web-2", "nobody", "10.244.0.6")
 	says(t, admin, "MSH4602")
+	s.Do(http.MethodDelete, "/api/v1/namespaces/shop/serviceaccounts/front", nil)
+	says(t, admin, "MSH4612")
+	says(t, admin, "compiled with "+filepath.Join(src, "meshc.lock")+":")
 	s.Stop()
 	says(t, admin, "degraded")
 	if code := end(); code != exitClean {

@@ -141,7 +141,11 @@ func (l *Live) takeClosed() dirty {
 	defer l.mu.Unlock()
 	out := newDirty()
 	for name, u := range l.dirty.objects {
-		if o := l.policy.objects[name]; name.Kind == glassKind && o != nil && o.forced != nil && l.endings.judge(name, u) {
+		if name.Kind != glassKind {
+			continue
+		}
+		over := l.endings.judge(name, u) // also of one that opens nothing: it is not to be due again
+		if o := l.policy.objects[name]; over && o != nil && o.forced != nil {
 			out.objects[name] = u
 			delete(l.dirty.objects, name)
 		}

@@ -105,3 +105,19 @@ func TestWhatIsOverStaysOver(t *testing.T) {
 		}
 	}
 }
+
+// While a mesh is suspended an end that closes nothing, of what was refused, is not looked
+// for again and again.
+func TestAnEndThatClosesNothingComesOnce(t *testing.T) {
+	at := noon
+	l := &Live{policy: newPolicy("town", compiler.Options{}), endings: newEndings(func() time.Time { return at }), dirty: newDirty()}
+	name := syntax.Name{Kind: glassKind, Namespace: "square", Name: "now"}
+	u := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"uid": "1"}, "spec": map[string]any{"until": noon.Add(time.Minute).Format(time.RFC3339)},
+	}}
+	l.endings.judge(name, u)
+	at = noon.Add(time.Minute)
+	if d := l.takeClosed(); len(d.objects) != 0 || !l.endings.next().IsZero() || l.dirty.objects[name] == nil {
+		t.Errorf("it takes %v, looks again at %s, and leaves %v for later", d.objects, l.endings.next(), l.dirty.objects)
+	}
+}
