@@ -26,6 +26,7 @@ var nodes = []struct{ name, zone string }{{"meshc", "east"}, {"meshc-2", "west"}
 // A second node joins: pods reach each other across nodes in both families, whoever
 // intercepts them; near ones are asked first; and the control plane is on both.
 func TestNodes(t *testing.T) {
+	ours(t)
 	if err := world.Join(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}

@@ -160,17 +160,3 @@ func configure(t *testing.T, spec string) {
 	t.Helper()
 	kubectl(t, "", "patch", "mesh", "mesh", "--type=merge", "-p", `{"spec": `+spec+`}`)
 }
-
-// onNode runs a program in the first node.
-func onNode(t *testing.T, args ...string) string {
-	t.Helper()
-	cmd, err := world.OnNode(context.Background(), args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}

@@ -13,6 +13,7 @@ import (
 
 // Certificates come and go while requests of every protocol run: no request notices.
 func TestRotation(t *testing.T) {
+	ours(t)
 	install(t)
 	shop(t)
 	step := func(name string, meanwhile func(*testing.T)) {

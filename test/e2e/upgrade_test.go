@@ -25,6 +25,7 @@ const previousImage = "meshc.test/meshc:previous"
 // A control plane of an earlier build is replaced while requests run; its proxies are
 // served by the new one, and then replaced, too.
 func TestUpgrade(t *testing.T) {
+	ours(t)
 	old := build(t, previous)
 	if err := world.LoadMeshc(t.Context(), previousImage, old); err != nil {
 		t.Fatal(err)
