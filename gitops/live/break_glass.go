@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/meshc/meshc/compiler/syntax"
 )
@@ -23,11 +24,11 @@ type endings struct {
 
 	mu   sync.Mutex
 	open map[syntax.Name]*unstructured.Unstructured // those that are not over
-	over map[string]time.Time                       // since when, by uid
+	over map[syntax.Name]types.UID                  // of those that are, whose uid
 }
 
 func newEndings(now func() time.Time) *endings {
-	return &endings{now: now, open: map[syntax.Name]*unstructured.Unstructured{}, over: map[string]time.Time{}}
+	return &endings{now: now, open: map[syntax.Name]*unstructured.Unstructured{}, over: map[syntax.Name]types.UID{}}
 }
 
 // endOf is when an object says that it ends; one that says nothing that can be read is
@@ -46,19 +47,16 @@ func (e *endings) judge(name syntax.Name, u *unstructured.Unstructured) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if u == nil {
-		if before := e.open[name]; before != nil {
-			delete(e.over, string(before.GetUID()))
-		}
 		delete(e.open, name)
+		delete(e.over, name)
 		return true
 	}
-	_, over := e.over[string(u.GetUID())]
+	uid, over := e.over[name]
+	over = over && uid == u.GetUID()
 	by, _, _ := unstructured.NestedString(u.Object, "spec", "endedBy")
 	at, _, _ := unstructured.NestedString(u.Object, "status", "endedAt")
 	if over = over || by != "" || at != "" || !e.now().Before(endOf(u)); over {
-		if _, known := e.over[string(u.GetUID())]; !known {
-			e.over[string(u.GetUID())] = e.now()
-		}
+		e.over[name] = u.GetUID()
 		delete(e.open, name)
 		return true
 	}
@@ -103,12 +101,12 @@ func (e *endings) isOpen(name syntax.Name) bool {
 	return u != nil && e.now().Before(endOf(u))
 }
 
-// isOver tells whether an object was over when it was judged last, and since when.
-func (e *endings) isOver(uid string) (time.Time, bool) {
+// isOver tells whether an object was over when it was judged last.
+func (e *endings) isOver(name syntax.Name, uid string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	at, over := e.over[uid]
-	return at, over
+	was, over := e.over[name]
+	return over && was == types.UID(uid)
 }
 
 // glassDocument adds to a document of a BreakGlass what the compiler reads of it beside

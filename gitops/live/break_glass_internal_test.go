@@ -98,6 +98,9 @@ func TestWhatIsOverStaysOver(t *testing.T) {
 	if e.judge(name, other) {
 		t.Error("another object of the same name is taken for the one that is over")
 	}
+	if e.judge(name, nil); len(e.open)+len(e.over) > 0 {
+		t.Errorf("what is gone is remembered for ever: %v %v", e.open, e.over)
+	}
 	for _, until := range []any{nil, "soon", 5} {
 		bad := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"uid": "3"}, "spec": map[string]any{"until": until}}}
 		if !e.judge(name, bad) {

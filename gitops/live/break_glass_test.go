@@ -74,6 +74,10 @@ func TestWhatIsOpenedForAWhileEndsByItself(t *testing.T) {
 	c.stateOf("now", "Active")
 	c.until("an event tells it", func() error { return c.hasEvent("BreakGlassBegan") })
 
+	long := strings.Repeat("long-", 50) // its event has a name too
+	c.apply(glass(long + "now"))
+	c.stateOf(long+"now", "Active")
+
 	c.Stop()
 	ahead.forward(time.Hour)
 	until(t, l, "it ends without an API server", not(lends("now")))
@@ -82,11 +86,12 @@ func TestWhatIsOpenedForAWhileEndsByItself(t *testing.T) {
 	}
 	c.Start()
 	c.stateOf("now", "Ended")
+	c.stateOf(long+"now", "Ended")
 	c.until("an event tells it", func() error { return c.hasEvent("BreakGlassEnded") })
 	until(t, slow, "it ends where the clock lags", not(lends("now")))
 	again := c.watch(live.Options{Namespace: "meshc-system", Clock: late.now})
 	until(t, again, "it stays over", not(lends("now")))
-	if out := string(c.Do(http.MethodGet, "/api/v1/namespaces/town/events", nil)); strings.Count(out, "BreakGlassEnded") != 1 || strings.Count(out, "BreakGlassBegan") != 1 {
+	if out := string(c.Do(http.MethodGet, "/api/v1/namespaces/town/events", nil)); strings.Count(out, "BreakGlassEnded") != 2 || strings.Count(out, "BreakGlassBegan") != 2 {
 		t.Errorf("begin and end are told otherwise than once: %s", out)
 	}
 }

@@ -12,16 +12,22 @@ import (
 // longestNote is what the API server takes, in bytes.
 const longestNote = 1000
 
-// longestName leaves room for the time in the name of an event.
-const longestName = 253 - 17
+// longestName is what the API server takes as the name of an event.
+const longestName = 253
+
+// nameOf is the name of an event about an object, of this end: cut where the object's own
+// leaves no room for it.
+func nameOf(u *unstructured.Unstructured, end string) string {
+	name := u.GetName()
+	if most := longestName - len(end) - 1; len(name) > most {
+		name = strings.TrimRight(name[:most], ".-")
+	}
+	return name + "." + end
+}
 
 // event tells who looks at an object what became of it.
 func (w *writer) event(ctx context.Context, u *unstructured.Unstructured, kind, reason, note string) error {
-	name := u.GetName()
-	if len(name) > longestName {
-		name = strings.TrimRight(name[:longestName], ".-")
-	}
-	return w.eventNamed(ctx, u, fmt.Sprintf("%s.%x", name, time.Now().UTC().UnixNano()), kind, reason, note)
+	return w.eventNamed(ctx, u, nameOf(u, fmt.Sprintf("%x", time.Now().UTC().UnixNano())), kind, reason, note)
 }
 
 // eventNamed is an event of a name of its own: there is one of it at most.

@@ -93,7 +93,7 @@ func (w *writer) tellGlass(ctx context.Context, u *unstructured.Unstructured, is
 			note += ": ended by " + by
 		}
 	}
-	err := w.eventNamed(ctx, u, strings.ToLower(u.GetName()+"."+string(u.GetUID())+"."+is), kind, reason, note)
+	err := w.eventNamed(ctx, u, nameOf(u, strings.ToLower(string(u.GetUID())+"."+is)), kind, reason, note)
 	if apierrors.IsAlreadyExists(err) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 		return nil // who led before told it; a namespace that ends takes none
 	}

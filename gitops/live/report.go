@@ -204,7 +204,7 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 	}
 	news := ""
 	if name.Kind == glassKind {
-		_, s.over = w.Live.endings.isOver(s.uid) // from before it is taken out of what is served
+		s.over = w.Live.endings.isOver(name, s.uid) // from before it is taken out of what is served
 		is, cond := glassState(name, u, s, shown)
 		conds, news = append(conds, cond), w.describeGlass(status, u, is)
 	}

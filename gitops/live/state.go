@@ -98,7 +98,7 @@ func (l *Live) noteOne(name syntax.Name, u *unstructured.Unstructured, about map
 	} else {
 		now.found = about[o.path]
 	}
-	_, now.over = l.endings.isOver(now.uid)
+	now.over = l.endings.isOver(name, now.uid)
 	if had && before.seen == now.seen && before.over == now.over && before.refused == now.refused && before.stale == now.stale && digestOf(before.found) == digestOf(now.found) {
 		return
 	}
