@@ -131,6 +131,13 @@ func (l *Live) expire() bool {
 	return len(due) > 0
 }
 
+// takeNext takes what is to be compiled next, and what ends among it: where changes never
+// end nobody else comes to end what was lent.
+func (l *Live) takeNext() dirty {
+	l.expire()
+	return l.take(false)
+}
+
 // takeClosed takes of what changed only what closes: a Mesh that is suspended holds what
 // is in force, and not what was lent for a while.
 func (l *Live) takeClosed() dirty {

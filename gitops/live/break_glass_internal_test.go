@@ -124,3 +124,22 @@ func TestAnEndThatClosesNothingComesOnce(t *testing.T) {
 		t.Errorf("it takes %v, looks again at %s, and leaves %v for later", d.objects, l.endings.next(), l.dirty.objects)
 	}
 }
+
+// Where changes never end, as somebody may see to, what is lent ends in time all the same.
+func TestAnEndIsTakenBeforeOtherChanges(t *testing.T) {
+	at := noon
+	l := &Live{policy: newPolicy("town", compiler.Options{}), endings: newEndings(func() time.Time { return at }), dirty: newDirty()}
+	name := syntax.Name{Kind: glassKind, Namespace: "square", Name: "now"}
+	l.endings.judge(name, &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"uid": "1"}, "spec": map[string]any{"until": noon.Add(time.Minute).Format(time.RFC3339)},
+	}})
+	l.dirty.spaces["busy"] = true
+	if d := l.takeNext(); len(d.objects) != 0 || !d.spaces["busy"] {
+		t.Errorf("before its time it takes %v", d)
+	}
+	l.dirty.spaces["busy"] = true
+	at = noon.Add(time.Minute)
+	if d := l.takeNext(); d.objects[name] == nil || len(d.spaces) != 0 {
+		t.Errorf("at its time it takes %v", d)
+	}
+}

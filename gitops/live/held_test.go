@@ -75,28 +75,3 @@ func TestWhatWasLentEndsInWhatWasKeptWhileABundleCannotBeHad(t *testing.T) {
 	at.forward(time.Hour)
 	until(t, l, "and so is what ended by itself", not(lends("over")))
 }
-
-// Where changes never end somebody could make them, so that nobody comes to end what was
-// lent.
-func TestWhatWasLentEndsWhereChangesNeverDo(t *testing.T) {
-	c := newCluster(t)
-	c.apply(town)
-	var at clock
-	l := c.watch(live.Options{Clock: at.now})
-	c.apply(glass("over"))
-	until(t, l, "it is open", lends("over"))
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				l.Touched("town")
-			}
-		}
-	}()
-	at.forward(time.Hour)
-	until(t, l, "it is over", not(lends("over")))
-}

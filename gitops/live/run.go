@@ -108,8 +108,7 @@ func (l *Live) run(ctx context.Context) {
 			continue
 		}
 		for ctx.Err() == nil && !suspended(l.mesh()) {
-			l.expire() // also where changes never end
-			d := l.take(false)
+			d := l.takeNext()
 			if len(d.objects)+len(d.spaces) == 0 && !d.memory {
 				break
 			}
