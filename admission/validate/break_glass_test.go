@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/meshc/meshc/admission/validate"
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/diag"
 )
 
 const lent = `
@@ -53,5 +55,24 @@ func TestARecordNamesWhoAsksAndStays(t *testing.T) {
 		if answer.Allowed != (c.denied == "") || c.denied != "" && !slices.Contains(denied, c.denied) {
 			t.Errorf("%s: allowed %v, denied as %v, want %q", c.name, answer.Allowed, denied, c.denied)
 		}
+	}
+}
+
+// later is a compiler by whose clock what comes is over.
+type later struct{ validate.Compiler }
+
+func (l later) Try(c compiler.Change) diag.List {
+	return append(l.Compiler.Try(c), diag.New("MSH1107", diag.Span{File: c.Path}, "it is over"))
+}
+
+// Most records end by themselves, and say so in no other way than by their time: backups
+// of these are restored by others too.
+func TestARecordOfWhatEndedByItselfIsRestored(t *testing.T) {
+	s := live(t, map[string][]byte{"shop.yaml": []byte(shop)})
+	r := ask(t, "CREATE", lent)
+	r.UserInfo.Username = "velero"
+	answer := validate.Decide(later{s}, r, false)
+	if denied, warned := codesOf(answer); !answer.Allowed || !slices.Contains(warned, "MSH1107") {
+		t.Errorf("denied as %v, with the warnings %v", denied, warned)
 	}
 }

@@ -76,10 +76,11 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 	}
 	path := strings.TrimPrefix(name.Namespace+"/"+name.Name, "/")
 	var errors, warnings diag.List
+	found := c.Try(compiler.Change{Path: r.Kind.Kind + "/" + path, Data: data, Object: &name})
 	if r.Kind.Kind == glassKind {
-		errors = recordFaults(r)
+		errors = recordFaults(r, found)
 	}
-	for _, f := range c.Try(compiler.Change{Path: r.Kind.Kind + "/" + path, Data: data, Object: &name}) {
+	for _, f := range found {
 		switch {
 		case !f.Counts() || f.Severity == diag.Info:
 		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && r.Operation != "CREATE" && breaks(f):
