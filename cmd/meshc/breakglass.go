@@ -139,6 +139,9 @@ func printRecords(out io.Writer, records []breakglass.Record, now time.Time) err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RECORD\tFROM\tTO\tSTATE\tENDS\tBY\tREASON")
+	for i := range records {
+		records[i] = records[i].Shown()
+	}
 	for _, r := range records {
 		ends := "in " + r.Until.Sub(now).Truncate(time.Second).String()
 		if r.State == "Ended" {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -41,6 +42,20 @@ type Record struct {
 
 // String is NAMESPACE/NAME.
 func (r Record) String() string { return r.Namespace + "/" + r.Name }
+
+// Shown is a record for a terminal. Who writes one must not draw lines of others' into a
+// list, or wipe their own out of it.
+func (r Record) Shown() Record {
+	for _, text := range []*string{&r.From, &r.To, &r.Reason, &r.By, &r.EndedBy, &r.Why} {
+		*text = strings.Map(func(c rune) rune {
+			if !unicode.IsPrint(c) {
+				return '\uFFFD'
+			}
+			return c
+		}, *text)
+	}
+	return r
+}
 
 func (r Record) ref() api.Ref {
 	return api.Ref{APIVersion: apiVersion, Kind: kind, Namespace: r.Namespace, Name: r.Name}
