@@ -2,17 +2,21 @@ package support
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/meshc/meshc/deploy/api"
 )
 
 const redacted = "[redacted]"
 
+// sidecars are our containers in the pods of others.
+var sidecars = []string{"meshc-init", "meshc-proxy"}
+
 // Redact is an object without what may be secret: values of Secrets and ConfigMaps, of
-// environment variables, what kubectl applied
-// last, and the API server's book-keeping. The object that is given stays.
+// environment variables and of probes' headers, what applications are started with, what
+// kubectl applied last, and the API server's book-keeping. The object that is given stays.
 func Redact(o api.Object) api.Object {
-	out, _ := clean(o).(api.Object)
+	out, _ := clean(o, api.Text(o, "metadata", "labels", "app.kubernetes.io/part-of") == "meshc").(api.Object)
 	switch api.Text(o, "kind") {
 	case "Secret", "ConfigMap":
 		for _, field := range []string{"data", "stringData", "binaryData"} {
@@ -26,26 +30,31 @@ func Redact(o api.Object) api.Object {
 	return out
 }
 
-// clean copies a value without managed fields, applied configurations and the values
-// of environment variables.
-func clean(v any) any {
+// clean copies a value without managed fields, applied configurations, values that have
+// names, and command lines of others than ours.
+func clean(v any, ours bool) any {
 	switch v := v.(type) {
 	case []any:
 		out := make([]any, len(v))
 		for i, e := range v {
-			out[i] = clean(e)
+			out[i] = clean(e, ours)
 		}
 		return out
 	case api.Object:
 		out := maps.Clone(v)
+		ours = ours || v["image"] != nil && slices.Contains(sidecars, api.Text(v, "name"))
 		delete(out, "managedFields")
 		delete(out, "kubectl.kubernetes.io/last-applied-configuration")
 		for k, e := range out {
-			if list, ok := e.([]any); ok && k == "env" {
+			list, ok := e.([]any)
+			switch {
+			case ok && (k == "env" || k == "httpHeaders"):
 				out[k] = environment(list)
-				continue
+			case ok && (k == "args" || k == "command") && !ours:
+				out[k] = redacted
+			default:
+				out[k] = clean(e, ours)
 			}
-			out[k] = clean(e)
 		}
 		return out
 	}

@@ -1,7 +1,7 @@
 // Package support gathers what somebody else needs to see what is wrong with a mesh in
 // a cluster: an archive of statuses, policy, events and logs. What is secret is never
-// read: of a Secret only its name and keys are there, and values of environment
-// variables are taken out of pods.
+// read: of a Secret only its name and keys are there; values of environment variables, and
+// what applications are started with, are taken out of pods.
 package support
 
 import (
