@@ -226,9 +226,9 @@ func TestReplicasServeTheSame(t *testing.T) {
 	r.serving(good, one, two)
 
 	leader := r.holder()
-	again, stays := one, two
+	stays := two
 	if leader == "two" {
-		again, stays, oneProcess = two, one, twoProcess
+		stays, oneProcess = one, twoProcess
 	}
 	_ = oneProcess.Process.Kill() // it runs
 	_ = oneProcess.Wait()         // killed, it always fails
@@ -238,7 +238,7 @@ func TestReplicasServeTheSame(t *testing.T) {
 		}
 		return nil
 	})
-	again, _ = r.start(leader, flags(leader)...)
+	again, _ := r.start(leader, flags(leader)...)
 	r.serving(good, again, stays) // what the registry has now is not taken, and what was kept is
 	newest := publish("permissive", "mine", 9)
 	r.mesh(source, "fourth")
