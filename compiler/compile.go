@@ -62,6 +62,9 @@ type Result struct {
 	Inventory *ir.Inventory
 	Used      resolve.Used
 	Plan      *ir.Plan // nil when a finding is an error, or with NoPlan
+	// Edit is the names whose objects became others since the last result of a session,
+	// with all their objects now.
+	Edit syntax.Edit
 	// Concern is what the change since Options.Base concerns; nil without one.
 	Concern *concern.Set
 	// Waivers are those in force, of meshc.yaml, files and comments.
@@ -144,7 +147,7 @@ func (s *Session) resolve(edit syntax.Edit) *Result {
 	result := &Result{
 		Config: s.syntax.Config(), Tables: s.syntax.Tables(), Objects: s.syntax.Objects(), Passed: s.syntax.Passed(),
 		Mesh: meaning.Mesh, Inventory: meaning.Inventory, Used: meaning.Used,
-		Waivers: s.waivers(),
+		Waivers: s.waivers(), Edit: edit,
 	}
 	if s.opts.Base != nil {
 		result.Concern = concern.Between(s.opts.Base.state, stateOf(s, meaning.Mesh, meaning.Inventory))

@@ -14,7 +14,6 @@ import (
 	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/compiler/verify"
-	"github.com/meshc/meshc/compiler/waive"
 	"github.com/meshc/meshc/policies"
 )
 
@@ -111,27 +110,6 @@ func (s *Session) Apply(changes ...Change) (*Result, diag.List) {
 		}
 	}
 	return s.compile(edit)
-}
-
-// Try tells what would be found if a single object were changed: all that is found
-// with the object itself, and what is found with others and was not before. Rules
-// in Rego and lowering are left out. Severities are those of Options.Stage. The session stays as it is; it must have
-// compiled something before.
-func (s *Session) Try(c Change) diag.List {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.syntax.Try()
-	defer s.syntax.Undo()
-	edit := s.syntax.Put(c.Path, c.Data, *c.Object)
-	s.graph.Begin(true)
-	defer s.graph.Rollback()
-	s.world.Set(edit)
-	added, removed := diag.Difference(s.sections, s.stages())
-	fresh := added.Without(removed, func(f diag.Finding) bool { return f.At().File == c.Path })
-	config := s.ruling().Config
-	fresh = staged(fresh, s.opts.Stage)
-	fresh = waive.Mark(fresh, s.waivers(), config.Rules.MaxWaiver, s.opts.Now)
-	return waive.Severities(fresh, config.Rules.Severity)
 }
 
 // Files are the objects and tables of the session as they are now: for who wants to

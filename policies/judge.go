@@ -87,6 +87,19 @@ func (j *Judge) Comparing() *Judge {
 	return &out
 }
 
+// Of is the judge whose rules of scope object judge no kinds but these.
+func (j *Judge) Of(kinds ...string) *Judge {
+	out, program := *j, *j.program
+	program.queries = map[string][]*query{}
+	for _, kind := range append(kinds, string(ScopeNamespace), string(ScopeMesh)) {
+		if q := j.program.queries[kind]; q != nil {
+			program.queries[kind] = q
+		}
+	}
+	out.program = &program
+	return &out
+}
+
 // Failed tells whether the findings say that rules could not be judged: a run
 // with one of them is no verdict (exit code 4).
 func Failed(found diag.List) bool {

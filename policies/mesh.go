@@ -49,7 +49,7 @@ func (j *Judge) object(w *World, o *syntax.Object) []unit {
 }
 
 func (j *Judge) judge(w *World, units []unit, stage Stage) diag.List {
-	outcomes, stopped := j.run(w, units, false)
+	outcomes, stopped, _ := j.run(w, units, false)
 	return j.report(w, units, outcomes, stopped, stage)
 }
 

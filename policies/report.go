@@ -41,7 +41,7 @@ func (r *reporter) count(a answer) int {
 // elements are what an answer comes to, in order.
 func (r *reporter) elements(u unit, a answer) []said {
 	if a.err != nil {
-		return []said{{Finding: r.failure(u, a), fault: true}}
+		return r.faulty(a.rule, r.failure(u, a))
 	}
 	if r.count(a) == 0 {
 		return nil
@@ -49,9 +49,29 @@ func (r *reporter) elements(u unit, a answer) []said {
 	var out []said
 	for _, t := range a.found.Slice() {
 		f, fault := r.finding(u, a.rule, t.Value)
+		if fault {
+			for _, s := range r.faulty(a.rule, f) {
+				s.counted = true
+				out = append(out, s)
+			}
+			continue
+		}
 		out = append(out, said{f, fault, true})
 	}
 	return out
+}
+
+// faulty is a fault of a rule. In a build it is an error whatever the rule is for; at
+// the other stages a rule does no more by failing than it could by finding.
+func (r *reporter) faulty(rule *Rule, f diag.Finding) []said {
+	if r.stage != Build {
+		level := rule.Levels[r.stage]
+		if level == LevelOff {
+			return nil
+		}
+		f.Severity = min(f.Severity, level.severity())
+	}
+	return []said{{Finding: f, fault: true}}
 }
 
 // finding is one element of deny: a message, or an object with path and message.

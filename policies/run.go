@@ -51,15 +51,15 @@ func (panicked) Error() string { return "the engine crashed" }
 
 // run evaluates the units on all processors, in chunks. The outcomes are in order
 // of the units; what was read is among them if it is to be recorded. Units that an uninterruptible call holds are abandoned, and
-// answered with errStopped.
-func (j *Judge) run(w *World, units []unit, record bool) ([]outcome, string) {
+// answered with errStopped; lost tells that there are such: they may still be read.
+func (j *Judge) run(w *World, units []unit, record bool) (out []outcome, stopped string, lost bool) {
 	if len(units) == 0 {
-		return nil, ""
+		return nil, "", false
 	}
 	g := &guard{}
-	over, stopped := make(chan struct{}), make(chan struct{})
+	over, stop := make(chan struct{}), make(chan struct{})
 	defer close(over)
-	go g.watch(j.limits, over, stopped)
+	go g.watch(j.limits, over, stop)
 
 	type part struct {
 		first    int
@@ -84,12 +84,12 @@ func (j *Judge) run(w *World, units []unit, record bool) ([]outcome, string) {
 			}
 		}()
 	}
-	out := make([]outcome, len(units))
+	out = make([]outcome, len(units))
 	for missing := len(units); missing > 0; {
 		select {
 		case p := <-parts:
 			missing -= copy(out[p.first:], p.outcomes)
-		case <-stopped:
+		case <-stop:
 			abandon(units, out, func() bool {
 				select {
 				case p := <-parts:
@@ -99,10 +99,10 @@ func (j *Judge) run(w *World, units []unit, record bool) ([]outcome, string) {
 					return false
 				}
 			})
-			return out, *g.reason.Load()
+			return out, *g.reason.Load(), missing > 0
 		}
 	}
-	return out, ""
+	return out, "", false
 }
 
 // grace is how long a stopped run is waited for: evaluation ends at the next

@@ -80,7 +80,7 @@ func (s *Session) Mesh(j *Judge, next State, stage Stage) *diag.Section {
 	for i, d := range todo {
 		units[i] = d.unit
 	}
-	outcomes, stopped := j.run(s.world, units, true)
+	outcomes, stopped, _ := j.run(s.world, units, true)
 	for i, d := range todo {
 		d.read, d.masks, d.made = outcomes[i].reads, masksOf(outcomes[i].reads), nil
 		for _, a := range outcomes[i].answers {

@@ -66,7 +66,7 @@ const anyObject = ""
 // unmake forgets findings whose positions may be others.
 func (d *judged) unmake() {
 	for i, m := range d.made {
-		d.made[i] = &made{answer: m.answer}
+		d.made[i] = &made{answer: m.answer, mentions: m.mentions}
 	}
 }
 

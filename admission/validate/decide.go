@@ -75,14 +75,15 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 		name.Namespace = ""
 	}
 	path := strings.TrimPrefix(name.Namespace+"/"+name.Name, "/")
+	own := r.Kind.Kind + "/" + path
 	var errors, warnings diag.List
-	found := c.Try(compiler.Change{Path: r.Kind.Kind + "/" + path, Data: data, Object: &name})
+	found := c.Try(compiler.Change{Path: own, Data: data, Object: &name})
 	if r.Kind.Kind == glassKind {
 		errors = recordFaults(r, found)
 	}
 	for _, f := range found {
 		switch {
-		case !f.Counts() || f.Severity == diag.Info:
+		case !f.Counts() || f.Severity == diag.Info || r.Operation == "CREATE" && f.Severity == diag.Warning && awaited(f, own):
 		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && r.Operation != "CREATE" && breaks(f):
 			errors.Add(f)
 		default:
@@ -90,6 +91,13 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 		}
 	}
 	return Answer(r.UID, errors, warnings)
+}
+
+// awaited tells whether a finding is that an object refers to what may come with the
+// objects that are applied after it.
+func awaited(f diag.Finding, own string) bool {
+	e, ok := diag.Lookup(f.Code)
+	return ok && e.Awaited && f.At().File == own
 }
 
 // breaks tells whether a build would fail for it. At admission much of that is a

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -23,8 +24,11 @@ import (
 	"github.com/meshc/meshc/compiler/bundle/signature"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
+	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/deploy/upkeep"
 	"github.com/meshc/meshc/gitops/live"
+	"github.com/meshc/meshc/gitops/oci"
+	"github.com/meshc/meshc/gitops/ruleset"
 	"github.com/meshc/meshc/xds/follow"
 	"github.com/meshc/meshc/xds/server"
 )
@@ -111,7 +115,7 @@ func (f *controllerFlags) run(ctx context.Context, s streams) error {
 		kept = nil // the first start of a pod
 	}
 	l, err := live.Watch(live.Options{Config: config, Mesh: f.mesh, Namespace: f.namespace, Clusters: f.clusters, Log: log, Open: f.opener(),
-		TrustDomain: f.trustDomain(config), Kept: kept})
+		TrustDomain: f.trustDomain(config), Kept: kept, RuleSets: f.ruleSets()})
 	if err != nil {
 		return input(err)
 	}
@@ -196,6 +200,20 @@ func (f *controllerFlags) opener() live.Opener {
 		}
 		_, findings = signature.Check(b, keys)
 		return b, findings, nil
+	}
+}
+
+// ruleSets fetches the rule sets that the Mesh may name, and keeps them beside its state.
+func (f *controllerFlags) ruleSets() live.RuleSets {
+	keep := ruleset.Cache(filepath.Join(f.follow.State, "rulesets"))
+	return func(ctx context.Context, set source.RuleSet) (map[string][]byte, diag.List) {
+		return setFiles(set, f.plainHTTP, func(at oci.Reference) (*ruleset.Set, error) {
+			if kept, err := keep.Get(at.Digest()); err == nil {
+				return kept, nil
+			}
+			pulled, _, err := ruleset.Pull(ctx, at, keep)
+			return pulled, err
+		})
 	}
 }
 

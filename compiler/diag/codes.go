@@ -15,11 +15,21 @@ type Entry struct {
 	Build, Admission, Live Severity
 	Explain                string // what it is, why it matters, what to do; several paragraphs allowed
 	Bad, Good              string // short YAML examples
+	// Awaited: what is missed may come a moment later, with what is applied together. Who
+	// creates the object at fault is not told of it at admission; its status tells at
+	// once, and an Event if it is still missing after a while.
+	Awaited bool
 }
 
 // same is an entry with one severity at every stage.
 func same(s Severity, code Code, title, explain, bad, good string) Entry {
 	return Entry{Code: code, Title: title, Build: s, Admission: s, Live: s, Explain: explain, Bad: bad, Good: good}
+}
+
+// awaited is an entry about something that may still come.
+func awaited(e Entry) Entry {
+	e.Awaited = true
+	return e
 }
 
 // tables is every code there is, a table for each thousand.

@@ -2,12 +2,12 @@ package diag
 
 // identityCodes are MSH3xxx: service accounts, IdentityBinding, SPIFFE ids.
 var identityCodes = []Entry{
-	late("MSH3001", "a service account is not known",
+	awaited(late("MSH3001", "a service account is not known",
 		"Neither a workload nor a ServiceAccount of the tree, nor meshc.lock, nor an assumption shows this account. It may be a typing slip, or it may live in another repository: then pin it with `meshc lock --update --from EXPORT`, or declare it under `assume` in meshc.yaml until a day you name. Nothing is guessed: a grant to a name that nobody holds today is a door for whoever takes the name tomorrow.",
-		"sources: [{kind: ServiceAccount, name: bookbuyr, namespace: bookbuyer}]", "sources: [{kind: ServiceAccount, name: bookbuyer, namespace: bookbuyer}]"),
-	late("MSH3002", "an IdentityBinding does not exist",
+		"sources: [{kind: ServiceAccount, name: bookbuyr, namespace: bookbuyer}]", "sources: [{kind: ServiceAccount, name: bookbuyer, namespace: bookbuyer}]")),
+	awaited(late("MSH3002", "an IdentityBinding does not exist",
 		"A subject names an IdentityBinding that is not in that namespace, so it stands for nobody.",
-		"sources: [{kind: IdentityBinding, group: access.smi-spec.io, name: buyer, namespace: bookbuyer}]", "sources: [{kind: IdentityBinding, group: access.smi-spec.io, name: buyers, namespace: bookbuyer}]"),
+		"sources: [{kind: IdentityBinding, group: access.smi-spec.io, name: buyer, namespace: bookbuyer}]", "sources: [{kind: IdentityBinding, group: access.smi-spec.io, name: buyers, namespace: bookbuyer}]")),
 	same(Error, "MSH3003", "the schemes of an IdentityBinding do not fit",
 		"A binding stands for the union of its schemes, but podLabelSelector and serviceAccount exclude each other (the example in the SMI specification that has both is wrong by its own text), and at least one scheme is needed.",
 		"schemes:\n  podLabelSelector: {matchLabels: {app: buyer}}\n  serviceAccount: buyer", "schemes:\n  serviceAccount: buyer"),
@@ -23,9 +23,9 @@ var identityCodes = []Entry{
 	same(Error, "MSH3007", "a binding selects some pods of an account only",
 		"A podLabelSelector stands for the accounts of the pods it selects. If such an account also runs pods that are not selected, both hold the same certificate, and granting access to one grants it to the other.",
 		"# pods app=buyer and app=audit both run as `default`\npodLabelSelector: {matchLabels: {app: buyer}}", "# the buyer runs as an account of its own\nserviceAccountName: buyer"),
-	late("MSH3008", "a binding selects no pod",
+	awaited(late("MSH3008", "a binding selects no pod",
 		"No meshed workload of the namespace in the tree has these labels. Known facts of a lock have no labels, so pods that live in another repository cannot be selected: name their account instead.",
-		"podLabelSelector: {matchLabels: {app: byer}}", "podLabelSelector: {matchLabels: {app: buyer}}"),
+		"podLabelSelector: {matchLabels: {app: byer}}", "podLabelSelector: {matchLabels: {app: buyer}}")),
 	same(Warning, "MSH3009", "the pods of a service have different grants",
 		"Grants go to service accounts. A service whose pods run as several accounts with unlike grants answers some calls and refuses others, depending on the pod that gets the call.",
 		"# pods of `bookstore` run as v1 and v2; only v1 is a destination", "# one TrafficTarget for each account"),

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"slices"
 	"time"
 
 	"github.com/meshc/meshc/compiler/diag"
@@ -34,6 +35,16 @@ func (s *Session) Findings() []*diag.Section { return s.sections() }
 func (s *Session) Result() Result {
 	s.last = s.assemble(s.last)
 	return s.last.result
+}
+
+// Peek is the mesh and the inventory of Result within an edit that will be rolled back,
+// without where things are written.
+func (s *Session) Peek() (*ir.Mesh, *ir.Inventory) {
+	a := &assembly{regions: s.regions.Get(struct{}{})}
+	if len(s.last.regions) > 0 && slices.Equal(a.regions, s.last.regions) {
+		return s.last.result.Mesh, s.last.result.Inventory
+	}
+	return s.mesh(a, s.last), a.inventory(s.last)
 }
 
 // resolver is the functions of a session. Its settings never change.

@@ -124,6 +124,12 @@ func (s *Session) All() Edit {
 	return edit
 }
 
+// Named are the objects of a name.
+func (s *Session) Named(name Name) []*Object {
+	out, _ := duplicates(s.visible(name))
+	return out
+}
+
 // WithBases is Files.WithBases of the objects as they are now.
 func (s *Session) WithBases(found diag.List) diag.List {
 	return (&Files{lib: s.lib}).WithBases(found)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/meshc/meshc/catalog/kube"
 	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/audit"
 	"github.com/meshc/meshc/compiler/bundle"
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/ir"
@@ -39,6 +40,9 @@ type Options struct {
 	// Clusters is as in kube.Options.
 	Clusters string
 	Log      *slog.Logger // none if nil
+	// RuleSets fetches the rule sets of registries that Mesh.spec.rules.dirs names; nil:
+	// they are findings.
+	RuleSets RuleSets
 	// Open opens what Mesh.spec.bundle names; nil: that is refused.
 	Open Opener
 	// TrustDomain is that of the authority which issues already, empty where there is none
@@ -72,10 +76,16 @@ type Live struct {
 	endings *endings
 	kept    kept
 
-	changed chan struct{} // something is to be compiled
-	news    chan struct{} // something was
-	repull  chan struct{} // the Mesh changed
-	loaded  chan struct{} // closed with the first outcome
+	auditor *audit.Auditor
+	book    audit.Book // of who audits
+	rulings diag.List  // what the audit found; the loop's own
+
+	changed  chan struct{} // something is to be compiled
+	unjudged chan struct{} // something is to be judged by the rules
+	ruled    chan struct{} // closed once the rules have judged
+	news     chan struct{} // something was
+	repull   chan struct{} // the Mesh changed
+	loaded   chan struct{} // closed with the first outcome
 
 	leads   atomic.Bool
 	metrics *metrics
@@ -85,7 +95,7 @@ type Live struct {
 	dirty    dirty
 	compiled view
 	pulled   *pulled
-	judging  *judging // nil before anything was compiled
+	rulebook rulebook
 	held     held
 	shown    view
 	told     states
@@ -138,14 +148,19 @@ func Watch(opts Options) (*Live, error) {
 	if opts.Compiler.Stage == "" {
 		opts.Compiler.Stage = policies.Live
 	}
-	opts.Compiler.NoRules = true
+	if opts.Compiler.Now.IsZero() {
+		opts.Compiler.Now = time.Now()
+	}
+	opts.Compiler.NoRules = true // they judge beside: see audit
 	l := &Live{
 		opts: opts, watcher: &watcher{client: c, failing: map[string]string{}}, stores: map[string]cache.SharedIndexInformer{},
 		metrics: newMetrics(opts.Mesh), done: make(chan struct{}), changed: make(chan struct{}, 1), news: make(chan struct{}, 1), loaded: make(chan struct{}),
+		unjudged: make(chan struct{}, 1), ruled: make(chan struct{}), rulebook: rulebook{dirty: map[string]*unstructured.Unstructured{}},
 		repull: make(chan struct{}, 1), dirty: newDirty(), policy: newPolicy(opts.Mesh, opts.Compiler),
 		endings: newEndings(opts.Clock), kept: kept{bundle: opts.Kept},
 		told: states{all: map[syntax.Name]state{}, changed: map[syntax.Name]bool{}, shown: map[string]string{}},
 	}
+	l.auditor = audit.New(l.policy.session, wholeKinds())
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	for _, k := range kinds {
@@ -156,11 +171,16 @@ func Watch(opts Options) (*Live, error) {
 		}
 	}
 	if opts.Namespace != "" {
-		m := &memory{c, opts.Namespace}
-		if l.stores[memoryStore], err = l.watcher.follow(ctx, m.path(""), labelAccepted, l.form); err != nil {
-			stop()
-			l.watcher.ended.Wait()
-			return nil, err
+		maps := (&memory{c, opts.Namespace}).path("")
+		for _, m := range []struct {
+			store, label string
+			changed      func(*unstructured.Unstructured, bool)
+		}{{memoryStore, labelAccepted, l.form}, {rulesStore, labelRules, l.ruleMap}} {
+			if l.stores[m.store], err = l.watcher.follow(ctx, maps, m.label, m.changed); err != nil {
+				stop()
+				l.watcher.ended.Wait()
+				return nil, err
+			}
 		}
 	}
 	l.watcher.ended.Go(func() { l.watchKept(ctx) })

@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 
 	"github.com/meshc/meshc/compiler"
@@ -23,6 +24,8 @@ type policy struct {
 	base    []byte                 // the configuration without a Mesh
 	domain  string                 // the trust domain that the mesh has, empty before it is known
 	last    outcome
+
+	edit syntax.Edit // of the session, since it was taken
 
 	clock, changed uint64 // counts changes and tries; that of the last change
 }
@@ -55,9 +58,16 @@ type outcome struct {
 }
 
 func newPolicy(mesh string, opts compiler.Options) *policy {
-	p := &policy{objects: map[syntax.Name]*object{}, paths: map[string]syntax.Name{}, waiting: map[syntax.Name]bool{}, base: noMesh(mesh)}
+	p := &policy{objects: map[syntax.Name]*object{}, paths: map[string]syntax.Name{}, waiting: map[syntax.Name]bool{}, edit: syntax.Edit{}, base: noMesh(mesh)}
 	p.session = compiler.NewSession(ir.Known{}, opts)
 	return p
+}
+
+// takeEdit is what changed in the session since the last time.
+func (p *policy) takeEdit() syntax.Edit {
+	out := p.edit
+	p.edit = syntax.Edit{}
+	return out
 }
 
 // pathOf is what findings call an object: the Mesh is the mesh's configuration.
@@ -142,6 +152,7 @@ func (p *policy) settle(changes []compiler.Change) outcome {
 			touched[p.paths[c.Path]] = true
 		}
 		result, found := p.session.Apply(changes...)
+		maps.Copy(p.edit, result.Edit)
 		if result.Plan != nil {
 			p.accept(touched)
 			return outcome{result: result, found: found}

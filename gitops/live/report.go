@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/fluxcd/pkg/runtime/conditions"
@@ -32,6 +33,8 @@ const (
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 	meshEvery  = 2 * time.Second
+	// grace is how long what is applied together may take to come.
+	grace = 10 * time.Second
 )
 
 // writer writes status and events. It is slow where the API server is, and nothing
@@ -45,6 +48,7 @@ type writer struct {
 
 	todo  map[syntax.Name]*task
 	notes map[syntax.Name]string // the last event of each object
+	rules map[string]string      // the last event of each ConfigMap of rules
 	kept  map[syntax.Name]bool   // of which the last accepted form is written down
 	look  time.Time              // at the Mesh, the last time
 	said  struct {               // of this replica, to the others
@@ -69,7 +73,7 @@ func (l *Live) Report(ctx context.Context, opts ReportOptions) {
 	w := &writer{
 		Live: l, opts: opts, client: c, memory: &memory{c, opts.Namespace},
 		lease: &lease{client: c, namespace: opts.Namespace, self: opts.Self, log: l.opts.Log, held: &l.leads},
-		todo:  map[syntax.Name]*task{}, notes: map[syntax.Name]string{}, kept: map[syntax.Name]bool{},
+		todo:  map[syntax.Name]*task{}, notes: map[syntax.Name]string{}, rules: map[string]string{}, kept: map[syntax.Name]bool{},
 	}
 	won := make(chan struct{}, 1)
 	if opts.Always {
@@ -102,6 +106,7 @@ func (l *Live) Report(ctx context.Context, opts ReportOptions) {
 		}
 		if w.lease.held.Load() && l.isLoaded() {
 			w.write(ctx)
+			w.tellOfRules(ctx)
 		}
 	}
 }
@@ -230,7 +235,30 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 			return false, err
 		}
 	}
-	return !pending, w.tellOf(ctx, u, name, s, changed)
+	said := s
+	held := len(s.found)
+	if said.found = w.settled(u, s); !s.refused {
+		held -= len(said.found)
+	}
+	if err := w.tellOf(ctx, u, name, said, changed); err != nil || held == 0 {
+		return !pending, err
+	}
+	if t.next = u.GetCreationTimestamp().Add(grace); pending {
+		t.next = time.Now()
+	}
+	return false, nil
+}
+
+// settled are the findings that are worth an event: of an object that is new, not that
+// something is missing that may come with what is applied after it.
+func (w *writer) settled(u *unstructured.Unstructured, s state) diag.List {
+	if s.refused || time.Since(u.GetCreationTimestamp().Time) > grace {
+		return s.found
+	}
+	return slices.DeleteFunc(slices.Clone(s.found), func(f diag.Finding) bool {
+		e, ok := diag.Lookup(f.Code)
+		return ok && e.Awaited
+	})
 }
 
 // keepForm writes down what a refused object said when it was accepted, for replicas

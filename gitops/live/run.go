@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -74,12 +75,11 @@ func (l *Live) run(ctx context.Context) {
 	}
 	l.spaces = map[string]map[syntax.Name][]byte{}
 	l.compile(l.take(true))
-	pulling := make(chan struct{})
-	go func() {
-		defer close(pulling)
-		l.pull(ctx)
-	}()
-	defer func() { <-pulling }()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	for _, f := range []func(context.Context){l.pull, l.audit, l.fetchRules} {
+		beside.Go(func() { f(ctx) })
+	}
 	close(l.loaded)
 	l.tell()
 	for {
@@ -116,6 +116,10 @@ func (l *Live) run(ctx context.Context) {
 				l.tell()
 			}
 			l.retryDue(time.Now()) // also where changes never end
+		}
+		if found, news := l.audited(); news {
+			l.rulings = found
+			l.note(newDirty(), l.policy.last)
 		}
 	}
 }
@@ -239,6 +243,7 @@ func (l *Live) compile(d dirty) bool {
 	}
 	slices.SortFunc(edits, func(a, b edit) int { return cmp.Compare(pathOf(a.name), pathOf(b.name)) })
 	began := time.Now()
+	l.policy.session.At(began)
 	out := l.policy.applyWith(recalled, edits)
 	l.publish(out)
 	l.metrics.duration.Observe(time.Since(began).Seconds())
@@ -302,13 +307,15 @@ func (l *Live) publish(o outcome) {
 	if o.result.Plan != nil {
 		v.bundle, v.err = bundle.Pack(bundle.Input{Mesh: o.result.Mesh, Plan: o.result.Plan})
 	}
+	l.auditor.Compiled(o.result, l.policy.takeEdit(), time.Now())
 	l.mu.Lock()
-	l.judging = l.judgingOf(o.result, l.judging)
+	l.rulebook.config = o.result.Config
 	if before := l.compiled.bundle; before != nil && (v.bundle == nil || before.Manifest.PolicyDigest == v.bundle.Manifest.PolicyDigest) {
 		v.bundle = before
 	}
 	l.compiled = v
 	l.mu.Unlock()
+	l.recheck()
 	l.show()
 }
 

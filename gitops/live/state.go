@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshc/meshc/compiler/diag"
+	"github.com/meshc/meshc/compiler/source"
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
@@ -44,10 +45,20 @@ type states struct {
 // those about which something else is found.
 func (l *Live) note(d dirty, out outcome) {
 	about := map[string]diag.List{}
-	for _, f := range out.found {
+	take := func(file string, f diag.Finding) {
 		if f.Counts() && f.Severity >= diag.Warning {
-			about[f.At().File] = append(about[f.At().File], f)
+			about[file] = append(about[file], f)
 		}
+	}
+	for _, f := range out.found {
+		take(f.At().File, f)
+	}
+	for _, f := range l.rulings {
+		file := f.At().File
+		if name, ok := l.policy.paths[file]; !ok || !isPolicy(name) {
+			file = source.ConfigName // what runs has no status of ours
+		}
+		take(file, f)
 	}
 	names := map[syntax.Name]bool{}
 	maps.Copy(names, l.policy.waiting)

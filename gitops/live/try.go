@@ -23,7 +23,7 @@ const codeBundleSource diag.Code = "MSH5001"
 // was compiled there is nothing to hold it against: ask Loaded.
 func (l *Live) Try(c compiler.Change) diag.List {
 	if !l.isLoaded() {
-		return diag.List{diag.New("MSH0499", diag.Span{File: c.Path}, "the mesh is not loaded yet").WithHelp("try again in a moment")}
+		return diag.List{notLoaded(c.Path)}
 	}
 	name := *c.Object
 	switch name.Kind {
@@ -38,9 +38,9 @@ func (l *Live) Try(c compiler.Change) diag.List {
 	case glassKind:
 		return l.tryGlass(name, c)
 	}
-	found := l.policy.session.Try(c)
-	if j := l.judges(); j != nil && isPolicy(name) && c.Data != nil {
-		found = append(found, j.object(c.Path, c.Data)...).Sorted()
+	found, ok := l.judged(nil, c)
+	if !ok {
+		return diag.List{notLoaded(c.Path)}
 	}
 	if from, ok := l.bundleSource(); ok && isPolicy(name) {
 		found = append(found, diag.New(codeBundleSource, diag.Span{File: c.Path}, "the mesh %q is served from %s", l.opts.Mesh, from).
@@ -51,10 +51,8 @@ func (l *Live) Try(c compiler.Change) diag.List {
 	return found
 }
 
-func (l *Live) judges() *judging {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.judging
+func notLoaded(path string) diag.Finding {
+	return diag.New("MSH0499", diag.Span{File: path}, "the mesh is not loaded yet").WithHelp("try again in a moment")
 }
 
 func (l *Live) bundleSource() (string, bool) {

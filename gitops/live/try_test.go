@@ -4,11 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"sigs.k8s.io/yaml"
-
-	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/ir"
-	"github.com/meshc/meshc/compiler/syntax"
 	"github.com/meshc/meshc/gitops/live"
 )
 
@@ -23,26 +19,7 @@ kind: Namespace
 metadata: {name: other}`)
 	l := c.watch(live.Options{})
 	until(t, l, "the grant is there", func(m *ir.Mesh) bool { return matches(m) == 1 })
-	try := func(manifest string) string {
-		t.Helper()
-		var o struct {
-			Kind     string
-			Metadata struct{ Namespace, Name string }
-		}
-		data, err := yaml.YAMLToJSON([]byte(manifest))
-		if err == nil {
-			err = yaml.Unmarshal(data, &o)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := syntax.Name{Kind: o.Kind, Namespace: o.Metadata.Namespace, Name: o.Metadata.Name}
-		var codes []string
-		for _, f := range l.Try(compiler.Change{Path: o.Kind + "/" + o.Metadata.Namespace + "/" + o.Metadata.Name, Data: data, Object: &name}) {
-			codes = append(codes, string(f.Code)+":"+f.Severity.String())
-		}
-		return strings.Join(codes, " ")
-	}
+	try := func(manifest string) string { return tried(t, l, manifest) }
 	mesh := town[:strings.Index(town, "\n---")]
 	for _, x := range []struct{ what, manifest, want string }{
 		{"a grant for another's namespace", faulty, "MSH1007:error"},
