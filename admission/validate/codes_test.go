@@ -76,7 +76,7 @@ var elsewhere = map[string]string{
 	"MSH09":   "",
 	"MSH0901": "of all waivers of a mesh and all that is found: told by the status", "MSH0902": "as MSH0901", "MSH0903": "as MSH0901",
 	"MSH0906": "baselines are files", "MSH0907": "baselines are files", "MSH0908": "of comments", "MSH093": "of revisions",
-	"MSH1": "", "MSH15": "rules of the library (policies, compiler/audit)", "MSH2": "", "MSH21": "rules of the library (policies, compiler/audit)",
+	"MSH1": "", "MSH11": "of BreakGlass, which has decisions of its own (break_glass_test.go)", "MSH15": "rules of the library (policies, compiler/audit)", "MSH2": "", "MSH21": "rules of the library (policies, compiler/audit)",
 	"MSH3": "", "MSH4": "",
 	"MSH4009": "of workloads together: told when pods run otherwise than each other", "MSH4011": "of workloads",
 	"MSH4017": "of objects that run workloads, which no cluster's state has", "MSH4015": "of the Mesh",
