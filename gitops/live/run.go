@@ -19,54 +19,6 @@ import (
 // mostAtOnce bounds how many objects are compiled together while others may wait.
 const mostAtOnce = 500
 
-// object notes a policy object that came, became another or went.
-func (l *Live) object(u *unstructured.Unstructured, gone bool) {
-	name := syntax.Name{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
-	if name.Kind == meshKind && name.Name != l.opts.Mesh {
-		return
-	}
-	l.mu.Lock()
-	if l.dirty.objects[name] = u; gone {
-		l.dirty.objects[name] = nil
-	}
-	l.mu.Unlock()
-	l.wake()
-	if name.Kind == meshKind {
-		select {
-		case l.repull <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// touched notes a namespace in which something changed that runs.
-func (l *Live) touched(ns string) {
-	l.mu.Lock()
-	if l.dirty.spaces[ns] = true; ns == "" {
-		l.dirty.all = true
-	}
-	l.mu.Unlock()
-	l.wake()
-}
-
-// form notes that the cluster remembers something else.
-func (l *Live) form(u *unstructured.Unstructured, _ bool) {
-	if u.GetLabels()[labelAccepted] == replicaKind {
-		return
-	}
-	l.mu.Lock()
-	l.dirty.memory = true
-	l.mu.Unlock()
-	l.wake()
-}
-
-func (l *Live) wake() {
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
-}
-
 // run compiles what changes until ctx ends.
 func (l *Live) run(ctx context.Context) {
 	defer close(l.done)
@@ -115,12 +67,18 @@ func (l *Live) run(ctx context.Context) {
 			if l.compile(d) {
 				l.tell()
 			}
-			l.retryDue(time.Now()) // also where changes never end
+			l.retryDue(time.Now()) // this and the next also where changes never end
+			l.rule()
 		}
-		if found, news := l.audited(); news {
-			l.rulings = found
-			l.note(newDirty(), l.policy.last)
-		}
+		l.rule()
+	}
+}
+
+// rule takes what the rules found in what is in force.
+func (l *Live) rule() {
+	if found, news := l.audited(); news {
+		l.rulings = found
+		l.note(newDirty(), l.policy.last)
 	}
 }
 
@@ -317,11 +275,4 @@ func (l *Live) publish(o outcome) {
 	l.mu.Unlock()
 	l.recheck()
 	l.show()
-}
-
-func (l *Live) tell() {
-	select {
-	case l.news <- struct{}{}:
-	default:
-	}
 }

@@ -48,7 +48,11 @@ func (l *Live) tryGlass(name syntax.Name, c compiler.Change) diag.List {
 		return l.policy.session.Try(c)
 	}
 	c.Data = data
-	return append(found, l.policy.session.Try(c)...).Sorted()
+	tried, ok := l.judged(nil, c)
+	if !ok { // rules that are not ready hold up no emergency
+		tried = l.policy.session.Try(c)
+	}
+	return append(found, tried...).Sorted()
 }
 
 // closedToGlass tells why nothing can be opened in the mesh now.
