@@ -11,7 +11,6 @@ import (
 
 	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/diag"
-	"github.com/meshc/meshc/compiler/syntax"
 )
 
 // Compiler tells what a change would be found with; *compiler.Session is one, made
@@ -44,7 +43,7 @@ func kindOf(k GroupKind) (judged, policy bool) {
 			return true, false
 		}
 	}
-	return false, false
+	return isWorkload(k), false
 }
 
 // Decide answers a request. With enforce, what a change of an application breaks is
@@ -56,24 +55,14 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 	if !judged || r.Operation != "CREATE" && r.Operation != "UPDATE" && r.Operation != "DELETE" {
 		return out
 	}
-	var data []byte
-	if r.Operation != "DELETE" {
-		object, err := judgedPart(r.Object, r)
-		if err != nil {
-			return deny(out, diag.List{undecodable(r, err)}, nil)
-		}
-		old, err := judgedPart(r.OldObject, r)
-		if err == nil && (bytes.Equal(old.data, object.data) || object.leaving && bytes.Equal(old.body, object.body)) {
-			// A status, or one that loses its finalizers, which nobody must hinder. While it
-			// waits for that it counts, so what it says is judged as ever.
-			return out
-		}
-		data, r.Name = object.data, object.name
+	data, differs, err := changeOf(r)
+	if err != nil {
+		return deny(out, diag.List{undecodable(r, err)}, nil)
 	}
-	name := syntax.Name{Kind: r.Kind.Kind, Namespace: r.Namespace, Name: r.Name}
-	if r.Kind.Kind == "Namespace" {
-		name.Namespace = ""
+	if !differs {
+		return out
 	}
+	name := nameOf(r)
 	path := strings.TrimPrefix(name.Namespace+"/"+name.Name, "/")
 	own := r.Kind.Kind + "/" + path
 	var errors, warnings diag.List
@@ -84,13 +73,37 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 	for _, f := range found {
 		switch {
 		case !f.Counts() || f.Severity == diag.Info || r.Operation == "CREATE" && f.Severity == diag.Warning && awaited(f, own):
-		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && r.Operation != "CREATE" && breaks(f):
+		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && r.Operation != "CREATE" && (breaks(f) || isWorkload(r.Kind) && unserved(f, own)):
 			errors.Add(f)
 		default:
 			warnings.Add(f)
 		}
 	}
 	return Answer(r.UID, errors, warnings)
+}
+
+// changeOf is what the object of a request would be, nil where it goes, and whether it
+// would be another to a mesh. It settles the request's name, which may not be made yet.
+func changeOf(r *Request) (data []byte, differs bool, err error) {
+	if isWorkload(r.Kind) {
+		data, r.Name, differs, err = judgedWorkload(r)
+		return data, differs, err
+	}
+	if r.Operation == "DELETE" {
+		return nil, true, nil
+	}
+	object, err := judgedPart(r.Object, r)
+	if err != nil {
+		return nil, true, err
+	}
+	old, err := judgedPart(r.OldObject, r)
+	if err == nil && (bytes.Equal(old.data, object.data) || object.leaving && bytes.Equal(old.body, object.body)) {
+		// A status, or one that loses its finalizers, which nobody must hinder. While it
+		// waits for that it counts, so what it says is judged as ever.
+		return nil, false, nil
+	}
+	r.Name = object.name
+	return object.data, true, nil
 }
 
 // awaited tells whether a finding is that an object refers to what may come with the

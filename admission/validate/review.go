@@ -26,6 +26,7 @@ type Request struct {
 	Operation string          `json:"operation"` // CREATE, UPDATE, DELETE, CONNECT
 	Object    json.RawMessage `json:"object"`
 	OldObject json.RawMessage `json:"oldObject"`
+	Options   json.RawMessage `json:"options"` // of the operation, such as DeleteOptions
 	DryRun    bool            `json:"dryRun"`
 	UserInfo  UserInfo        `json:"userInfo"`
 }

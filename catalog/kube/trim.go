@@ -75,6 +75,9 @@ func only(labels map[string]string, names ...string) map[string]string {
 func trimPod(p *core.Pod) *core.Pod {
 	h := head(p.ObjectMeta)
 	h.Labels, h.Annotations = p.Labels, only(p.Annotations, ir.LabelInject, osmInject)
+	if by := meta.GetControllerOf(p); by != nil {
+		h.OwnerReferences = []meta.OwnerReference{{Kind: by.Kind, Name: by.Name, Controller: by.Controller}}
+	}
 	return &core.Pod{
 		ObjectMeta: h,
 		Spec: core.PodSpec{

@@ -36,17 +36,7 @@ func facts(ns string, clusters []*kube.Objects, rules kube.Rules, keys []string)
 		data, _ := json.Marshal(doc) // maps, texts and numbers always marshal
 		out[n] = data
 	}
-	read := map[string]bool{}
-	for _, k := range keys {
-		read[k] = true
-	}
-	for _, o := range clusters {
-		for _, s := range o.Services {
-			for k := range s.Spec.Selector {
-				read[k] = true
-			}
-		}
-	}
+	read := readLabels(clusters, keys)
 	injected := false
 	for _, o := range clusters {
 		for _, s := range o.Services {
@@ -68,6 +58,22 @@ func facts(ns string, clusters []*kube.Objects, rules kube.Rules, keys []string)
 		}
 	}
 	return out
+}
+
+// readLabels are the labels of pods that anything selects by.
+func readLabels(clusters []*kube.Objects, keys []string) map[string]bool {
+	read := map[string]bool{}
+	for _, k := range keys {
+		read[k] = true
+	}
+	for _, o := range clusters {
+		for _, s := range o.Services {
+			for k := range s.Spec.Selector {
+				read[k] = true
+			}
+		}
+	}
+	return read
 }
 
 func header(kind, ns, name string) record {

@@ -37,6 +37,8 @@ func (l *Live) Try(c compiler.Change) diag.List {
 		c.Data = data
 	case glassKind:
 		return l.tryGlass(name, c)
+	case "DaemonSet", "Deployment", "StatefulSet":
+		return l.tryWorkload(name, c)
 	}
 	found, ok := l.judged(nil, c)
 	if !ok {

@@ -1,0 +1,112 @@
+package validate_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/meshc/meshc/admission/validate"
+	"github.com/meshc/meshc/compiler"
+	"github.com/meshc/meshc/compiler/diag"
+)
+
+// cartRuns is the cart's Deployment as an API server has it.
+const cartRuns = `
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: cart
+  namespace: shop
+  uid: 5b7c
+  resourceVersion: "7"
+  annotations: {deployment.kubernetes.io/revision: "1"}
+spec:
+  replicas: 2
+  strategy: {type: RollingUpdate}
+  selector: {matchLabels: {app: cart}}
+  template:
+    metadata: {labels: {app: cart}, annotations: {a: b}}
+    spec:
+      serviceAccountName: cart
+      containers: [{name: c, image: c, imagePullPolicy: Always, resources: {}}]
+status: {replicas: 2}
+`
+
+// Who rolls out another form of an application is told what policy it leaves without
+// meaning, and held back only where the namespace asks for that.
+func TestWorkloadsThatBreakPolicy(t *testing.T) {
+	s := live(t, map[string][]byte{"shop.yaml": []byte(shop)})
+	for _, c := range []struct {
+		name, operation, from, to, breaks string
+	}{
+		{"pods that no service that policy names selects any more", "UPDATE", "labels: {app: cart}", "labels: {app: till}", "MSH1022"},
+		{"an account that no grant covers", "UPDATE", "serviceAccountName: cart", "serviceAccountName: front", "MSH1022"},
+		{"pods that leave the mesh", "UPDATE", "labels: {app: cart}, a", "labels: {app: cart, meshc.dev/inject: disabled}, a", "MSH1022"},
+		{"the whole application goes", "DELETE", "", "", "MSH1022"},
+		{"a label of the mesh that nobody understands", "UPDATE", "labels: {app: cart}, a", "labels: {app: cart, meshc.dev/inject: perhaps}, a", "MSH4010"},
+		{"another image", "UPDATE", "image: c", "image: d", ""},
+		{"a restart", "UPDATE", "{a: b}", "{kubectl.kubernetes.io/restartedAt: now}", ""},
+		{"more replicas", "UPDATE", "replicas: 2", "replicas: 0", ""},
+		{"a port by name", "UPDATE", "image: c,", "image: c, ports: [{name: web, containerPort: 80}],", ""},
+		{"a label that nothing selects by", "UPDATE", "labels: {app: cart}, a", "labels: {app: cart, v: x}, a", ""},
+	} {
+		r := ask(t, c.operation, strings.Replace(cartRuns, c.from, c.to, 1))
+		r.OldObject = ask(t, "UPDATE", cartRuns).Object
+		for _, enforce := range []bool{false, true} {
+			answer := validate.Decide(s, r, enforce)
+			denied, warned := codesOf(answer)
+			switch {
+			case c.breaks == "" && (!answer.Allowed || len(warned) > 0):
+				t.Errorf("%s: denied %q, warned %q, and it breaks nothing", c.name, denied, warned)
+			case c.breaks != "" && !enforce && (!answer.Allowed || !slices.Contains(warned, c.breaks)):
+				t.Errorf("%s: denied %q, warned %q, want a warning of %s", c.name, denied, warned, c.breaks)
+			case c.breaks != "" && enforce && (answer.Allowed || !slices.Contains(denied, c.breaks)):
+				t.Errorf("%s, where that is denied: denied %q, warned %q, want %s", c.name, denied, warned, c.breaks)
+			}
+		}
+	}
+}
+
+// nobody fails a test that asks the compiler.
+type nobody struct{ t *testing.T }
+
+func (n nobody) Try(c compiler.Change) diag.List {
+	n.t.Errorf("the compiler was asked about %s", c.Path)
+	return nil
+}
+
+// Autoscalers and rollouts write workloads all day: nothing is compiled for that.
+func TestWhatLeavesPodsAsTheyAreCostsNothing(t *testing.T) {
+	for _, edit := range [][2]string{{"replicas: 2", "replicas: 9"}, {"image: c", "image: d"}, {"revision: \"1\"", "revision: \"2\""}, {"{a: b}", "{kubectl.kubernetes.io/restartedAt: now}"}} {
+		r := ask(t, "UPDATE", strings.Replace(cartRuns, edit[0], edit[1], 1))
+		r.OldObject = ask(t, "UPDATE", cartRuns).Object
+		if a := validate.Decide(nobody{t}, r, true); !a.Allowed || len(a.Warnings) > 0 {
+			t.Errorf("%s: %+v", edit[1], a)
+		}
+	}
+	r := ask(t, "DELETE", cartRuns)
+	r.Options = []byte(`{"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", "propagationPolicy": "Orphan"}`)
+	if a := validate.Decide(nobody{t}, r, true); !a.Allowed {
+		t.Errorf("its pods stay: %+v", a.Status)
+	}
+	r = ask(t, "DELETE", cartRuns)
+	r.UserInfo.Username = "system:serviceaccount:kube-system:namespace-controller"
+	if a := validate.Decide(nobody{t}, r, true); !a.Allowed {
+		t.Errorf("a namespace that goes is kept: %+v", a.Status)
+	}
+}
+
+// An application comes with its objects in any order.
+func TestWorkloadsMayComeFirst(t *testing.T) {
+	s := live(t, map[string][]byte{"shop.yaml": []byte(shop)})
+	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet"} {
+		manifest := strings.NewReplacer("cart", "till", "Deployment", kind, "  replicas: 2\n", "").Replace(cartRuns)
+		if a := validate.Decide(s, ask(t, "CREATE", manifest), true); !a.Allowed || len(a.Warnings) > 0 {
+			t.Errorf("a %s whose account and services come after it: %+v %v", kind, a.Status, a.Warnings)
+		}
+	}
+	unnamed := strings.Replace(cartRuns, "  name: cart", "  generateName: cart-", 1)
+	if a := validate.Decide(s, ask(t, "CREATE", unnamed), true); !a.Allowed {
+		t.Errorf("one whose name is made later: %+v", a.Status)
+	}
+}
