@@ -1,6 +1,7 @@
 package chart_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -55,5 +56,56 @@ func TestNobodyIsNeededToDelete(t *testing.T) {
 	}
 	if a, b := resources["policy.meshc.dev"], resources["deletions.policy.meshc.dev"]; !slices.Equal(a, b) {
 		t.Errorf("judged when they come %v, and when they go %v", a, b)
+	}
+}
+
+// Who rolls out an application waits for nobody, and is asked about only in namespaces of
+// the mesh; who scales one is not asked about at all.
+func TestWorkloadsWaitForNobody(t *testing.T) {
+	values, err := chart.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := chart.Set("image=registry.example/meshc:dev", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := install.NewPlan("meshc-system", chart.Merge(values, said))
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]bool{}
+	for _, o := range plan.Objects {
+		if o["kind"] != "ValidatingWebhookConfiguration" {
+			continue
+		}
+		for _, w := range o["webhooks"].([]any) {
+			w := w.(map[string]any)
+			if !strings.HasSuffix(w["name"].(string), "workloads.meshc.dev") {
+				continue
+			}
+			if w["failurePolicy"] != "Ignore" || w["sideEffects"] != "None" || fmt.Sprint(w["timeoutSeconds"]) != "2" {
+				t.Errorf("%s: %v, %v, %v seconds", w["name"], w["failurePolicy"], w["sideEffects"], w["timeoutSeconds"])
+			}
+			for _, r := range w["rules"].([]any) {
+				if got := fmt.Sprint(r.(map[string]any)["resources"]); got != "[daemonsets deployments statefulsets]" {
+					t.Errorf("%s is asked of %s", w["name"], got)
+				}
+			}
+			never := false
+			for _, e := range w["namespaceSelector"].(map[string]any)["matchExpressions"].([]any) {
+				e := e.(map[string]any)
+				if e["operator"] == "In" {
+					labels[fmt.Sprint(e["key"], e["values"])] = true
+				}
+				never = never || e["key"] == "kubernetes.io/metadata.name" && fmt.Sprint(e["values"]) == "[meshc-system kube-system]"
+			}
+			if !never {
+				t.Errorf("%s is asked of the control plane's own namespace", w["name"])
+			}
+		}
+	}
+	if len(labels) != 2 || !labels["meshc.dev/mesh[mesh]"] || !labels["openservicemesh.io/monitored-by[mesh]"] {
+		t.Errorf("namespaces are chosen by %v", labels)
 	}
 }

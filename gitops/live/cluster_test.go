@@ -82,7 +82,7 @@ func path(o object, named bool) string {
 	kinds := map[string]string{
 		"TrafficTarget": "traffictargets", "HTTPRouteGroup": "httproutegroups", "TCPRoute": "tcproutes", "TrafficSplit": "trafficsplits",
 		"IdentityBinding": "identitybindings", "Mesh": "meshes", "Waivers": "waivers", "BreakGlass": "breakglasses", "Namespace": "namespaces", "Service": "services",
-		"ServiceAccount": "serviceaccounts", "Pod": "pods", "ConfigMap": "configmaps",
+		"ServiceAccount": "serviceaccounts", "Pod": "pods", "ConfigMap": "configmaps", "Deployment": "deployments",
 	}
 	meta := o["metadata"].(object)
 	out := "/apis/" + o["apiVersion"].(string)
