@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,6 +61,12 @@ func TestAPanicIsAFailureAndNoYes(t *testing.T) {
 	}
 }
 
+// from gives each call an address of its own: one has only its share of the places.
+func from(calls *atomic.Int32, r *http.Request) *http.Request {
+	r.RemoteAddr = fmt.Sprintf("10.0.0.%d:4711", calls.Add(1))
+	return r
+}
+
 // The server is open to whoever reaches it: many long bodies at once must not take all
 // its memory, nor keep short ones from being answered.
 func TestFewLongConversionsAtOnce(t *testing.T) {
@@ -66,9 +74,10 @@ func TestFewLongConversionsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var calls atomic.Int32
 	post := func(body io.Reader) int {
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, webhook.ConvertPath, body))
+		s.ServeHTTP(w, from(&calls, httptest.NewRequest(http.MethodPost, webhook.ConvertPath, body)))
 		return w.Code
 	}
 	var bodies []*io.PipeWriter
@@ -106,11 +115,12 @@ func TestFewLongReviewsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var calls atomic.Int32
 	post := func(body io.Reader, length int64) int {
 		r := httptest.NewRequest(http.MethodPost, webhook.MutatePath, body)
 		r.ContentLength = length
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, r)
+		s.ServeHTTP(w, from(&calls, r))
 		return w.Code
 	}
 	codes := make(chan int)
