@@ -111,8 +111,16 @@ func (c cluster) apply(manifest string) {
 		} else if !strings.Contains(err.Error(), "AlreadyExists") {
 			c.t.Fatal(err)
 		}
-		o["metadata"].(object)["resourceVersion"] = c.get(o)["metadata"].(object)["resourceVersion"]
-		c.Do(http.MethodPut, path(o, true), o)
+		for { // a status may be written meanwhile
+			o["metadata"].(object)["resourceVersion"] = c.get(o)["metadata"].(object)["resourceVersion"]
+			_, err := c.Try(http.MethodPut, path(o, true), o)
+			if err == nil {
+				break
+			}
+			if !strings.Contains(err.Error(), "Conflict") {
+				c.t.Fatal(err)
+			}
+		}
 	}
 }
 

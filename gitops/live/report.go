@@ -3,12 +3,10 @@ package live
 import (
 	"context"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/fluxcd/pkg/runtime/conditions"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshc/meshc/compiler/diag"
 	"github.com/meshc/meshc/compiler/syntax"
@@ -193,47 +191,18 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 			return false, nil // said so already
 		}
 	}
-	status := map[string]any{"observedGeneration": s.generation, "findings": int64(len(s.found))}
-	if s.requestedAt != "" {
-		status["lastHandledReconcileAt"] = s.requestedAt
+	status, conds, err := w.statusOf(ctx, u, name, s, p, shown, conds)
+	if err != nil {
+		return false, err
 	}
-	if name.Kind == meshKind {
-		w.look = time.Now()
-		conds = meshConditions(conds, s, p, shown)
-		w.describe(status, s, p, shown)
-		drifted, err := w.drift(ctx, u, status, shown)
-		if err != nil {
-			return false, err
-		}
-		conds = append(conds, drifted...)
-	}
-	news := ""
-	if name.Kind == glassKind {
-		s.over = w.Live.endings.isOver(name, s.uid) // from before it is taken out of what is served
-		is, cond := glassState(name, u, s, shown)
-		conds, news = append(conds, cond), w.describeGlass(status, u, is)
-	}
-	if news != "" { // before it is written: who leads next would not tell it
-		if err := w.tellGlass(ctx, u, news); err != nil {
-			return false, err
-		}
-	}
-	list, changed := written(u, s.generation, conds)
-	if changed || differs(u, status) {
-		status["conditions"] = list
-		k, _ := kindOf(name.Kind)
-		// Only onto what was looked at: the list holds others' conditions too.
-		same := map[string]any{"resourceVersion": u.GetResourceVersion(), "uid": string(u.GetUID())}
-		_, err := w.client.do(ctx, verbs.patch, append(k.path(name.Namespace, name.Name), "status"), mergePatch, map[string]any{"metadata": same, "status": status})
-		if apierrors.IsNotFound(err) {
-			return true, nil
-		}
-		if apierrors.IsConflict(err) {
-			return false, nil // somebody else was faster: at the next tick it is looked at anew
-		}
-		if err != nil {
-			return false, err
-		}
+	changed, err := w.put(ctx, u, name, s.generation, status, conds)
+	switch {
+	case apierrors.IsNotFound(err):
+		return true, nil
+	case apierrors.IsConflict(err):
+		return false, nil // somebody else was faster: at the next tick it is looked at anew
+	case err != nil:
+		return false, err
 	}
 	said := s
 	held := len(s.found)
@@ -247,70 +216,4 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 		t.next = time.Now()
 	}
 	return false, nil
-}
-
-// settled are the findings that are worth an event: of an object that is new, not that
-// something is missing that may come with what is applied after it.
-func (w *writer) settled(u *unstructured.Unstructured, s state) diag.List {
-	if s.refused || time.Since(u.GetCreationTimestamp().Time) > grace {
-		return s.found
-	}
-	return slices.DeleteFunc(slices.Clone(s.found), func(f diag.Finding) bool {
-		e, ok := diag.Lookup(f.Code)
-		return ok && e.Awaited
-	})
-}
-
-// keepForm writes down what a refused object said when it was accepted, for replicas
-// that start later, and forgets it once it is not needed.
-func (w *writer) keepForm(ctx context.Context, name syntax.Name, s state, known bool) error {
-	stale := known && s.refused && s.form != nil
-	if stale == w.kept[name] && !stale {
-		return nil
-	}
-	var form []byte
-	if stale {
-		form = s.form
-	}
-	err := w.memory.keep(ctx, name, s.uid, form)
-	if err == nil {
-		w.kept[name] = stale
-	}
-	return err
-}
-
-// tellOf makes an event of what is new: findings are told once, and that they are gone.
-func (w *writer) tellOf(ctx context.Context, u *unstructured.Unstructured, name syntax.Name, s state, news bool) error {
-	note := brief(s.found)
-	last, told := w.notes[name]
-	if note == last || !told && !news { // who led before has told it
-		w.notes[name] = note
-		return nil
-	}
-	kind, reason, text := "Warning", reasonWarnings, note
-	switch {
-	case s.refused:
-		reason = reasonInvalid
-	case note == "":
-		kind, reason, text = "Normal", reasonAccepted, "what was found with it is mended"
-	}
-	err := w.event(ctx, u, kind, reason, text)
-	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
-		err = nil // a namespace that ends takes none
-	}
-	if err == nil {
-		w.notes[name] = note
-	}
-	return err
-}
-
-// differs tells whether a status says anything else in fields than an object's does.
-func differs(u *unstructured.Unstructured, status map[string]any) bool {
-	for field, v := range status {
-		old, _, _ := unstructured.NestedFieldNoCopy(u.Object, "status", field)
-		if old != v {
-			return true
-		}
-	}
-	return false
 }
