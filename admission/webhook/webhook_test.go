@@ -203,6 +203,20 @@ func TestAnswersAreCounted(t *testing.T) {
 	}
 }
 
+// serving lets a server serve, with the roots that its clients know it by.
+func serving(t *testing.T, s *webhook.Server, authority *ca.Authority) (net.Listener, *x509.CertPool, <-chan error) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority.Roots())
+	return l, pool, ended
+}
+
 // A certificate that changed is used from the next connection on; nothing older than
 // TLS 1.2 is spoken; a shutdown ends Serve without an error.
 func TestServesOverTLSWithTheCertificateOfTheMoment(t *testing.T) {
@@ -219,14 +233,7 @@ func TestServesOverTLSWithTheCertificateOfTheMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(authority.Roots())
+	l, pool, ended := serving(t, s, authority)
 	call := func(most uint16) error {
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS10, MaxVersion: most}}}
 		resp, err := client.Post("https://"+l.Addr().String()+webhook.MutatePath, "application/json", bytes.NewReader(review(t, "shop", []byte(plain))))
@@ -280,14 +287,7 @@ func TestOnlyKnownClientsAsk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(own.Roots())
+	l, pool, ended := serving(t, s, own)
 	call := func(of *ca.Authority, path string, body []byte) string {
 		config := &tls.Config{RootCAs: pool, ServerName: "localhost"}
 		if of != nil {

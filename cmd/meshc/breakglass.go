@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshc/meshc/deploy/api"
 	"github.com/meshc/meshc/deploy/breakglass"
 )
 
@@ -73,20 +74,25 @@ It waits until the control plane serves it. A split's leaves are opened with its
 		if wait == 0 {
 			return nil
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), wait)
-		defer cancel()
-		record, err = breakglass.Await(ctx, c, record, func(r breakglass.Record) bool { return r.State != "" })
-		switch {
-		case err != nil:
-			return engine(fmt.Errorf("the control plane has not said within %s that it serves %s: meshc breakglass list tells when it does (%w)", wait, record, err))
-		case record.State != "Active":
-			fmt.Fprintf(s.Err, "it is %s: %s\n", record.State, record.Why)
-			return failed(exitFindings)
-		}
-		fmt.Fprintf(s.Out, "it is open; meshc breakglass end %s ends it before that\n", record)
-		return nil
+		return awaitOpen(cmd.Context(), s, c, record, wait)
 	}
 	return cmd
+}
+
+// awaitOpen waits until the control plane says what it makes of a record.
+func awaitOpen(ctx context.Context, s streams, c *api.Client, record breakglass.Record, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	record, err := breakglass.Await(ctx, c, record, func(r breakglass.Record) bool { return r.State != "" })
+	switch {
+	case err != nil:
+		return engine(fmt.Errorf("the control plane has not said within %s that it serves %s: meshc breakglass list tells when it does (%w)", wait, record, err))
+	case record.State != "Active":
+		fmt.Fprintf(s.Err, "it is %s: %s\n", record.State, record.Why)
+		return failed(exitFindings)
+	}
+	fmt.Fprintf(s.Out, "it is open; meshc breakglass end %s ends it before that\n", record)
+	return nil
 }
 
 func newBreakglassListCmd(s streams) *cobra.Command {

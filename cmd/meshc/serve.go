@@ -18,6 +18,7 @@ import (
 	"github.com/meshc/meshc/catalog"
 	"github.com/meshc/meshc/catalog/ca"
 	"github.com/meshc/meshc/catalog/token"
+	"github.com/meshc/meshc/compiler/ir"
 	"github.com/meshc/meshc/xds/follow"
 	"github.com/meshc/meshc/xds/server"
 )
@@ -167,16 +168,9 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	}
 	certificate := authority.GetCertificate(f.names())
 	var srv *server.Server
-	var verifier server.TokenVerifier = tokens
-	var grace func(time.Duration)
-	if f.follow.Catalog == fromCluster {
-		degraded := func(reason string) { srv.Degrade("authentication", reason, nil) }
-		known := func() *catalog.Snapshot { return srv.World().Snapshot() }
-		either, err := cluster.tokens(set, f.authGrace(set), f.follow.State, tokens, known, degraded)
-		if err != nil {
-			return input(err)
-		}
-		verifier, grace = either, either.projected.SetGrace
+	verifier, grace, err := f.verifier(cluster, set, tokens, func() *server.Server { return srv })
+	if err != nil {
+		return input(err)
 	}
 	srv, err = server.New(server.Options{Authority: authority, Certificate: certificate, Tokens: verifier, Log: log, Now: now})
 	if err != nil {
@@ -185,6 +179,21 @@ func (f *serveFlags) run(ctx context.Context, s streams) error {
 	defer srv.Close()
 	srv.Registry().MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return f.serve(ctx, issuing{srv, f, authority, log, grace}, follower, certificate, tokens.Handler(), log)
+}
+
+// verifier judges the tokens that proxies bring: join tokens, and beside a cluster those
+// that it projects. grace sets how long the latter count while the cluster is away.
+func (f *serveFlags) verifier(cluster *clusterCatalog, set ir.Settings, tokens *token.Store, srv func() *server.Server) (v server.TokenVerifier, grace func(time.Duration), err error) {
+	if f.follow.Catalog != fromCluster {
+		return tokens, nil, nil
+	}
+	degraded := func(reason string) { srv().Degrade("authentication", reason, nil) }
+	known := func() *catalog.Snapshot { return srv().World().Snapshot() }
+	either, err := cluster.tokens(set, f.authGrace(set), f.follow.State, tokens, known, degraded)
+	if err != nil {
+		return nil, nil, err
+	}
+	return either, either.projected.SetGrace, nil
 }
 
 // serve listens on all addresses, then runs until ctx ends or one of them fails.

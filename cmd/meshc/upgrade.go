@@ -41,45 +41,48 @@ the control plane serves is compared with what this meshc makes of the same clus
 	flags.BoolVar(&f.wait, "wait", false, "wait until the control plane is available")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long --wait waits")
 	f.report = addReportFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := f.open()
-		if err != nil {
-			return err
-		}
-		before, err := install.Installed(cmd.Context(), c, f.namespace)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return f.upgrade(cmd.Context(), s, plan, reset) }
+	return cmd
+}
+
+// upgrade changes what is installed, or with plan shows what would be other.
+func (f *installFlags) upgrade(ctx context.Context, s streams, plan, reset bool) error {
+	c, err := f.open()
+	if err != nil {
+		return err
+	}
+	before, err := install.Installed(ctx, c, f.namespace)
+	if err != nil {
+		return input(err)
+	}
+	if before == nil {
+		return usage(errors.New("meshc install put nothing into namespace " + f.namespace + ": there is nothing to upgrade"))
+	}
+	said, err := f.read(s)
+	if err != nil {
+		return err
+	}
+	if !reset {
+		said = append([]saidValues{{"the installation", before.Values}}, said...)
+	}
+	next, found, err := f.plan(said)
+	if err != nil {
+		return err
+	}
+	if next != nil {
+		refused, err := install.Refuse(ctx, c, next, before)
 		if err != nil {
 			return input(err)
 		}
-		if before == nil {
-			return usage(errors.New("meshc install put nothing into namespace " + f.namespace + ": there is nothing to upgrade"))
-		}
-		said, err := f.read(s)
-		if err != nil {
-			return err
-		}
-		if !reset {
-			said = append([]saidValues{{"the installation", before.Values}}, said...)
-		}
-		next, found, err := f.plan(said)
-		if err != nil {
-			return err
-		}
-		if next != nil {
-			refused, err := install.Refuse(cmd.Context(), c, next, before)
-			if err != nil {
-				return input(err)
-			}
-			found.Add(refused...)
-		}
-		if err := f.report.emit(s, f.report.worth(found), nil); err != nil || next == nil {
-			return err
-		}
-		if plan {
-			return f.show(cmd.Context(), s, c, next, before)
-		}
-		return f.carryOut(cmd.Context(), s, c, next, before)
+		found.Add(refused...)
 	}
-	return cmd
+	if err := f.report.emit(s, f.report.worth(found), nil); err != nil || next == nil {
+		return err
+	}
+	if plan {
+		return f.show(ctx, s, c, next, before)
+	}
+	return f.carryOut(ctx, s, c, next, before)
 }
 
 // show tells what a plan would change.

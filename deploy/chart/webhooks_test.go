@@ -10,9 +10,9 @@ import (
 	"github.com/meshc/meshc/deploy/install"
 )
 
-// While nobody answers, nothing may come in unjudged, and whoever wants to be rid of an
-// object or a whole namespace must be able to: a cluster is mended by that.
-func TestNobodyIsNeededToDelete(t *testing.T) {
+// validating are the validating webhooks of an installation with values as they come.
+func validating(t *testing.T) (webhooks []map[string]any) {
+	t.Helper()
 	values, err := chart.Defaults()
 	if err != nil {
 		t.Fatal(err)
@@ -25,24 +25,31 @@ func TestNobodyIsNeededToDelete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judged, resources := map[string][]string{}, map[string][]string{}
 	for _, o := range plan.Objects {
-		if o["kind"] != "ValidatingWebhookConfiguration" {
-			continue
+		if o["kind"] == "ValidatingWebhookConfiguration" {
+			for _, w := range o["webhooks"].([]any) {
+				webhooks = append(webhooks, w.(map[string]any))
+			}
 		}
-		for _, w := range o["webhooks"].([]any) {
-			w := w.(map[string]any)
-			for _, r := range w["rules"].([]any) {
-				r := r.(map[string]any)
-				for _, op := range r["operations"].([]any) {
-					at := op.(string) + " " + w["failurePolicy"].(string)
-					for _, kind := range r["resources"].([]any) {
-						judged[at] = append(judged[at], kind.(string))
-					}
-				}
+	}
+	return webhooks
+}
+
+// While nobody answers, nothing may come in unjudged, and whoever wants to be rid of an
+// object or a whole namespace must be able to: a cluster is mended by that.
+func TestNobodyIsNeededToDelete(t *testing.T) {
+	judged, resources := map[string][]string{}, map[string][]string{}
+	for _, w := range validating(t) {
+		for _, r := range w["rules"].([]any) {
+			r := r.(map[string]any)
+			for _, op := range r["operations"].([]any) {
+				at := op.(string) + " " + w["failurePolicy"].(string)
 				for _, kind := range r["resources"].([]any) {
-					resources[w["name"].(string)] = append(resources[w["name"].(string)], kind.(string))
+					judged[at] = append(judged[at], kind.(string))
 				}
+			}
+			for _, kind := range r["resources"].([]any) {
+				resources[w["name"].(string)] = append(resources[w["name"].(string)], kind.(string))
 			}
 		}
 	}
@@ -62,47 +69,29 @@ func TestNobodyIsNeededToDelete(t *testing.T) {
 // Who rolls out an application waits for nobody, and is asked about only in namespaces of
 // the mesh; who scales one is not asked about at all.
 func TestWorkloadsWaitForNobody(t *testing.T) {
-	values, err := chart.Defaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err := chart.Set("image=registry.example/meshc:dev", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := install.NewPlan("meshc-system", chart.Merge(values, said))
-	if err != nil {
-		t.Fatal(err)
-	}
 	labels := map[string]bool{}
-	for _, o := range plan.Objects {
-		if o["kind"] != "ValidatingWebhookConfiguration" {
+	for _, w := range validating(t) {
+		if !strings.HasSuffix(w["name"].(string), "workloads.meshc.dev") {
 			continue
 		}
-		for _, w := range o["webhooks"].([]any) {
-			w := w.(map[string]any)
-			if !strings.HasSuffix(w["name"].(string), "workloads.meshc.dev") {
-				continue
+		if w["failurePolicy"] != "Ignore" || w["sideEffects"] != "None" || fmt.Sprint(w["timeoutSeconds"]) != "2" {
+			t.Errorf("%s: %v, %v, %v seconds", w["name"], w["failurePolicy"], w["sideEffects"], w["timeoutSeconds"])
+		}
+		for _, r := range w["rules"].([]any) {
+			if got := fmt.Sprint(r.(map[string]any)["resources"]); got != "[daemonsets deployments statefulsets]" {
+				t.Errorf("%s is asked of %s", w["name"], got)
 			}
-			if w["failurePolicy"] != "Ignore" || w["sideEffects"] != "None" || fmt.Sprint(w["timeoutSeconds"]) != "2" {
-				t.Errorf("%s: %v, %v, %v seconds", w["name"], w["failurePolicy"], w["sideEffects"], w["timeoutSeconds"])
+		}
+		never := false
+		for _, e := range w["namespaceSelector"].(map[string]any)["matchExpressions"].([]any) {
+			e := e.(map[string]any)
+			if e["operator"] == "In" {
+				labels[fmt.Sprint(e["key"], e["values"])] = true
 			}
-			for _, r := range w["rules"].([]any) {
-				if got := fmt.Sprint(r.(map[string]any)["resources"]); got != "[daemonsets deployments statefulsets]" {
-					t.Errorf("%s is asked of %s", w["name"], got)
-				}
-			}
-			never := false
-			for _, e := range w["namespaceSelector"].(map[string]any)["matchExpressions"].([]any) {
-				e := e.(map[string]any)
-				if e["operator"] == "In" {
-					labels[fmt.Sprint(e["key"], e["values"])] = true
-				}
-				never = never || e["key"] == "kubernetes.io/metadata.name" && fmt.Sprint(e["values"]) == "[meshc-system kube-system]"
-			}
-			if !never {
-				t.Errorf("%s is asked of the control plane's own namespace", w["name"])
-			}
+			never = never || e["key"] == "kubernetes.io/metadata.name" && fmt.Sprint(e["values"]) == "[meshc-system kube-system]"
+		}
+		if !never {
+			t.Errorf("%s is asked of the control plane's own namespace", w["name"])
 		}
 	}
 	if len(labels) != 2 || !labels["meshc.dev/mesh[mesh]"] || !labels["openservicemesh.io/monitored-by[mesh]"] {

@@ -4,8 +4,9 @@ package e2e
 
 import (
 	"encoding/json"
-	"os/exec"
-	"path/filepath"
+	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -26,9 +27,7 @@ func kubelet(t *testing.T) {
 	before := containers(t)
 	for range 2 {
 		beat := lastBeat(t)
-		if out, err := exec.CommandContext(t.Context(), filepath.Join(world.Root, "test", "cluster", "restart"), world.Dir, "kubelet").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+		restartPart(t, "kubelet")
 		until(t, "the kubelet tells of its node again", func() bool { return lastBeat(t) > beat })
 		kubectl(t, "", "wait", "--for=condition=Ready", "node", "--all", "--timeout=2m")
 		pods(t, "shop")
@@ -45,6 +44,39 @@ func kubelet(t *testing.T) {
 			only(t, answers[f.Name], "refused")
 		}
 	}
+}
+
+// restartPart ends a part of the node, and lets the node start it again.
+func restartPart(t *testing.T, part string) {
+	t.Helper()
+	inNode := func(path string) string {
+		t.Helper()
+		path, err := world.NodePath(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	number := func() string {
+		text, err := os.ReadFile(inNode("/run/" + part + ".pid"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	was := number()
+	back, err := world.Away(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, part+" is away", func() bool {
+		_, err := os.Stat(inNode("/proc/" + was))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if err := back(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, part+" is started again", func() bool { return number() != was })
 }
 
 // lone runs a pod that asks by itself.
