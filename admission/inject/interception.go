@@ -32,7 +32,9 @@ func (i *injection) interception() Object {
 	}
 	c := Object{
 		"name": InitContainer, "image": i.settings.InitImage, "command": []any{"meshc"}, "args": args,
-		"resources":       Object{"requests": Object{"cpu": "10m", "memory": "32Mi"}},
+		// The proxy's: a pod is never reserved more for its start than for its run, and
+		// what a quota wants every container to say is said.
+		"resources":       resources(i.options.resources),
 		"securityContext": security,
 	}
 	pulled(c, i.settings.PullPolicy)

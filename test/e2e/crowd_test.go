@@ -12,9 +12,8 @@ import (
 	"time"
 )
 
-// crowd is how many pods come and go. The node takes 250 and its pods' network 253, but
-// each asks for a hundredth of a processor while it starts: two cores hold some 180.
-var crowd = flag.Int("crowd", 150, "how many `PODS` come and go")
+// crowd is how many pods come and go. The node takes 250 and its pods' network 253.
+var crowd = flag.Int("crowd", 200, "how many `PODS` come and go")
 
 // wave is how many come at once.
 const wave = 25
