@@ -101,6 +101,16 @@ func (e *endings) isOpen(name syntax.Name) bool {
 	return u != nil && e.now().Before(endOf(u))
 }
 
+// lent is the uid of what is open, as far as it was judged, empty if nothing is.
+func (e *endings) lent(name syntax.Name) types.UID {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if u := e.open[name]; u != nil {
+		return u.GetUID()
+	}
+	return ""
+}
+
 // isOver tells whether an object was over when it was judged last.
 func (e *endings) isOver(name syntax.Name, uid string) bool {
 	e.mu.Lock()
@@ -149,10 +159,15 @@ func (l *Live) takeClosed() dirty {
 		if name.Kind != glassKind {
 			continue
 		}
+		before := l.endings.lent(name)
 		over := l.endings.judge(name, u) // also of one that opens nothing: it is not to be due again
-		if o := l.policy.objects[name]; over && o != nil && o.forced != nil {
+		switch o := l.policy.objects[name]; {
+		case o == nil || o.forced == nil: // nothing of it is open
+		case over:
 			out.objects[name] = u
 			delete(l.dirty.objects, name)
+		case before != "" && before != u.GetUID(): // deleted, and made again as another: that waits
+			out.objects[name] = nil
 		}
 	}
 	return out

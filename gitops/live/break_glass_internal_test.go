@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
 
 	"github.com/meshc/meshc/compiler"
 	"github.com/meshc/meshc/compiler/bundle"
@@ -122,6 +124,41 @@ func TestAnEndThatClosesNothingComesOnce(t *testing.T) {
 	at = noon.Add(time.Minute)
 	if d := l.takeClosed(); len(d.objects) != 0 || !l.endings.next().IsZero() || l.dirty.objects[name] == nil {
 		t.Errorf("it takes %v, looks again at %s, and leaves %v for later", d.objects, l.endings.next(), l.dirty.objects)
+	}
+}
+
+// While a mesh is suspended, one that is deleted and made again between two looks is two:
+// what the first lent is given back, and what the second asks for waits as all else does.
+func TestOneThatIsMadeAgainKeepsNothingOpen(t *testing.T) {
+	name := syntax.Name{Kind: glassKind, Namespace: "square", Name: "now"}
+	of := func(uid string, after time.Duration) *unstructured.Unstructured {
+		u := &unstructured.Unstructured{}
+		data, err := yaml.YAMLToJSON([]byte(lending("now", after)))
+		if err == nil {
+			err = u.UnmarshalJSON(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.SetUID(types.UID(uid))
+		return u
+	}
+	first, longer, again := of("1", time.Hour), of("1", 2*time.Hour), of("2", time.Hour)
+	l := &Live{policy: newPolicy("town", compiler.Options{}), endings: newEndings(func() time.Time { return noon }), dirty: newDirty()}
+	l.endings.judge(name, first)
+	l.policy.at(name).forced = []byte("{}") // it is in force
+	l.dirty.objects[name] = longer
+	if d := l.takeClosed(); len(d.objects) != 0 {
+		t.Errorf("the same that says another end is taken for over: %v", d.objects)
+	}
+	l.dirty.objects[name] = again
+	d := l.takeClosed()
+	if gone, taken := d.objects[name]; !taken || gone != nil || l.dirty.objects[name] != again {
+		t.Fatalf("it takes %v, and leaves %v for later", d.objects, l.dirty.objects)
+	}
+	l.policy.at(name).forced = nil // that was compiled
+	if d := l.takeClosed(); len(d.objects) != 0 || l.dirty.objects[name] != again {
+		t.Errorf("of what waits it takes %v, and leaves %v", d.objects, l.dirty.objects)
 	}
 }
 

@@ -103,7 +103,7 @@ func TestASuspendedMeshGivesBackWhatWasLent(t *testing.T) {
 	c.apply(town)
 	var at clock
 	l := c.watch(live.Options{Clock: at.now})
-	names := []string{"over", "early", "deleted"}
+	names := []string{"over", "early", "deleted", "again"}
 	for _, name := range names {
 		c.apply(glass(name))
 		until(t, l, name+" is open", lends(name))
@@ -122,6 +122,9 @@ func TestASuspendedMeshGivesBackWhatWasLent(t *testing.T) {
 	until(t, l, "what was ended early is over", not(lends("early")))
 	c.Do(http.MethodDelete, "/apis/meshc.dev/v1alpha1/namespaces/town/breakglasses/deleted", nil)
 	until(t, l, "what was deleted is over", not(lends("deleted")))
+	c.Do(http.MethodDelete, "/apis/meshc.dev/v1alpha1/namespaces/town/breakglasses/again", nil)
+	c.apply(glass("again"))
+	until(t, l, "what was deleted is over though another has its name", not(lends("again")))
 	at.forward(time.Hour)
 	b := until(t, l, "what ended by itself is over", not(lends("over")))
 	if matches(b.Mesh) != 1 || lends("new")(b.Mesh) {
