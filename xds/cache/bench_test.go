@@ -24,7 +24,7 @@ func serviceID(i int) ir.ServiceID {
 }
 
 // ring is a mesh of n services in which each account calls the next k.
-func ring(b *testing.B, n, k int) (*bundle.Bundle, *catalog.Snapshot) {
+func ring(b testing.TB, n, k int) (*bundle.Bundle, *catalog.Snapshot) {
 	b.Helper()
 	m := &ir.Mesh{Settings: ir.Settings{Name: "ring", TrustDomain: "cluster.local", ClusterDomain: "cluster.local", Mode: ir.Strict, Compat: ir.CompatSMI}}
 	snap := &catalog.Snapshot{ServiceRanges: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
@@ -66,7 +66,7 @@ type subscriber struct {
 	nonce   int
 }
 
-func subscribe(b *testing.B, c *cache.Cache, i, n, k int) *subscriber {
+func subscribe(b testing.TB, c *cache.Cache, i, n, k int) *subscriber {
 	b.Helper()
 	s := &subscriber{}
 	var err error
@@ -107,7 +107,7 @@ func BenchmarkEndpointChange(b *testing.B) {
 		b.Run(fmt.Sprintf("services=%d/proxies=%d/clusters=%d", size.services, size.proxies, size.calls), func(b *testing.B) {
 			packed, snap := ring(b, size.services, size.calls)
 			w, _ := link.New(packed, snap)
-			c := cache.New()
+			c := cache.New(cache.AtOnce{})
 			c.Set(w)
 			var all []*subscriber
 			for i := range size.proxies {

@@ -17,8 +17,9 @@ import (
 
 // Cache is the world and the sessions it is served to. It is safe for concurrent use.
 type Cache struct {
-	world atomic.Pointer[link.World]
-	turn  atomic.Uint64 // counts worlds
+	rollout Rollout
+	world   atomic.Pointer[link.World]
+	turn    atomic.Uint64 // counts worlds
 
 	setting sync.Mutex // one world after the other
 
@@ -31,17 +32,17 @@ type Cache struct {
 }
 
 // New makes a cache without a world: sessions cannot be opened yet.
-func New() *Cache {
+func New(r Rollout) *Cache {
 	return &Cache{
-		sessions: map[*Session]struct{}{}, byCluster: map[string]map[*Session]struct{}{}, byWorkload: map[string]map[*Session]struct{}{},
+		rollout: r, sessions: map[*Session]struct{}{}, byCluster: map[string]map[*Session]struct{}{}, byWorkload: map[string]map[*Session]struct{}{},
 		memory: map[string]*memory{}, news: make(chan struct{}),
 	}
 }
 
-// World is what is served, nil before the first Set.
+// World is the newest that is served, nil before the first Set.
 func (c *Cache) World() *link.World { return c.world.Load() }
 
-// Set serves a world. Sessions that it changes nothing for are not touched
+// Set serves a world to whom the rollout gives it. Sessions that it changes nothing for are not touched
 // unless the world's structure changed.
 func (c *Cache) Set(w *link.World) {
 	c.setting.Lock()
@@ -52,9 +53,7 @@ func (c *Cache) Set(w *link.World) {
 	c.turn.Add(1)
 	c.world.Store(w)
 	if everything {
-		for _, s := range c.Sessions() {
-			s.rebase()
-		}
+		c.Again()
 		return
 	}
 	for s, names := range c.subscribers(changes.Endpoints) {

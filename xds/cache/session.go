@@ -76,7 +76,7 @@ type Session struct {
 
 // Open registers a session. An error is a *link.Refusal that the client may be told.
 func (c *Cache) Open(p Proxy, opts Options) (*Session, error) {
-	w := c.World()
+	w := c.worldOf(p)
 	if w == nil {
 		return nil, &link.Refusal{Reason: "the control plane has not loaded its world yet"}
 	}
@@ -152,13 +152,13 @@ func (s *Session) Pump() {
 	s.pump()
 }
 
-// rebase takes the view of the current world and finds what differs from what
+// rebase takes the view of the world that is the proxy's now and finds what differs from what
 // the client has.
 func (s *Session) rebase() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	turn := s.cache.turn.Load()
-	w := s.cache.World()
+	w := s.cache.worldOf(s.proxy)
 	view, err := w.ForWorkload(s.proxy.Identity, s.proxy.Workload)
 	if err != nil {
 		// Closing the stream would leave the old policy in force for ever.
@@ -194,7 +194,7 @@ func (s *Session) target(t link.Type, name string) *link.Resource {
 		// A cluster that is to go keeps its endpoints while the client has it of us. That a
 		// client says it has one proves nothing: it would hear of whom it may not call.
 		if s.view.Get(link.Cluster, name) != nil || s.kinds[link.Cluster].given(name) {
-			r := s.cache.World().EndpointsNear(name, s.view.Locality)
+			r := s.cache.worldOf(s.proxy).EndpointsNear(name, s.view.Locality)
 			if s.ipv4 {
 				r = link.EndpointsIPv4(r)
 			}

@@ -95,7 +95,7 @@ func New(opts Options) (*Server, error) {
 		opts.Recheck = 2 * time.Second
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{opts: opts, cache: cache.New(), ctx: ctx, stop: stop, idle: make(chan struct{}), streams: map[*stream]struct{}{}, degraded: map[string]Degraded{}}
+	s := &Server{opts: opts, cache: cache.New(cache.AtOnce{}), ctx: ctx, stop: stop, idle: make(chan struct{}), streams: map[*stream]struct{}{}, degraded: map[string]Degraded{}}
 	s.metrics = newMetrics()
 	s.roots = rootsSecret(opts.Authority.Roots())
 	s.grpc = grpc.NewServer(
