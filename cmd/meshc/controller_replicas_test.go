@@ -65,6 +65,7 @@ func (r replicas) put(list, manifest string) {
 		r.t.Fatal(err)
 	}
 	r.until("it is applied: "+manifest, func() error {
+		delete(o["metadata"].(kubeObject), "resourceVersion") // of a try that met with a conflict
 		_, err := r.Try(http.MethodPost, list, o)
 		if err == nil || !strings.Contains(err.Error(), "AlreadyExists") {
 			return err
