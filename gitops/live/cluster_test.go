@@ -168,7 +168,7 @@ func until(t testing.TB, l *live.Live, what string, holds func(*ir.Mesh) bool) *
 	late := time.After(time.Minute)
 	for {
 		b, found, err := l.Fetch(t.Context())
-		if err == nil && b != nil && holds(b.Mesh) {
+		if b != nil && holds(b.Mesh) {
 			return b
 		}
 		select {

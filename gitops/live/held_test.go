@@ -37,6 +37,9 @@ func TestWhatWasLentEndsWhileABundleCannotBeHad(t *testing.T) {
 	c.conditionOf(mesh, "Ready", "the bundle cannot be had", func(_, _, message string) bool { return strings.Contains(message, "nobody answers") })
 	c.apply(strings.Replace(glass("early"), "by: admin", "by: admin, endedBy: admin", 1))
 	until(t, l, "what was ended early is over", not(lends("early")))
+	if _, _, err := l.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "nobody answers") {
+		t.Errorf("what is left of a held bundle passes for the newest: %v", err)
+	}
 	c.Do(http.MethodDelete, "/apis/meshc.dev/v1alpha1/namespaces/town/breakglasses/deleted", nil)
 	until(t, l, "what was deleted is over", not(lends("deleted")))
 	elsewhere("{suspend: true, bundle: {oci: 'registry.example/town:v1'}}")
@@ -49,6 +52,9 @@ func TestWhatWasLentEndsWhileABundleCannotBeHad(t *testing.T) {
 	at.forward(time.Hour)
 	if b := until(t, l, "what ended by itself is over", not(lends("over"))); matches(b.Mesh) != 1 {
 		t.Errorf("more than that went: %v", b.Mesh.Grants)
+	}
+	if _, _, err := l.Fetch(t.Context()); err != nil {
+		t.Errorf("who suspends the Mesh wants no other, and is told %v", err)
 	}
 	c.stateOf("over", "Ended")
 }

@@ -51,22 +51,29 @@ func (l *Live) isLoaded() bool {
 	}
 }
 
-// Fetch gives the bundle of what is in force now. Before there is one it is an error, or
-// what is left of Options.Kept once something ended in it.
+// Fetch gives the bundle of what is in force now. Before there is one it is an error. Of a
+// bundle that is held because the newest cannot be had, it gives what is left once
+// something ended in it, with the reason; so it does of Options.Kept.
 func (l *Live) Fetch(context.Context) (*bundle.Bundle, diag.List, error) {
 	l.mu.Lock()
 	v := l.shown
 	l.mu.Unlock()
 	if v.bundle == nil || !l.isLoaded() {
-		if b, err := l.kept.fetch(l.overNow()); b != nil || err != nil {
-			return b, nil, err
+		b, err := l.kept.fetch(l.overNow())
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !l.isLoaded():
+			return b, nil, l.fault()
+		case b != nil:
+			return b, slices.Clone(v.failed), v.err
 		}
 	}
-	switch {
-	case !l.isLoaded():
-		return nil, nil, l.fault()
-	case v.bundle == nil || !v.suspended && !v.fewer && (len(v.failed) > 0 || v.err != nil):
+	switch held := len(v.failed) > 0 || v.err != nil; {
+	case v.bundle == nil || held && !v.suspended && !v.fewer:
 		return nil, slices.Clone(v.failed), v.err
+	case held && !v.suspended:
+		return v.bundle, slices.Clone(v.failed), v.err
 	}
 	return v.bundle, nil, nil
 }

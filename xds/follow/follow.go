@@ -138,6 +138,7 @@ func (f *Follower) startBundle(ctx context.Context, findings *diag.List) error {
 	o := f.admit(f.offer)
 	if o.bundle != nil {
 		f.bundle = o.bundle
+		f.heldBack(o)
 		return nil
 	}
 	findings.Add(o.findings...)
@@ -278,7 +279,7 @@ func (f *Follower) Supply(s Server) {
 		f.opts.Log.Debug("drift", "code", d.Code, "finding", d.Message)
 	}
 	f.show(s)
-	if _, old := f.degraded["bundle"]; !old {
+	if f.bundle == f.offer.bundle { // else it is what was kept, or was kept when it was taken
 		f.keepBundle(f.bundle)
 	}
 	f.unkept.catalog = true

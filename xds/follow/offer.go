@@ -17,7 +17,8 @@ import (
 type Source interface {
 	// Fetch gives the bundle that is there now, the same pointer while it is the
 	// same bundle; or findings that say what is wrong with it; or an error when
-	// it cannot be read.
+	// it cannot be read. With a bundle these say why it is not the newest: it is what
+	// is left of the last good one.
 	Fetch(ctx context.Context) (*bundle.Bundle, diag.List, error)
 }
 
@@ -27,7 +28,8 @@ type Notifier interface {
 	Changed() <-chan struct{}
 }
 
-// offer is what was found where bundles come from: a bundle, or why there is none.
+// offer is what was found where bundles come from: a bundle, or why there is none; both
+// of one that is not the newest.
 type offer struct {
 	bundle   *bundle.Bundle
 	findings diag.List
@@ -122,7 +124,7 @@ func (f *Follower) take(s Server) {
 		}
 		return
 	}
-	f.degrade("bundle", "", nil)
+	f.heldBack(o)
 	if o.bundle.Manifest.BundleDigest == f.bundle.Manifest.BundleDigest {
 		f.keepBundle(o.bundle) // its signatures may be others
 		f.show(s)
@@ -130,6 +132,18 @@ func (f *Follower) take(s Server) {
 	}
 	f.bundle = o.bundle
 	f.Supply(s)
+}
+
+// heldBack notes why what is offered is not the newest, and takes back what was noted of
+// one that is.
+func (f *Follower) heldBack(o offer) {
+	reason := whyNot("bundle", f.opts.Bundle, o.findings, o.err)
+	if reason != "" {
+		reason += ": what is left of the last good one is served"
+	}
+	if reason == "" || f.degraded["bundle"].reason != reason {
+		f.degrade("bundle", reason, o.findings)
+	}
 }
 
 // fingerprint changes when a file of the bundle's folder or of the trusted keys
