@@ -27,7 +27,8 @@ func newDoctorConnectivityCmd(s streams) *cobra.Command {
 		Short: "Follow a call from a pod to a service, and tell at which step it fails",
 		Long: `Follow a call from a pod to a service: who the pod is, whether its proxy is connected
 and has what it is to have, whether the mesh that is served knows the service and lets
-the call through, whether somebody answers, and what the pod's Envoy counts of it. It
+the call through, whether somebody answers, whether the Envoys of both ends hold
+certificates that the other takes, and what the pod's Envoy counts of the service. It
 ends at the first step that fails. Nothing is sent to the service.`,
 		Example: "  meshc doctor connectivity --from shop/web-7c9f --to shop/cart:80 --path /items\n  meshc doctor connectivity --from shop/web-7c9f --to shop/db:3306 --tcp",
 		Args:    cobra.NoArgs,
@@ -45,6 +46,7 @@ ends at the first step that fails. Nothing is sent to the service.`,
 	}
 	report := addReportFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		quietKlog()
 		walk := &doctor.Walk{Namespace: f.namespace, Now: time.Now()}
 		var err error
 		if walk.From, walk.To, err = ends(from, to); err != nil {

@@ -77,4 +77,7 @@ var installCodes = []Entry{
 	same(Error, "MSH4136", "an Envoy does not reach a service",
 		"What the caller's own Envoy counts: it has no such cluster, no healthy endpoint in it, or connections and handshakes that failed.",
 		"envoy_cluster_membership_healthy 0", "envoy_cluster_membership_healthy 2"),
+	same(Error, "MSH4137", "an Envoy holds no certificate that the other end takes",
+		"Both ends of a call prove who they are. This is read from the running Envoys of the caller and of the pods that answer: one holds no certificate, one of another account or one that has ended, or the other's roots do not lead to it. The control plane renews certificates long before they end, so a proxy with an old one was not connected for long, or was refused.",
+		"meshc proxy get shop/web-7c9f --what secrets   # identity ENDS 2027-01-30", "meshc proxy get shop/web-7c9f --what secrets   # identity ENDS 2027-02-02"),
 }

@@ -34,26 +34,54 @@ func secretsOf(dump object) Table {
 	return t
 }
 
-// certificates tells of the first of a chain, or of roots, whom they are for and when
-// the first of these ends. Certificates are no secrets.
-func certificates(source object, most int) (of, ends string) {
+// Credential is what an Envoy proves its identity with, the leaf first, and the roots by
+// which it judges others. Neither is there before it was sent.
+type Credential struct {
+	Chain, Roots []*x509.Certificate
+}
+
+// CredentialOf reads the secrets of a dump that are in use.
+func CredentialOf(dump map[string]any) Credential {
+	var out Credential
+	for _, e := range list(Section(dump, "secrets"), "dynamic_active_secrets") {
+		switch secret := record(e, "secret"); text(e, "name") {
+		case "identity":
+			out.Chain = parsed(record(secret, "tls_certificate", "certificate_chain"))
+		case "roots":
+			out.Roots = parsed(record(secret, "validation_context", "trusted_ca"))
+		}
+	}
+	return out
+}
+
+// parsed are the certificates that a source holds inline. What is none is left out.
+func parsed(source object) (out []*x509.Certificate) {
 	data := []byte(text(source, "inline_string"))
 	if raw := text(source, "inline_bytes"); raw != "" {
 		var err error
 		if data, err = base64.StdEncoding.DecodeString(raw); err != nil {
-			return "", ""
+			return nil
 		}
 	}
-	var names []string
-	var first time.Time
-	for len(names) < most {
+	for {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
-			break
+			return out
 		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			continue
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			out = append(out, c)
+		}
+	}
+}
+
+// certificates tells of the first of a chain, or of roots, whom they are for and when
+// the first of these ends. Certificates are no secrets.
+func certificates(source object, most int) (of, ends string) {
+	var names []string
+	var first time.Time
+	for _, c := range parsed(source) {
+		if len(names) == most {
+			break
 		}
 		name := c.Subject.String()
 		if len(c.URIs) > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,10 +28,14 @@ type Walk struct {
 	From api.Ref // a pod
 	To   ir.PortID
 	HTTP *ir.HTTPRequest // nil: raw bytes
+
+	// Inside is a client of a port in a pod; nil: through the API server.
+	Inside func(namespace, pod string, port int) *http.Client
 }
 
 // Run goes from step to step: who calls, whether its proxy has what it is to have,
-// whether policy lets the call through, who answers, and what the caller's proxy counts.
+// whether policy lets the call through, who answers, whether the Envoys of both ends hold
+// certificates that the other takes, and what the caller's proxy counts.
 // It ends at the first that fails, since the later ones rest on it.
 func (w *Walk) Run(ctx context.Context) ([]Check, error) {
 	state := &walking{Walk: w}
@@ -40,7 +45,7 @@ func (w *Walk) Run(ctx context.Context) ([]Check, error) {
 		look look
 	}{
 		{"identity", state.identity}, {"proxy", state.proxy}, {"service", state.service}, {"policy", state.policy},
-		{"endpoints", state.endpoints}, {"envoy", state.envoy},
+		{"endpoints", state.endpoints}, {"certificate", state.certificate}, {"envoy", state.envoy},
 	} {
 		says, found, err := step.look(ctx)
 		if err != nil {
@@ -62,6 +67,7 @@ type walking struct {
 	caller   ir.Identity
 	replicas []control.Replica
 	verdict  ir.Verdict
+	servers  []api.Ref // pods that answer
 }
 
 // identity is who the pod calls as.
@@ -73,11 +79,7 @@ func (w *walking) identity(ctx context.Context) (string, diag.List, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	account := api.Text(pod, "spec", "serviceAccountName")
-	if account == "" {
-		account = "default"
-	}
-	w.caller = ir.NewIdentity(w.Mesh.Settings.TrustDomain, w.From.Namespace, account)
+	w.caller = w.accountOf(pod, w.From.Namespace)
 	if api.Text(pod, "metadata", "labels", "meshc.dev/injected") != "true" {
 		return w.caller.Short(), diag.List{install.About("MSH4131", w.From, "pod %s has no proxy: it calls in plaintext, as nobody", w.From.Name).
 			WithHelp("meshc namespace list tells whether its namespace is of the mesh; then make it anew")}, nil
@@ -212,6 +214,7 @@ func (w *walking) behind(ctx context.Context, id ir.ServiceID) (ready int, outsi
 			if api.Text(e, "targetRef", "kind") != "Pod" {
 				continue
 			}
+			w.servers = append(w.servers, api.Ref{APIVersion: "v1", Kind: "Pod", Namespace: id.Namespace, Name: pod})
 			if _, _, ok := control.Of(w.replicas, id.Namespace, pod); !ok {
 				outside = append(outside, pod)
 			}

@@ -62,6 +62,7 @@ func works() answers {
 	return answers{
 		"/api/v1": `{"resources":[{"name":"pods","kind":"Pod","namespaced":true}]}`, "/apis/discovery.k8s.io/v1": `{"resources":[{"name":"endpointslices","kind":"EndpointSlice","namespaced":true}]}`,
 		"/api/v1/namespaces/town/pods/front": `{"metadata":{"labels":{"meshc.dev/injected":"true"}},"spec":{"serviceAccountName":"front"},"status":{"phase":"Running"}}`,
+		"/api/v1/namespaces/town/pods/cart":  `{"metadata":{"labels":{"meshc.dev/injected":"true"}},"spec":{"serviceAccountName":"cart"},"status":{"phase":"Running"}}`,
 		"/api/v1/namespaces/meshc-system/pods": `{"items":[{"metadata":{"name":"a","namespace":"meshc-system"},"status":{"phase":"Running"}},
 			{"metadata":{"name":"b","namespace":"meshc-system"},"status":{"phase":"Running"}}]}`,
 		"/api/v1/namespaces/meshc-system/pods/a:15129/proxy/status": `{"ready":true,"proxies":[{"identity":"spiffe://cluster.local/ns/town/sa/cart","workload":"town/cart","inSync":true}]}`,
@@ -80,6 +81,7 @@ func TestAWalkEndsWhereItFails(t *testing.T) {
 	if found.HasErrors() {
 		t.Fatal(found)
 	}
+	kept := wellKept(t).start(t)
 	for name, c := range map[string]struct {
 		change      answers
 		to, path    string
@@ -117,7 +119,7 @@ func TestAWalkEndsWhereItFails(t *testing.T) {
 				path = c.path
 			}
 			walk := doctor.Walk{Client: client, Namespace: "meshc-system", Mesh: result.Mesh, Now: time.Now(), From: api.Ref{APIVersion: "v1", Kind: "Pod", Namespace: "town", Name: "front"},
-				To: ir.PortID{Service: ir.ServiceID{Namespace: "town", Name: to}}, HTTP: &ir.HTTPRequest{Method: "GET", Path: path}}
+				To: ir.PortID{Service: ir.ServiceID{Namespace: "town", Name: to}}, HTTP: &ir.HTTPRequest{Method: "GET", Path: path}, Inside: kept.inside}
 			checks, err := walk.Run(t.Context())
 			if err != nil {
 				t.Fatal(err)

@@ -133,8 +133,8 @@ var ladder = []room{
 	{"deploy/breakglass", []string{"deploy/api", "compiler/diag"}, noEnvoy},
 	{"deploy/control", []string{"deploy/api", "deploy/install"}, neither},
 	{"deploy/support", []string{"deploy/api", "deploy/chart", "deploy/control", "deploy/install"}, neither},
-	// doctor asks the mesh that is served what becomes of a call.
-	{"deploy/doctor", []string{"deploy/api", "deploy/chart", "deploy/control", "deploy/install", "compiler/diag", "compiler/ir"}, noEnvoy},
+	// doctor asks the mesh that is served what becomes of a call, and Envoys what they hold.
+	{"deploy/doctor", []string{"deploy/admin", "deploy/api", "deploy/chart", "deploy/control", "deploy/install", "compiler/diag", "compiler/ir"}, noEnvoy},
 	{"deploy/chart", []string{"compiler/diag"}, with(pure, neither)},
 	// upkeep holds a cluster to what the control plane needs there: Secrets, ConfigMaps,
 	// caBundles. It is Kubernetes' by its purpose; what it keeps others make.
