@@ -192,11 +192,12 @@ func (a *Authority) Err() error {
 	return errors.Join(a.unread, a.failure)
 }
 
-// Expires is when the root and the intermediate in use end.
+// Expires is when the root and the intermediate in use end. The latter is replaced when it
+// is time to: of who issues nothing for a while it shows what the next leaf is signed by.
 func (a *Authority) Expires() (root, intermediate time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	l := a.issuing()
+	l := a.inTime(a.opts.Now(), a.issuing)
 	return l.root.cert.NotAfter, l.intermediate.cert.NotAfter
 }
 

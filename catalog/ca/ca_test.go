@@ -102,6 +102,24 @@ func TestLeafOfAClockThatIsAhead(t *testing.T) {
 	}
 }
 
+// A replica that no proxy is connected to issues nothing. Its intermediate is renewed all
+// the same, and no metric of it tells of one that is about to end.
+func TestAnIdleAuthorityShowsNoIntermediateThatHasEnded(t *testing.T) {
+	c := &clock{t: time.Now()}
+	a := open(t, t.TempDir(), c)
+	_, first := a.Expires()
+	for _, after := range []time.Duration{first.Sub(c.now()) / 2, first.Sub(c.now()) + time.Hour} {
+		c.set(c.now().Add(after))
+		if _, end := a.Expires(); !end.After(first) || a.Err() != nil {
+			t.Errorf("after %s it shows an intermediate that ends on %s, the first did on %s: %v", after, end, first, a.Err())
+		}
+	}
+	_, end := a.Expires()
+	if _, certs := issue(t, a); !certs[1].NotAfter.Equal(end) {
+		t.Errorf("it shows one that ends on %s, and issues by one that does on %s", end, certs[1].NotAfter)
+	}
+}
+
 func TestLeafHasOneNameAndBothUses(t *testing.T) {
 	c := &clock{t: start}
 	a := open(t, t.TempDir(), c)

@@ -201,17 +201,21 @@ func remove(path string) error {
 func (a *Authority) signer(now time.Time, pick func() *line) (line, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.refresh()
-	l := pick()
-	if now.Before(renewal(l.intermediate.cert, a.opts.Backdate)) {
-		a.failure = nil
-		return *l, nil
-	}
-	a.failure = a.renew(l, now)
+	l := a.inTime(now, pick)
 	if a.failure != nil && !now.Before(l.intermediate.cert.NotAfter) {
 		return line{}, fmt.Errorf("certificate authority: the intermediate has ended and cannot be replaced: %w", a.failure)
 	}
 	return *l, nil
+}
+
+// inTime is a line, its intermediate replaced where it is time to.
+func (a *Authority) inTime(now time.Time, pick func() *line) *line {
+	a.refresh()
+	l := pick()
+	if a.failure = nil; !now.Before(renewal(l.intermediate.cert, a.opts.Backdate)) {
+		a.failure = a.renew(l, now)
+	}
+	return l
 }
 
 // issuing is the line that signs the leaves of proxies.
