@@ -53,7 +53,8 @@ type Options struct {
 	// Kept is what an earlier process served, nil if nothing: while the cluster tells
 	// nothing, Fetch gives it without what has ended in it.
 	Kept *bundle.Bundle
-	// Clock tells the time by which what was opened for a while ends; time.Now if nil.
+	// Clock tells the time by which what was opened for a while ends, and how old objects
+	// are; time.Now if nil.
 	Clock func() time.Time
 	// Compiler has further options of the compiler, for tests.
 	Compiler compiler.Options

@@ -60,6 +60,9 @@ type task struct {
 	since time.Time // of the change
 	next  time.Time // not before
 	wait  time.Duration
+	// settles is when, by Options.Clock, what the object misses is no longer expected to
+	// come by itself; zero where nobody waits for that.
+	settles time.Time
 	// look: nothing changed but who leads.
 	look bool
 }
@@ -137,11 +140,15 @@ func (w *writer) gatherTasks() {
 	}
 }
 
+func (w *writer) due(t *task) bool {
+	return !time.Now().Before(t.next) && !w.Live.opts.Clock().Before(t.settles)
+}
+
 // write writes what is due.
 func (w *writer) write(ctx context.Context) {
 	due := false
 	for _, t := range w.todo {
-		due = due || !time.Now().Before(t.next)
+		due = due || w.due(t)
 	}
 	if !due {
 		return // to count proxies is not cheap
@@ -151,7 +158,7 @@ func (w *writer) write(ctx context.Context) {
 	all, shown := maps.Clone(w.told.all), w.shown
 	w.mu.Unlock()
 	for name, t := range w.todo {
-		if time.Now().Before(t.next) || ctx.Err() != nil || !w.lease.held.Load() {
+		if !w.due(t) || ctx.Err() != nil || !w.lease.held.Load() {
 			continue
 		}
 		done, err := w.one(ctx, name, all, proxies, shown, t)
@@ -212,8 +219,8 @@ func (w *writer) one(ctx context.Context, name syntax.Name, all map[syntax.Name]
 	if err := w.tellOf(ctx, u, name, said, changed); err != nil || held == 0 {
 		return !pending, err
 	}
-	if t.next = u.GetCreationTimestamp().Add(grace); pending {
-		t.next = time.Now()
+	if t.settles = u.GetCreationTimestamp().Add(grace); pending {
+		t.settles = time.Time{} // the status waits for nobody
 	}
 	return false, nil
 }

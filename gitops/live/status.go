@@ -60,7 +60,7 @@ func (w *writer) put(ctx context.Context, u *unstructured.Unstructured, name syn
 // settled are the findings that are worth an event: of an object that is new, not that
 // something is missing that may come with what is applied after it.
 func (w *writer) settled(u *unstructured.Unstructured, s state) diag.List {
-	if s.refused || time.Since(u.GetCreationTimestamp().Time) > grace {
+	if s.refused || !w.Live.opts.Clock().Before(u.GetCreationTimestamp().Add(grace)) {
 		return s.found
 	}
 	return slices.DeleteFunc(slices.Clone(s.found), func(f diag.Finding) bool {
