@@ -84,7 +84,7 @@ func newControllerCmd(s streams) *cobra.Command {
 	flags.StringVar(&f.follow.Trust, "trust", "", "take a bundle that the Mesh names only if it is signed by one of the public keys in this file or folder of `KEYS`")
 	f.registryFlags.add(cmd)
 	flags.BoolVar(&f.leads, "leader-elect", true, "write status only while this replica holds the lease; false: it is the only one")
-	flags.DurationVar(&f.leave, "leave-after", 0, "how long a replica that was told to end serves on, so that its cluster has learned by then that it leaves (the chart says 5s)")
+	flags.DurationVar(&f.leave, "leave-after", 0, "how long a replica that was told to end serves on, so that its cluster has learned by then that it leaves (the chart says 10s)")
 	f.hooks.add(flags)
 	f.clusterFlags.add(cmd)
 	flags.BoolVar(&f.profiles, "pprof", false, "serve profiles under /debug/pprof on the admin address")

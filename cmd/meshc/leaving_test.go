@@ -12,10 +12,10 @@ import (
 func TestLeavingReplicaServesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told, tell := context.WithCancel(t.Context())
-		ctx := leaving(told, 5*time.Second)
+		ctx := leaving(told, 10*time.Second)
 		time.Sleep(time.Minute)
 		tell()
-		time.Sleep(4 * time.Second)
+		time.Sleep(9 * time.Second)
 		if ctx.Err() != nil {
 			t.Error("a replica that leaves serves no longer when its cluster may not know yet")
 		}
