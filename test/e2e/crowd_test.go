@@ -6,17 +6,21 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/meshc/meshc/test/cluster/app/load"
 )
 
 // crowd is how many pods come and go. The node takes 250 and its pods' network 253.
 var crowd = flag.Int("crowd", 200, "how many `PODS` come and go")
 
-// wave is how many come at once.
-const wave = 25
+// wave is how many come, or go, at once: a machine of two processors starts so many
+// without starving what runs on it.
+const wave = 10
 
 // crowded is what a machine of the test's size holds so many of: an application and its
 // proxy on one thread, without a request of memory that would be reserved for nobody.
@@ -68,22 +72,48 @@ func comeAndGo(t *testing.T) {
 	to := get("HTTP to the crowd", "crowd.shop:80", "/ok")
 	arrived(t, "shop", "deploy/client", to, "reached")
 	refused := get("HTTP to the crowd by a stranger", "crowd.shop:80", "/ok")
-	steady(t, false, func(t *testing.T) {
+	to.Every, refused.Every = unhurried, unhurried
+	asks(t, false, seldom(everybody()), func(t *testing.T) {
 		client, stranger := start(t, "shop", "deploy/client", to), start(t, "shop", "deploy/stranger", refused)
 		t.Logf("before: %s", burden(t))
-		begun, sizes := time.Now(), []int(nil)
-		for n := wave; n < *crowd; n += wave {
-			sizes = append(sizes, n)
-		}
-		for _, n := range append(sizes, *crowd, 1) {
+		begun := time.Now()
+		for _, n := range sizes() {
 			kubectl(t, "", "-n", "shop", "scale", "deployment", "crowd", "--replicas="+strconv.Itoa(n))
 			kubectl(t, "", "-n", "shop", "rollout", "status", "deployment", "crowd", "--timeout=30m")
 			gone(t, n)
-			t.Logf("%d pods after %s; %s", n, time.Since(begun).Round(time.Second), burden(t))
+			if n%50 == 0 || n == *crowd || n == 1 {
+				t.Logf("%d pods after %s; %s", n, time.Since(begun).Round(time.Second), burden(t))
+			}
 		}
 		only(t, client.end()[to.Name], "reached")
 		only(t, stranger.end()[refused.Name], "refused")
 	})
+}
+
+// unhurried is the time between two requests of a flow: the processors are for the crowd.
+const unhurried = 500 * time.Millisecond
+
+// seldom lets everybody ask at that pace.
+func seldom(askers []asking) []asking {
+	for i := range askers {
+		askers[i].reached, askers[i].refused = slices.Clone(askers[i].reached), slices.Clone(askers[i].refused)
+		for _, flows := range [][]load.Flow{askers[i].reached, askers[i].refused} {
+			for k := range flows {
+				flows[k].Every = unhurried
+			}
+		}
+	}
+	return askers
+}
+
+// sizes are how many pods there are, wave by wave, up to the whole crowd and down to one.
+func sizes() (out []int) {
+	for n := wave; n < *crowd; n += wave {
+		out = append(out, n)
+	}
+	down := slices.Clone(out)
+	slices.Reverse(down)
+	return slices.Concat(out, []int{*crowd}, down, []int{1})
 }
 
 // gone waits until nothing is left of pods that end.
