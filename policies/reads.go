@@ -22,38 +22,14 @@ type read struct {
 // everything is read by a rule that takes data.mesh as a whole.
 const everything = -1
 
-// holds tells whether nothing changed of what was read.
-func holds(reads []read, changes []change) bool {
-	for _, r := range reads {
-		if r.document == everything {
-			return false
-		}
-		c := changes[r.document]
-		if len(c) == 0 {
-			continue
-		}
-		if _, other := c[r.key]; other || r.all {
-			return false
-		}
-	}
-	return true
-}
-
-// maskOf is a bit for a document: most inputs have read none of those that changed.
-func maskOf(document int) uint64 { return 1 << (uint(document+1) % 64) }
-
-func masksOf(reads []read) (out uint64) {
-	for _, r := range reads {
-		out |= maskOf(r.document)
-	}
-	return out
-}
-
 // readOf is what reading something means. The names in a folder are always the same.
 func readOf(of sieve.Map, key string, all bool) (r read, ok bool) {
 	switch of := of.(type) {
 	case *document:
-		return read{of.number, key, all}, true
+		if all {
+			return read{document: of.number, all: true}, true
+		}
+		return read{document: of.number, key: key}, true
 	case folder:
 		return read{document: everything}, all
 	}
@@ -94,13 +70,8 @@ func (r *recorder) take() []read {
 // elements is of which elements of a document a rule is known to find nothing, by
 // definition of the rule and key.
 type elements struct {
-	of    []map[string]element
-	masks uint64
-}
-
-type element struct {
-	reads []read
-	masks uint64
+	of   []map[string]*dependent
+	news []*dependent // that the session has not taken up
 }
 
 // elements are those of the input's session.
@@ -122,34 +93,18 @@ func (e *elements) Has(n int, key string) bool {
 
 // Nothing takes an element of which nothing was found.
 func (e *elements) Nothing(n int, key string, reads []sieve.Read) {
-	for n >= len(e.of) {
-		e.of = append(e.of, map[string]element{})
+	if e.Has(n, key) {
+		return
 	}
-	own := element{reads: make([]read, 0, len(reads))}
+	for n >= len(e.of) {
+		e.of = append(e.of, map[string]*dependent{})
+	}
+	own := &dependent{element: true, n: n, key: key, reads: make([]read, 0, len(reads))}
 	for _, r := range reads {
 		if one, ok := readOf(r.Of, r.Key, r.All); ok && !slices.Contains(own.reads, one) {
 			own.reads = append(own.reads, one)
 		}
 	}
-	own.masks = masksOf(own.reads)
 	e.of[n][key] = own
-	e.masks |= own.masks
-}
-
-// forget drops the elements for which something was read that is another, and tells
-// whether there are any.
-func (e *elements) forget(masks uint64, changes []change) bool {
-	if e == nil || e.masks&masks == 0 {
-		return false
-	}
-	any := false
-	for _, of := range e.of {
-		for key, own := range of {
-			if own.masks&masks != 0 && !holds(own.reads, changes) {
-				delete(of, key)
-				any = true
-			}
-		}
-	}
-	return any
+	e.news = append(e.news, own)
 }

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,10 +22,11 @@ type Session struct {
 	config *syntax.Config
 	before *World
 
-	objects  map[syntax.Name][]*judged // those that rules judge, in order of position
-	wide     map[string][]*judged      // of scopes namespace and mesh, by input; one a rule
-	speaking []*judged                 // those with answers, in order
-	shown    *diag.Section             // of all
+	objects    map[syntax.Name][]*judged // those that rules judge, in order of position
+	wide       map[string][]*judged      // of scopes namespace and mesh, by input; one a rule
+	dependents dependents                // of all of these
+	speaking   []*judged                 // those with answers, in order
+	shown      *diag.Section             // of all
 }
 
 // State is a state of a mesh, and how it differs from the last.
@@ -45,10 +47,9 @@ type State struct {
 // they read is another.
 type judged struct {
 	unit
-	at    place
-	read  []read
-	masks uint64  // of documents that were read
-	made  []*made // what the rules found
+	at        place
+	dependent *dependent // nil: it was not judged yet
+	made      []*made    // what the rules found
 }
 
 // place orders inputs as Judge.Mesh takes them.
@@ -72,7 +73,11 @@ func (s *Session) Mesh(j *Judge, next State, stage Stage) *diag.Section {
 	}
 	var todo []*judged
 	if s.follows(j, next, stage) {
-		todo = s.follow(next)
+		var gone map[*judged]bool
+		todo, gone = s.follow(next)
+		for d := range gone {
+			s.dependents.leave(d)
+		}
 	} else {
 		todo = s.begin(j, next, stage)
 	}
@@ -82,7 +87,10 @@ func (s *Session) Mesh(j *Judge, next State, stage Stage) *diag.Section {
 	}
 	outcomes, stopped, _ := j.run(s.world, units, true)
 	for i, d := range todo {
-		d.read, d.masks, d.made = outcomes[i].reads, masksOf(outcomes[i].reads), nil
+		s.dependents.drop(d.dependent)
+		d.dependent, d.made = &dependent{of: d, reads: outcomes[i].reads}, nil
+		s.dependents.add(d.dependent)
+		s.dependents.learn(d)
 		for _, a := range outcomes[i].answers {
 			d.made = append(d.made, &made{answer: a})
 		}
@@ -112,7 +120,7 @@ func (s *Session) follows(j *Judge, next State, stage Stage) bool {
 func (s *Session) begin(j *Judge, next State, stage Stage) []*judged {
 	world := NewWorld(next.Files(), next.Mesh, next.Inventory, next.Now)
 	world.Since(next.Before)
-	*s = Session{judge: j, world: world, stage: stage, config: next.Config, before: next.Before, objects: map[syntax.Name][]*judged{}, wide: map[string][]*judged{}}
+	*s = Session{judge: j, world: world, stage: stage, config: next.Config, before: next.Before, objects: map[syntax.Name][]*judged{}, wide: map[string][]*judged{}, dependents: dependents{}}
 	var todo []*judged
 	for _, u := range j.units(world) {
 		if u.object != nil {
@@ -147,46 +155,27 @@ func (s *Session) widen(u unit) []*judged {
 }
 
 // follow makes the world another, and gives the inputs that are new, or of which
-// something may be said that is new.
-func (s *Session) follow(next State) []*judged {
+// something may be said that is new, and those that are gone.
+func (s *Session) follow(next State) (todo []*judged, gone map[*judged]bool) {
 	changes := s.world.move(next.Edit, next.Mesh, next.Inventory)
-	fresh := map[*judged]bool{}
-	gone := map[*judged]bool{}
+	again := map[*judged]bool{}
+	gone = map[*judged]bool{}
 	for name, list := range next.Edit {
-		s.edit(name, list, fresh, gone)
+		s.edit(name, list, again, gone)
 	}
 	if len(changes[s.world.data["namespaces"].(*document).number]) > 0 {
-		s.namespaces(fresh, gone)
+		s.namespaces(again, gone)
 	}
 	s.speaking = slices.DeleteFunc(s.speaking, func(d *judged) bool { return gone[d] })
-	todo := make([]*judged, 0, len(fresh))
-	for d := range fresh {
-		todo = append(todo, d)
-	}
-	masks := uint64(0)
-	for i, c := range changes {
-		if len(c) > 0 {
-			masks |= maskOf(i) | maskOf(everything)
-		}
-	}
-	suspect := func(all []*judged) {
-		for _, d := range all {
-			if other := d.known.forget(masks, changes); !fresh[d] && (other || d.masks&masks != 0 && !holds(d.read, changes)) {
-				todo = append(todo, d)
-			}
-		}
-	}
-	if masks != 0 {
-		for _, all := range s.objects {
-			suspect(all)
-		}
-		for _, all := range s.wide {
-			suspect(all)
+	maps.Copy(again, s.dependents.forget(changes))
+	for d := range again {
+		if !gone[d] {
+			todo = append(todo, d)
 		}
 	}
 	s.forget(next.Edit)
 	slices.SortFunc(todo, comparePlaces)
-	return todo
+	return todo, gone
 }
 
 // edit makes the objects of a name others. Of one that only moved the rules say
@@ -216,7 +205,9 @@ func (s *Session) edit(name syntax.Name, list []*syntax.Object, fresh, gone map[
 		}
 	}
 	for _, d := range before {
-		gone[d] = !slices.Contains(now, d)
+		if !slices.Contains(now, d) {
+			gone[d] = true
+		}
 	}
 	if s.objects[name] = now; len(now) == 0 {
 		delete(s.objects, name)

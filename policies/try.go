@@ -65,7 +65,7 @@ func (s *Session) Try(next Trial, stage Stage) (found diag.List, late bool) {
 		*s = Session{}
 		return now.Sorted(), late
 	}
-	s.restore(was, next.Back)
+	s.restore(was, next.Back, asked)
 	if late {
 		wide = nil
 	}
@@ -94,7 +94,8 @@ func (s *Session) naming(edit syntax.Edit) []*judged {
 
 // inputs goes on to a state, and gives what is to be judged in it.
 func (s *Session) inputs(next Trial) (narrow, wide []*judged) {
-	for _, d := range s.follow(next.State) {
+	todo, _ := s.follow(next.State)
+	for _, d := range todo {
 		switch {
 		case !d.wide:
 			narrow = append(narrow, d)
@@ -225,15 +226,9 @@ func (k kept) said(_ int, d *judged) []answer {
 	return out
 }
 
-// restore goes back to a state.
-func (s *Session) restore(k kept, back syntax.Edit) {
+// restore goes back to a state, from one in which some inputs were judged.
+func (s *Session) restore(k kept, back syntax.Edit, asked []*judged) {
 	changes := s.world.move(back, k.mesh, k.inventory)
-	masks := uint64(0)
-	for i, c := range changes {
-		if len(c) > 0 {
-			masks |= maskOf(i) | maskOf(everything)
-		}
-	}
 	for d, was := range k.values {
 		*d = was
 	}
@@ -243,11 +238,12 @@ func (s *Session) restore(k kept, back syntax.Edit) {
 		}
 	}
 	s.wide, s.speaking, s.shown = k.wide, k.speaking, k.shown
-	for _, list := range s.wide { // what nothing was found of, there, may be another here
-		for _, d := range list {
-			d.known.forget(masks, changes)
+	for _, d := range asked {
+		if s.dependents.learn(d); !k.had(d) {
+			s.dependents.leave(d)
 		}
 	}
+	s.dependents.forget(changes) // what nothing was found of, there, may be another here
 }
 
 // Judge is the judge that judged last; nil: there is none whose judgement holds.
