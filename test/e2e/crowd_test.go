@@ -18,8 +18,8 @@ import (
 // crowd is how many pods come and go. The node takes 250 and its pods' network 253.
 var crowd = flag.Int("crowd", 200, "how many `PODS` come and go")
 
-// wave is how many come, or go, at once: a machine of two processors starts so many
-// without starving what runs on it.
+// wave is how many come at once, and half of how many go: a machine of two processors
+// starts so many without starving what runs on it.
 const wave = 10
 
 // crowded is what a machine of the test's size holds so many of: an application and its
@@ -55,7 +55,13 @@ spec:
       annotations: {meshc.dev/proxy-cpu-request: 1m, meshc.dev/proxy-memory-request: 16Mi, meshc.dev/proxy-concurrency: "1"}
     spec:
       serviceAccountName: crowd
-      containers: [{name: app, image: meshc.test/app:1, args: [serve, 8080/http], resources: {requests: {cpu: 1m}}}]
+      containers:
+      - name: app
+        image: meshc.test/app:1
+        args: [serve, 8080/http]
+        resources: {requests: {cpu: 1m}}
+        readinessProbe: {httpGet: {path: /healthz, port: 8080}}
+        lifecycle: {preStop: {sleep: {seconds: 3}}}
 `
 
 // Pods come and go by the hundred while requests of every protocol run, to them and to others.
@@ -111,9 +117,11 @@ func sizes() (out []int) {
 	for n := wave; n < *crowd; n += wave {
 		out = append(out, n)
 	}
-	down := slices.Clone(out)
-	slices.Reverse(down)
-	return slices.Concat(out, []int{*crowd}, down, []int{1})
+	out = append(out, *crowd)
+	for n := *crowd - 2*wave; n > 1; n -= 2 * wave {
+		out = append(out, n)
+	}
+	return append(out, 1)
 }
 
 // gone waits until nothing is left of pods that end.
