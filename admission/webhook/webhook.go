@@ -106,6 +106,12 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
+// Leave answers on, and has every caller open another connection for its next call: API
+// servers keep theirs for as long as they can, past the moment at which the cluster knows
+// that this replica goes, and a call that is on its way as a connection ends is lost. One
+// that is open gets its GOAWAY after its next answer.
+func (s *Server) Leave() { s.http.SetKeepAlivesEnabled(false) }
+
 // Shutdown stops listening and waits for the calls that are under way, until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
 

@@ -35,6 +35,7 @@ type controllerFlags struct {
 	domain    string
 	leads     bool
 	leave     time.Duration
+	leaves    <-chan struct{} // closed when the process is told to end
 	hooks     hookFlags
 }
 
@@ -70,6 +71,7 @@ func newControllerCmd(s streams) *cobra.Command {
 			}
 			told, stop := untilStopped(cmd)
 			defer stop()
+			f.leaves = told.Done()
 			return f.run(leaving(told, f.leave), s)
 		},
 	}

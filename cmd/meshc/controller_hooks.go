@@ -153,7 +153,12 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 	group.Go(func() error { h.keeper.Run(ctx); return nil })
 	group.Go(func() error { return answers.Serve(listener) })
 	group.Go(func() error {
-		<-ctx.Done()
+		select {
+		case <-f.leaves:
+			answers.Leave()
+			<-ctx.Done()
+		case <-ctx.Done(): // something failed
+		}
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_ = answers.Shutdown(bounded) // what does not end in time is cut
