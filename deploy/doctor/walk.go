@@ -151,11 +151,17 @@ func (w *walking) service(context.Context) (string, diag.List, error) {
 	return "", diag.List{install.About("MSH4133", ref, "service %s has the ports %s: say which with NAMESPACE/SERVICE:PORT", w.To.Service, strings.Join(ports, ", "))}, nil
 }
 
-// policy is what the served mesh means of the call.
-func (w *walking) policy(context.Context) (string, diag.List, error) {
+// policy is what the served mesh means of the call. Grants are to accounts, and a
+// service's are known of its pods: while there is none, the next step is what fails.
+func (w *walking) policy(ctx context.Context) (string, diag.List, error) {
 	w.verdict = ir.Decide(w.Mesh, ir.Request{From: w.caller, To: w.To, HTTP: w.HTTP})
 	if w.verdict.Outcome == ir.Allow {
 		return "allowed by " + strings.Join(w.verdict.By, ", "), nil, nil
+	}
+	if svc, ok := w.Mesh.Service(w.To.Service); ok && len(svc.Accounts) == 0 && !svc.Outside {
+		if ready, _, err := w.behind(ctx, w.To.Service); err != nil || ready == 0 {
+			return "not known: there is no pod that tells the account", nil, err
+		}
 	}
 	ref := api.Ref{APIVersion: "v1", Kind: "Service", Namespace: w.To.Service.Namespace, Name: w.To.Service.Name}
 	f := install.About("MSH4134", ref, "%s: %s", w.verdict.Outcome, w.verdict.Reason)

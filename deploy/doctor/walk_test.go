@@ -32,6 +32,11 @@ metadata: {name: cart, namespace: town}
 spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
 ---
 apiVersion: v1
+kind: Service
+metadata: {name: idle, namespace: town}
+spec: {selector: {app: idle}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
 kind: Pod
 metadata: {name: cart, namespace: town, labels: {app: cart}}
 spec: {serviceAccountName: cart, containers: [{name: c, image: c}]}
@@ -97,6 +102,7 @@ func TestAWalkEndsWhereItFails(t *testing.T) {
 		"no such service":            {to: "basket", last: "service", finds: "MSH4133"},
 		"no grant":                   {path: "/admin", last: "policy", finds: "MSH4134"},
 		"nobody there":               {change: answers{"/apis/discovery.k8s.io/v1/namespaces/town/endpointslices": `{"items":[]}`}, last: "endpoints", finds: "MSH4135"},
+		"a service scaled to zero":   {change: answers{"/apis/discovery.k8s.io/v1/namespaces/town/endpointslices": `{"items":[]}`}, to: "idle", last: "endpoints", finds: "MSH4135"},
 		"an Envoy without it":        {change: answers{"/api/v1/namespaces/town/pods/front:15010/proxy/stats/prometheus": "other 1\n"}, last: "envoy", finds: "MSH4136"},
 		"an Envoy that fails":        {change: answers{"/api/v1/namespaces/town/pods/front:15010/proxy/stats/prometheus": "envoy_cluster_membership_healthy{envoy_cluster_name=\"town/cart_80\"} 1\nenvoy_cluster_ssl_connection_error{envoy_cluster_name=\"town/cart_80\"} 3\n"}, last: "envoy", finds: "MSH4136"},
 	} {
