@@ -7,6 +7,7 @@ package validate
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/meshc/meshc/compiler"
@@ -73,7 +74,7 @@ func Decide(c Compiler, r *Request, enforce bool) *Response {
 	for _, f := range found {
 		switch {
 		case !f.Counts() || f.Severity == diag.Info || r.Operation == "CREATE" && f.Severity == diag.Warning && awaited(f, own):
-		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && r.Operation != "CREATE" && (breaks(f) || isWorkload(r.Kind) && unserved(f, own)):
+		case f.Severity == diag.Error && (policy || enforce), enforce && !policy && r.Operation != "CREATE" && (breaks(f) || unserved(f, own)):
 			errors.Add(f)
 		default:
 			warnings.Add(f)
@@ -90,7 +91,7 @@ func changeOf(r *Request) (data []byte, differs bool, err error) {
 		return data, differs, err
 	}
 	if r.Operation == "DELETE" {
-		return nil, true, nil
+		return nil, !slices.Contains(cleaners, r.UserInfo.Username), nil
 	}
 	object, err := judgedPart(r.Object, r)
 	if err != nil {

@@ -124,9 +124,9 @@ func (r *Request) orphans() bool {
 	return json.Unmarshal(r.Options, &o) == nil && o.PropagationPolicy == "Orphan"
 }
 
-// unserved tells whether a policy would no longer get what it names by a change of a
-// workload: nobody found that with it before. A build only warns of much of that, since
-// its tree may lack what runs; here what runs is what changes.
+// unserved tells whether a policy would no longer get what it names by a change of an
+// application: nobody found that with it before. A build only warns of much of that,
+// since its tree may lack what runs; here what runs is what changes.
 func unserved(f diag.Finding, own string) bool {
 	if f.Object == nil || f.Severity < diag.Warning || f.At().File == own {
 		return false

@@ -89,12 +89,19 @@ func TestWhatLeavesPodsAsTheyAreCostsNothing(t *testing.T) {
 	if a := validate.Decide(nobody{t}, r, true); !a.Allowed {
 		t.Errorf("its pods stay: %+v", a.Status)
 	}
-	r = ask(t, "DELETE", cartRuns)
-	r.UserInfo.Username = "system:serviceaccount:kube-system:namespace-controller"
-	if a := validate.Decide(nobody{t}, r, true); !a.Allowed {
-		t.Errorf("a namespace that goes is kept: %+v", a.Status)
+	for _, goes := range append(parts(shop), cartRuns) {
+		for _, who := range []string{"namespace-controller", "generic-garbage-collector"} {
+			r = ask(t, "DELETE", goes)
+			r.UserInfo.Username = "system:serviceaccount:kube-system:" + who
+			if a := validate.Decide(nobody{t}, r, true); !a.Allowed {
+				t.Errorf("what goes with its namespace or its owner is kept: %+v", a.Status)
+			}
+		}
 	}
 }
+
+// parts are the manifests of a file.
+func parts(file string) []string { return strings.Split(file, "\n---\n") }
 
 // An application comes with its objects in any order.
 func TestWorkloadsMayComeFirst(t *testing.T) {
