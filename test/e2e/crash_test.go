@@ -15,7 +15,15 @@ import (
 // crash kills a proxy of web as the kernel does.
 func crash(t *testing.T) {
 	t.Helper()
-	id := kubectl(t, "", "-n", "shop", "get", "pods", "-l", "app=web", "-o", `jsonpath={.items[0].status.initContainerStatuses[?(@.name=="meshc-proxy")].containerID}`)
+	if err := syscall.Kill(envoyOf(t, "web"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// envoyOf is the process of a pod's proxy on this machine.
+func envoyOf(t *testing.T, app string) int {
+	t.Helper()
+	id := kubectl(t, "", "-n", "shop", "get", "pods", "-l", "app="+app, "-o", `jsonpath={.items[0].status.initContainerStatuses[?(@.name=="meshc-proxy")].containerID}`)
 	_, id, ok := strings.Cut(id, "://")
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
 	if !ok || err != nil {
@@ -30,12 +38,10 @@ func crash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		return
+		return pid
 	}
 	t.Fatalf("no process is in container %s", id)
+	return 0
 }
 
 // restarts is how often the proxies of web were started again.
