@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -60,6 +61,7 @@ type Server struct {
 	mux     *http.ServeMux
 	http    *http.Server
 	places  *places
+	leaving atomic.Bool
 }
 
 // New makes a server. An error means that its metrics are registered already.
@@ -93,7 +95,12 @@ func New(opts Options) (*Server, error) {
 }
 
 // ServeHTTP answers one call, as over the network.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.leaving.Load() {
+		w.Header().Set("Connection", "close") // over HTTP/2: GOAWAY
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 // Serve answers on a listener, over TLS, until Shutdown; the error is then nil.
 func (s *Server) Serve(l net.Listener) error {
@@ -106,11 +113,11 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Leave answers on, and has every caller open another connection for its next call: API
-// servers keep theirs for as long as they can, past the moment at which the cluster knows
-// that this replica goes, and a call that is on its way as a connection ends is lost. One
-// that is open gets its GOAWAY after its next answer.
-func (s *Server) Leave() { s.http.SetKeepAlivesEnabled(false) }
+// Leave answers on, and with every answer has the caller open another connection for its
+// next call: API servers keep theirs for as long as they can, past the moment at which the
+// cluster knows that this replica goes. None is closed before it was told so: a call that
+// is on its way meanwhile is lost.
+func (s *Server) Leave() { s.leaving.Store(true) }
 
 // Shutdown stops listening and waits for the calls that are under way, until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
