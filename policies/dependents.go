@@ -1,7 +1,7 @@
 package policies
 
-// dependent is what depends on what was read: an input, or an element of which a rule of the
-// input found nothing. What is known of it holds while nothing that it read is another.
+// dependent is what depends on what was read: an input, or an element of which a rule of
+// the input found nothing. What is known of it holds while nothing that it read is another.
 type dependent struct {
 	of      *judged
 	element bool
@@ -68,7 +68,7 @@ func (x dependents) touched(changes []change) map[*dependent]struct{} {
 	return out
 }
 
-// learn takes what was read for an input, and for its elements.
+// learn takes up the elements of an input of which nothing was found in the last run.
 func (x dependents) learn(d *judged) {
 	if d.known == nil {
 		return

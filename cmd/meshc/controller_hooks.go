@@ -127,12 +127,9 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 	if err != nil {
 		return err
 	}
-	var clients func() (*x509.CertPool, error)
-	if f.hooks.clientCA != "" {
-		clients = webhook.ClientsOf(f.hooks.clientCA)
-		if _, err := clients(); err != nil {
-			return err
-		}
+	clients, err := f.clients()
+	if err != nil {
+		return err
 	}
 	answers, err := webhook.New(webhook.Options{
 		Clients:  clients,
@@ -152,19 +149,31 @@ func (h *hooks) start(ctx context.Context, group *errgroup.Group, l *live.Live, 
 	h.log.Info("listening for API servers", "address", listener.Addr().String())
 	group.Go(func() error { h.keeper.Run(ctx); return nil })
 	group.Go(func() error { return answers.Serve(listener) })
-	group.Go(func() error {
-		select {
-		case <-f.leaves:
-			answers.Leave()
-			<-ctx.Done()
-		case <-ctx.Done(): // something failed
-		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = answers.Shutdown(bounded) // what does not end in time is cut
-		return nil
-	})
+	group.Go(func() error { f.ends(ctx, answers); return nil })
 	return nil
+}
+
+// ends has API servers go elsewhere from when the process is told to end, and stops with ctx.
+func (f *controllerFlags) ends(ctx context.Context, answers *webhook.Server) {
+	select {
+	case <-f.leaves:
+		answers.Leave()
+		<-ctx.Done()
+	case <-ctx.Done(): // something failed
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = answers.Shutdown(bounded) // what does not end in time is cut
+}
+
+// clients are the certificates by which API servers are known, where they are to be; nil else.
+func (f *controllerFlags) clients() (func() (*x509.CertPool, error), error) {
+	if f.hooks.clientCA == "" {
+		return nil, nil
+	}
+	clients := webhook.ClientsOf(f.hooks.clientCA)
+	_, err := clients()
+	return clients, err
 }
 
 // injected are the settings of pods' sidecars.

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,15 +14,9 @@ import (
 // which one can.
 func TestDayTwo(t *testing.T) {
 	install(t)
-	namespaces(t, "shop")
-	manifests, err := os.ReadFile("testdata/shop.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	kubectl(t, string(manifests), "apply", "-f", "-")
+	shop(t)
 	// A pod whose Envoy is frozen answers no probe; callers are still to be sent there.
 	kubectl(t, "", "-n", "shop", "patch", "service", "web", "-p", `{"spec":{"publishNotReadyAddresses":true}}`)
-	pods(t, "shop")
 	client, stranger := "shop/"+podOf(t, "client"), "shop/"+podOf(t, "stranger")
 	until(t, "a call that works passes every step", func() bool { return follow(t, "", "envoy", client, "shop/web:80", "--path", "/ok") })
 	ns, target := outsider(t)
