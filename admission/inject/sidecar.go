@@ -51,20 +51,20 @@ func Trust(roots []byte) (map[string]string, error) {
 	return map[string]string{caFile: string(roots), secretsFile: string(secrets), rootsFile: string(authority)}, nil
 }
 
-// config is the proxy's bootstrap as an argument: the kubelet expands $(NAME) in it.
+// Not variables yet while a bootstrap is written: what the pod says must not be expanded.
+const ip, name = "\x01ip", "\x01name"
+
+// expandable has the kubelet expand $(NAME) for these, and nothing else.
+var expandable = strings.NewReplacer("$", "$$", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")")
+
+// config is the proxy's bootstrap as an argument.
 func (i *injection) config(probes []bootstrap.Probe) (string, error) {
-	// Not a variable yet: what the pod says must not be expanded.
-	const ip, name = "\x01ip", "\x01name"
 	o := bootstrapOptions()
 	o.Identity = i.identity()
 	o.ControlPlane, o.ServerName = i.settings.ControlPlane, i.settings.ServerName
 	o.Workload = i.ns.Name + "/" + name
 	o.Hold, o.Ready, o.PodIP, o.Probes = i.options.hold, true, ip, probes
-	raw, err := written.line(o)
-	if err != nil {
-		return "", err
-	}
-	return strings.NewReplacer("$", "$$", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")").Replace(raw), nil
+	return written.argument(o)
 }
 
 // proxy is the container with Envoy.

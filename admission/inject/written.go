@@ -11,7 +11,7 @@ import (
 // and address, which are not in it, and to write one takes longer than all the rest.
 type bootstraps struct {
 	mu   sync.Mutex
-	kept map[string]string // by options, as JSON
+	kept map[string]string // arguments, by options as JSON
 }
 
 var written bootstraps
@@ -19,8 +19,9 @@ var written bootstraps
 // mostWritten bounds what is kept: whoever makes pods chooses their probes.
 const mostWritten = 512
 
-// line is the bootstrap of these options as one line. Errors are not kept.
-func (b *bootstraps) line(o bootstrap.Options) (string, error) {
+// argument is the bootstrap of these options in one line, as the kubelet reads it.
+// Errors are not kept.
+func (b *bootstraps) argument(o bootstrap.Options) (string, error) {
 	key, err := json.Marshal(o)
 	if err != nil {
 		return "", err
@@ -35,11 +36,12 @@ func (b *bootstraps) line(o bootstrap.Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	out := expandable.Replace(string(raw))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.kept == nil || len(b.kept) >= mostWritten {
 		b.kept = map[string]string{}
 	}
-	b.kept[string(key)] = string(raw)
-	return string(raw), nil
+	b.kept[string(key)] = out
+	return out, nil
 }

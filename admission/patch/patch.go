@@ -51,7 +51,9 @@ func encode(v any) ([]byte, error) {
 // patch shares with after.
 func Between(before, after any) []Operation {
 	var d differ
-	d.value("", before, after)
+	if !equal(before, after) {
+		d.value("", before, after)
+	}
 	return d.ops
 }
 
@@ -61,6 +63,8 @@ func (d *differ) add(op, path string, value any) {
 	d.ops = append(d.ops, Operation{op, path, value})
 }
 
+// value is asked only where something differs: most of a document does not, and a path
+// is made for none of that.
 func (d *differ) value(path string, before, after any) {
 	switch b := before.(type) {
 	case map[string]any:
@@ -74,14 +78,26 @@ func (d *differ) value(path string, before, after any) {
 			return
 		}
 	}
-	if !equal(before, after) {
-		d.add("replace", path, after)
-	}
+	d.add("replace", path, after)
 }
 
-// equal compares two values of which one at least is neither a map nor a list, or nil.
+// equal compares two values of any kind. A nil map or list is like no other.
 func equal(before, after any) bool {
 	switch b := before.(type) {
+	case map[string]any:
+		a, ok := after.(map[string]any)
+		if !ok || len(a) != len(b) || (a == nil) != (b == nil) {
+			return false
+		}
+		for key, was := range b {
+			if now, stays := a[key]; !stays || !equal(was, now) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		a, ok := after.([]any)
+		return ok && (a == nil) == (b == nil) && slices.EqualFunc(b, a, equal)
 	case nil, string, bool:
 		return before == after
 	case json.Number, float64, int, int64:
@@ -118,10 +134,11 @@ func (d *differ) object(path string, before, after map[string]any) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(after)) {
-		if b, had := before[key]; had {
-			d.value(path+"/"+escape(key), b, after[key])
-		} else {
+		switch b, had := before[key]; {
+		case !had:
 			d.add("add", path+"/"+escape(key), after[key])
+		case !equal(b, after[key]):
+			d.value(path+"/"+escape(key), b, after[key])
 		}
 	}
 }
@@ -143,7 +160,9 @@ func (d *differ) list(path string, before, after []any) {
 	for j := range after {
 		if len(kept) > 0 && kept[0].after == j {
 			next(kept[0].before)
-			d.value(path+"/"+strconv.Itoa(at), before[i], after[j])
+			if !equal(before[i], after[j]) {
+				d.value(path+"/"+strconv.Itoa(at), before[i], after[j])
+			}
 			kept, i = kept[1:], i+1
 		} else {
 			d.add("add", path+"/"+strconv.Itoa(at), after[j])

@@ -10,36 +10,59 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// workloadKinds are kinds of group apps whose pod templates are judged: what of them
+// workloadKinds are the kinds whose pod templates are judged, by group: what of them
 // says whose pods they are, which services have them, and on what ports.
-var workloadKinds = []string{"DaemonSet", "Deployment", "StatefulSet"}
-
-func isWorkload(k GroupKind) bool {
-	return k.Group == "apps" && slices.Contains(workloadKinds, k.Kind)
+var workloadKinds = map[string][]string{
+	"apps":        {"DaemonSet", "Deployment", "StatefulSet"},
+	"argoproj.io": {"Rollout"},
+	"batch":       {"CronJob", "Job"},
 }
 
-// workload is what of a Deployment, a StatefulSet or a DaemonSet is judged. Images,
-// probes, volumes and whatever else rolls pods out is nothing to a mesh.
+func isWorkload(k GroupKind) bool { return slices.Contains(workloadKinds[k.Group], k.Kind) }
+
+// workload is what of one is judged. Images, probes, volumes and whatever else rolls
+// pods out is nothing to a mesh.
 type workload struct {
 	APIVersion string       `json:"apiVersion"`
 	Kind       string       `json:"kind"`
 	Metadata   workloadMeta `json:"metadata"`
 	Spec       struct {
-		Replicas *int32 `json:"replicas,omitempty"`
-		Template struct {
-			Metadata struct {
-				Labels      map[string]string `json:"labels,omitempty"`
-				Annotations map[string]string `json:"annotations,omitempty"`
-			} `json:"metadata"`
-			Spec podTemplate `json:"spec"`
-		} `json:"template"`
+		Replicas    *int32    `json:"replicas,omitempty"`
+		Template    *template `json:"template,omitempty"`
+		JobTemplate *struct { // of a CronJob
+			Spec struct {
+				Template *template `json:"template,omitempty"`
+			} `json:"spec"`
+		} `json:"jobTemplate,omitempty"`
 	} `json:"spec"`
 }
 
+// template is what a workload says of its pods, nil where it says it elsewhere: a Rollout
+// may name a Deployment instead.
+func (w *workload) template() *template {
+	if w.Spec.JobTemplate != nil {
+		return w.Spec.JobTemplate.Spec.Template
+	}
+	return w.Spec.Template
+}
+
+type template struct {
+	Metadata struct {
+		Labels      map[string]string `json:"labels,omitempty"`
+		Annotations map[string]string `json:"annotations,omitempty"`
+	} `json:"metadata"`
+	Spec podTemplate `json:"spec"`
+}
+
 type workloadMeta struct {
-	Name         string `json:"name,omitempty"`
-	GenerateName string `json:"generateName,omitempty"`
-	Namespace    string `json:"namespace,omitempty"`
+	Name            string  `json:"name,omitempty"`
+	GenerateName    string  `json:"generateName,omitempty"`
+	Namespace       string  `json:"namespace,omitempty"`
+	OwnerReferences []owner `json:"ownerReferences,omitempty"`
+}
+
+type owner struct {
+	Kind string `json:"kind"`
 }
 
 type podTemplate struct {
@@ -67,12 +90,15 @@ func readWorkload(raw json.RawMessage, r *Request) (*workload, error) {
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return nil, err
 	}
-	w.APIVersion, w.Kind = "apps/v1", r.Kind.Kind
+	w.APIVersion, w.Kind = r.Kind.Group+"/"+r.Kind.Version, r.Kind.Kind
 	if w.Metadata.Name == "" {
 		w.Metadata.Name = w.Metadata.GenerateName + "new" // its name is made after this
 	}
 	w.Metadata.GenerateName, w.Metadata.Namespace = "", r.Namespace
-	pod := &w.Spec.Template
+	pod := w.template()
+	if pod == nil {
+		return &w, nil
+	}
 	for name := range pod.Metadata.Annotations {
 		if !injectionReads(name) {
 			delete(pod.Metadata.Annotations, name) // `kubectl rollout restart` writes one
@@ -93,6 +119,9 @@ func injectionReads(name string) bool {
 // goes. The answer is false where its pods stay what they are: most of what is asked is
 // about replicas, images and what controllers note.
 func judgedWorkload(r *Request) (data []byte, name string, differs bool, err error) {
+	if r.Kind.Kind == "Job" && r.Operation != "CREATE" {
+		return nil, r.Name, false, nil // its pods stay what they are, and end by themselves
+	}
 	if r.Operation == "DELETE" {
 		return nil, r.Name, !r.orphans() && !slices.Contains(cleaners, r.UserInfo.Username), nil
 	}
@@ -100,6 +129,11 @@ func judgedWorkload(r *Request) (data []byte, name string, differs bool, err err
 	if err != nil {
 		return nil, r.Name, true, err
 	}
+	byCron := func(o owner) bool { return o.Kind == "CronJob" } // which was judged
+	if now.template() == nil || slices.ContainsFunc(now.Metadata.OwnerReferences, byCron) {
+		return nil, r.Name, false, nil
+	}
+	now.Metadata.OwnerReferences = nil
 	if data, err = json.Marshal(now); err != nil {
 		return nil, r.Name, true, err
 	}
@@ -111,8 +145,8 @@ func judgedWorkload(r *Request) (data []byte, name string, differs bool, err err
 	if err != nil {
 		return data, name, true, nil
 	}
-	a, errA := json.Marshal(old.Spec.Template)
-	b, errB := json.Marshal(now.Spec.Template)
+	a, errA := json.Marshal(old.template())
+	b, errB := json.Marshal(now.template())
 	return data, name, errA != nil || errB != nil || !bytes.Equal(a, b), nil
 }
 

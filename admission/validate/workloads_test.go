@@ -67,6 +67,66 @@ func TestWorkloadsThatBreakPolicy(t *testing.T) {
 	}
 }
 
+// runsBy is the cart run by another kind.
+func runsBy(kind string) string {
+	head, rest, _ := strings.Cut(cartRuns, "  template:\n")
+	template, _, _ := strings.Cut(rest, "status:")
+	head = strings.Replace(head, "Deployment", kind, 1)
+	switch kind {
+	case "Rollout":
+		head = strings.Replace(head, "apps/v1", "argoproj.io/v1alpha1", 1)
+	case "Job":
+		head = strings.NewReplacer("apps/v1", "batch/v1", "  replicas: 2\n", "").Replace(head)
+	case "CronJob":
+		head, _, _ = strings.Cut(strings.Replace(head, "apps/v1", "batch/v1", 1), "  replicas:")
+		head += "  schedule: \"* * * * *\"\n  jobTemplate:\n   spec:\n"
+		template = "  " + strings.ReplaceAll(template, "\n", "\n  ")
+		return head + "    template:\n" + template
+	}
+	return head + "  template:\n" + template
+}
+
+// Whatever runs pods is judged, and what a CronJob makes was judged with it.
+func TestEveryKindThatRunsPodsIsJudged(t *testing.T) {
+	for _, kind := range []string{"DaemonSet", "StatefulSet", "Rollout", "CronJob"} {
+		runs := runsBy(kind)
+		s := live(t, map[string][]byte{"shop.yaml": []byte(strings.Replace(shop, parts(shop)[4], runs, 1))})
+		for _, c := range []struct{ operation, from, to, warns string }{
+			{"UPDATE", "serviceAccountName: cart", "serviceAccountName: front", "MSH1022"},
+			{"UPDATE", "image: c", "image: d", ""},
+			{"DELETE", "", "", "MSH1022"},
+		} {
+			r := ask(t, c.operation, strings.Replace(runs, c.from, c.to, 1))
+			r.OldObject = ask(t, "UPDATE", runs).Object
+			a := validate.Decide(s, r, false)
+			if denied, warned := codesOf(a); len(denied) > 0 || c.warns == "" && len(warned) > 0 || c.warns != "" && !slices.Contains(warned, c.warns) {
+				t.Errorf("%s of a %s to %q: denied %q, warned %q, want %q", c.operation, kind, c.to, denied, warned, c.warns)
+			}
+		}
+	}
+
+	s := live(t, map[string][]byte{"shop.yaml": []byte(shop)})
+	odd := strings.Replace(runsBy("Job"), "labels: {app: cart}, a", "labels: {app: cart, meshc.dev/inject: perhaps}, a", 1)
+	if _, warned := codesOf(validate.Decide(s, ask(t, "CREATE", odd), false)); !slices.Contains(warned, "MSH4010") {
+		t.Errorf("a Job with a label that nobody understands: warned %q", warned)
+	}
+	for _, operation := range []string{"UPDATE", "DELETE"} {
+		r := ask(t, operation, odd)
+		r.OldObject = ask(t, "UPDATE", runsBy("Job")).Object
+		if a := validate.Decide(nobody{t}, r, true); !a.Allowed || len(a.Warnings) > 0 {
+			t.Errorf("%s of a Job: %+v", operation, a)
+		}
+	}
+	made := strings.Replace(odd, "  uid: 5b7c\n", "  uid: 5b7c\n  ownerReferences: [{apiVersion: batch/v1, kind: CronJob, name: cart, uid: 1f, controller: true}]\n", 1)
+	if a := validate.Decide(nobody{t}, ask(t, "CREATE", made), true); !a.Allowed || len(a.Warnings) > 0 {
+		t.Errorf("the Job of a CronJob: %+v", a)
+	}
+	bare, _, _ := strings.Cut(runsBy("Rollout"), "  template:\n")
+	if a := validate.Decide(nobody{t}, ask(t, "CREATE", bare+"  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: cart}\n"), true); !a.Allowed || len(a.Warnings) > 0 {
+		t.Errorf("a Rollout of a Deployment, which is judged: %+v", a)
+	}
+}
+
 // nobody fails a test that asks the compiler.
 type nobody struct{ t *testing.T }
 

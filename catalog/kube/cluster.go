@@ -96,7 +96,24 @@ func watchCluster(ctx context.Context, name string, config *rest.Config, more []
 		c.stores[k.resource] = informer
 		c.ended.Go(func() { informer.RunWithContext(ctx) })
 	}
+	c.ended.Go(func() { c.tellWhenSynced(ctx) })
 	return c, nil
+}
+
+// tellWhenSynced tells once that all is known: the last list to come may be empty, and
+// of an empty one there is no event.
+func (c *cluster) tellWhenSynced(ctx context.Context) {
+	var all []cache.InformerSynced
+	for _, s := range c.stores {
+		all = append(all, s.HasSynced)
+	}
+	if !cache.WaitForCacheSync(ctx.Done(), all...) {
+		return
+	}
+	c.changed()
+	if c.touched != nil {
+		c.touched("")
+	}
 }
 
 // listWatch notes whether the API server answers.

@@ -2,15 +2,21 @@ package kube_test
 
 import (
 	"encoding/base64"
+	"encoding/pem"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
 	"github.com/meshc/meshc/catalog"
@@ -133,13 +139,8 @@ func TestNothingIsDroppedWhileTheAPIServerIsAway(t *testing.T) {
 }
 
 // kubeconfig is what a secret of a further cluster holds.
-func kubeconfig(t *testing.T, s *apiserver.Server, user string) []byte {
-	t.Helper()
-	ca, err := os.ReadFile(s.Config.CAFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []byte(strings.NewReplacer("HOST", s.Config.Host, "CA", base64.StdEncoding.EncodeToString(ca), "USER", user).Replace(`
+func kubeconfig(host, authority, user string) []byte {
+	return []byte(strings.NewReplacer("HOST", host, "CA", authority, "USER", user).Replace(`
 apiVersion: v1
 kind: Config
 clusters: [{name: c, cluster: {server: "HOST", certificate-authority-data: CA}}]
@@ -155,20 +156,36 @@ func TestFurtherClustersComeBySecrets(t *testing.T) {
 	here, there := apiserver.New(t), apiserver.New(t)
 	world(here, "10.244.0.5")
 	world(there, "10.245.0.5")
+	raw, err := os.ReadFile(there.Config.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := base64.StdEncoding.EncodeToString(raw)
 	p := watch(t, kube.Options{Config: here.Config, Clusters: "shop"})
 	until(t, p, "its own pod is an endpoint", func(s *catalog.Snapshot) bool { return endpoints(s, 1) })
 
 	secret := &core.Secret{
 		ObjectMeta: meta.ObjectMeta{Name: "east", Labels: map[string]string{kube.LabelCluster: "east"}},
-		Data:       map[string][]byte{"kubeconfig": kubeconfig(t, there, `exec: {apiVersion: client.authentication.k8s.io/v1, command: "/bin/true", interactiveMode: Never}`)},
+		Data:       map[string][]byte{"kubeconfig": kubeconfig(there.Config.Host, authority, `exec: {apiVersion: client.authentication.k8s.io/v1, command: "/bin/true", interactiveMode: Never}`)},
 	}
 	here.Do(http.MethodPost, "/api/v1/namespaces/shop/secrets", secret)
 	until(t, p, "the program is refused", func(*catalog.Snapshot) bool {
 		return p.Err() != nil && strings.Contains(p.Err().Error(), "runs a program")
 	})
-	secret.Data["kubeconfig"] = kubeconfig(t, there, "token: "+there.Config.BearerToken)
+	secret.Data["kubeconfig"] = kubeconfig(there.Config.Host, authority, "token: "+there.Config.BearerToken)
 	here.Do(http.MethodPut, "/api/v1/namespaces/shop/secrets/east", secret)
 	until(t, p, "the other cluster's pod is one as well", func(s *catalog.Snapshot) bool { return endpoints(s, 2) && p.Err() == nil })
+
+	good := secret.Data["kubeconfig"]
+	secret.Data["kubeconfig"] = []byte("nonsense")
+	here.Do(http.MethodPut, "/api/v1/namespaces/shop/secrets/east", secret)
+	until(t, p, "the fault is told", func(*catalog.Snapshot) bool { return p.Err() != nil })
+	if !endpoints(p.Snapshot(), 2) || len(p.Objects("shop")) != 2 {
+		t.Error("who spoils a kubeconfig loses what was known of the cluster")
+	}
+	secret.Data["kubeconfig"] = good
+	here.Do(http.MethodPut, "/api/v1/namespaces/shop/secrets/east", secret)
+	until(t, p, "the fault is over", func(*catalog.Snapshot) bool { return p.Err() == nil })
 
 	there.Stop()
 	until(t, p, "the fault is told", func(*catalog.Snapshot) bool { return p.Err() != nil })
@@ -177,4 +194,54 @@ func TestFurtherClustersComeBySecrets(t *testing.T) {
 	}
 	here.Do(http.MethodDelete, "/api/v1/namespaces/shop/secrets/east", nil)
 	until(t, p, "without its secret it is out", func(s *catalog.Snapshot) bool { return endpoints(s, 1) && p.Err() == nil })
+}
+
+// Of a kind that a cluster does not have there is no event; if that is the last it
+// tells, nothing else would have it joined.
+func TestAFurtherClusterThatTellsNothingLastIsJoined(t *testing.T) {
+	here, there := apiserver.New(t), apiserver.New(t)
+	world(here, "10.244.0.5")
+	world(there, "10.245.0.5")
+	host, err := url.Parse(there.Config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through, err := rest.TransportFor(there.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, tell := make(chan struct{}, 100), make(chan struct{})
+	proxy := &httputil.ReverseProxy{Transport: through, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(host) }}
+	front := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/servicecidrs") {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		asked <- struct{}{}
+		<-tell
+		http.NotFound(w, r) // as before Kubernetes 1.33
+	}))
+	t.Cleanup(front.Close)
+	release := sync.OnceFunc(func() { close(tell) })
+	t.Cleanup(release)
+	p := watch(t, kube.Options{Config: here.Config, Clusters: "shop"})
+	authority := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw}))
+	here.Do(http.MethodPost, "/api/v1/namespaces/shop/secrets", &core.Secret{
+		ObjectMeta: meta.ObjectMeta{Name: "old", Labels: map[string]string{kube.LabelCluster: "old"}},
+		Data:       map[string][]byte{"kubeconfig": kubeconfig(front.URL, authority, "token: "+there.Config.BearerToken)},
+	})
+	<-asked
+	for quiet := false; !quiet; { // all else has been told
+		p.Snapshot()
+		select {
+		case <-p.Changed():
+		case <-time.After(3 * time.Second):
+			quiet = true
+		}
+	}
+	if endpoints(p.Snapshot(), 2) {
+		t.Fatal("it is joined before it told all")
+	}
+	release()
+	until(t, p, "the other cluster's pod is one as well", func(s *catalog.Snapshot) bool { return endpoints(s, 2) })
 }

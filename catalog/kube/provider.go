@@ -163,7 +163,7 @@ func (p *Provider) clusters() []*cluster {
 		out = append(out, p.own)
 	}
 	for _, secret := range slices.Sorted(maps.Keys(p.remotes)) {
-		if c := p.remotes[secret].cluster; c != nil && c.synced() {
+		if c := p.remotes[secret].known(); c != nil {
 			out = append(out, c)
 		}
 	}

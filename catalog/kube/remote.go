@@ -29,9 +29,18 @@ type remote struct {
 	cluster *cluster // nil where the kubeconfig cannot be used
 	config  string
 	wrong   error
-	// state is what it told last, none before it told all. It outlives the cluster's
-	// place in the secret: a kubeconfig that is renewed drops nothing.
+	// last and state are what it told last, none before it told all. They outlive the
+	// cluster's place in the secret: a kubeconfig that is renewed drops nothing.
+	last  *cluster
 	state []Cluster
+}
+
+// known is what has told all: the cluster, else as it was before its secret changed.
+func (r *remote) known() *cluster {
+	if r.cluster != nil && r.cluster.synced() {
+		return r.cluster
+	}
+	return r.last
 }
 
 func (r *remote) translate(rules Rules) bool {
@@ -85,7 +94,7 @@ func (p *Provider) take(s *core.Secret) {
 	now := &remote{config: text}
 	if before != nil {
 		before.close()
-		now.state = before.state
+		now.last, now.state = before.known(), before.state
 	}
 	config, err := remoteConfig(s)
 	if err == nil {

@@ -2,6 +2,7 @@ package chart_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -77,10 +78,16 @@ func TestWorkloadsWaitForNobody(t *testing.T) {
 		if w["failurePolicy"] != "Ignore" || w["sideEffects"] != "None" || fmt.Sprint(w["timeoutSeconds"]) != "2" {
 			t.Errorf("%s: %v, %v, %v seconds", w["name"], w["failurePolicy"], w["sideEffects"], w["timeoutSeconds"])
 		}
+		asked := map[string]string{} // operations, by what they are of
 		for _, r := range w["rules"].([]any) {
-			if got := fmt.Sprint(r.(map[string]any)["resources"]); got != "[daemonsets deployments statefulsets]" {
-				t.Errorf("%s is asked of %s", w["name"], got)
+			r := r.(map[string]any)
+			for _, resource := range r["resources"].([]any) {
+				asked[resource.(string)] = fmt.Sprint(r["operations"])
 			}
+		}
+		all := "[CREATE UPDATE DELETE]"
+		if want := map[string]string{"daemonsets": all, "deployments": all, "statefulsets": all, "rollouts": all, "cronjobs": all, "jobs": "[CREATE]"}; !maps.Equal(asked, want) {
+			t.Errorf("%s is asked of %v", w["name"], asked)
 		}
 		never := false
 		for _, e := range w["namespaceSelector"].(map[string]any)["matchExpressions"].([]any) {

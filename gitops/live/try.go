@@ -37,7 +37,7 @@ func (l *Live) Try(c compiler.Change) diag.List {
 		c.Data = data
 	case glassKind:
 		return l.tryGlass(name, c)
-	case "DaemonSet", "Deployment", "StatefulSet":
+	case "CronJob", "DaemonSet", "Deployment", "Job", "Rollout", "StatefulSet":
 		return l.tryWorkload(name, c)
 	}
 	found, ok := l.judged(nil, c)

@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	apps "k8s.io/api/apps/v1"
@@ -15,12 +16,17 @@ import (
 	"github.com/meshc/meshc/compiler/syntax"
 )
 
-// template is what a Deployment, a StatefulSet or a DaemonSet says of its pods: those
-// kinds say it alike.
-type template struct {
-	Spec struct {
-		Replicas *int32               `json:"replicas"`
-		Template core.PodTemplateSpec `json:"template"`
+// workload is what one says of its pods.
+type workload struct {
+	APIVersion string `json:"apiVersion"`
+	Spec       struct {
+		Replicas    *int32               `json:"replicas"`
+		Template    core.PodTemplateSpec `json:"template"`
+		JobTemplate struct {             // of a CronJob
+			Spec struct {
+				Template core.PodTemplateSpec `json:"template"`
+			} `json:"spec"`
+		} `json:"jobTemplate"`
 	} `json:"spec"`
 }
 
@@ -46,7 +52,7 @@ func (l *Live) tryWorkload(name syntax.Name, c compiler.Change) diag.List {
 		}
 	}
 	if c.Data != nil {
-		var w template
+		var w workload
 		if json.Unmarshal(c.Data, &w) != nil {
 			return l.policy.session.Try(c) // the decoder says what is wrong with it
 		}
@@ -78,8 +84,12 @@ func (l *Live) tryWorkload(name syntax.Name, c compiler.Change) diag.List {
 
 // wouldRun is the workload as the compiler is given it, with what is read of its pods,
 // and the name of the fact that they would be.
-func (l *Live) wouldRun(name syntax.Name, w *template, o *kube.Objects, read map[string]bool) (syntax.Name, record) {
-	pod := &core.Pod{ObjectMeta: w.Spec.Template.ObjectMeta, Spec: w.Spec.Template.Spec}
+func (l *Live) wouldRun(name syntax.Name, w *workload, o *kube.Objects, read map[string]bool) (syntax.Name, record) {
+	template := w.Spec.Template
+	if name.Kind == "CronJob" {
+		template = w.Spec.JobTemplate.Spec.Template
+	}
+	pod := &core.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
 	pod.Namespace = name.Namespace
 	injecting := l.rules
 	injecting.Intended = true // they are made after this, and injected then
@@ -89,20 +99,33 @@ func (l *Live) wouldRun(name syntax.Name, w *template, o *kube.Objects, read map
 		inner["metadata"] = record{"labels": labels}
 	}
 	whole := header(name.Kind, name.Namespace, name.Name)
-	whole["apiVersion"], whole["spec"] = apps.SchemeGroupVersion.String(), record{"template": inner}
+	spec := record{"template": inner}
+	if name.Kind == "CronJob" {
+		spec = record{"jobTemplate": record{"spec": spec}}
+	}
+	whole["apiVersion"], whole["spec"] = w.APIVersion, spec
 	return syntax.Name{Kind: "Pod", Namespace: name.Namespace, Name: fact}, whole
 }
 
-// runs tells whether a workload runs a pod. Those of a Deployment are a ReplicaSet's that
-// is called after it and the hash of its template.
+// hashes are the labels by which pods of a workload that rolls out are told apart, by kind.
+var hashes = map[string]string{"Deployment": apps.DefaultDeploymentUniqueLabelKey, "Rollout": "rollouts-pod-template-hash"}
+
+// runs tells whether a workload runs a pod. Those that roll out do by a ReplicaSet that is
+// called after it and the hash of its template, a CronJob by Jobs called after it and the
+// minute of each.
 func runs(name syntax.Name, p *core.Pod) bool {
 	by := meta.GetControllerOf(p)
-	switch {
-	case by == nil:
+	if by == nil {
 		return false
-	case name.Kind != "Deployment":
-		return by.Kind == name.Kind && by.Name == name.Name
 	}
-	hash := p.Labels[apps.DefaultDeploymentUniqueLabelKey]
-	return by.Kind == "ReplicaSet" && hash != "" && by.Name == name.Name+"-"+hash
+	if label, ok := hashes[name.Kind]; ok {
+		hash := p.Labels[label]
+		return by.Kind == "ReplicaSet" && hash != "" && by.Name == name.Name+"-"+hash
+	}
+	if name.Kind == "CronJob" {
+		minute, ok := strings.CutPrefix(by.Name, name.Name+"-")
+		_, err := strconv.ParseUint(minute, 10, 64)
+		return by.Kind == "Job" && ok && err == nil
+	}
+	return by.Kind == name.Kind && by.Name == name.Name
 }

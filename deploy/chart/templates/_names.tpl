@@ -40,3 +40,27 @@ timeoutSeconds: {{ .Timeout }}
     cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/meshc-webhooks
 {{- end }}
 {{- end }}
+
+{{/* What runs applications: of Jobs only that they come, since they end by themselves. */}}
+{{- define "meshc.workloads" -}}
+- apiGroups: [apps]
+  apiVersions: [v1]
+  resources: [daemonsets, deployments, statefulsets]
+  operations: [CREATE, UPDATE, DELETE]
+  scope: Namespaced
+- apiGroups: [argoproj.io]
+  apiVersions: [v1alpha1]
+  resources: [rollouts]
+  operations: [CREATE, UPDATE, DELETE]
+  scope: Namespaced
+- apiGroups: [batch]
+  apiVersions: [v1]
+  resources: [cronjobs]
+  operations: [CREATE, UPDATE, DELETE]
+  scope: Namespaced
+- apiGroups: [batch]
+  apiVersions: [v1]
+  resources: [jobs]
+  operations: [CREATE]
+  scope: Namespaced
+{{- end -}}
