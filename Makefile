@@ -48,7 +48,7 @@ cluster-up: ## start a Kubernetes on this machine, as root (NODES=2 for two node
 cluster-down: ## end it without a trace
 	test/cluster/down $(CLUSTER)
 
-e2e: envoy ## the Kubernetes example, a mesh's pods and Flux on a cluster of its own, as root (RUN=TestBookstore for some; fifty minutes; the first build takes the better part of an hour; E2E_LOAD and KUBECONFIG for a cluster that is there, see test/cluster/README.md)
+e2e: envoy ## the Kubernetes example, a mesh's pods and Flux on a cluster of its own, as root (RUN=TestBookstore for some; about an hour; the first build takes the better part of an hour; E2E_LOAD and KUBECONFIG for a cluster that is there, see test/cluster/README.md)
 	test/cluster/build $(CLUSTER)/bin $(if $(E2E_LOAD),client,e2e)
 	test/cluster/database $(CLUSTER)/mariadb
 	go vet -tags e2e ./test/e2e
