@@ -52,7 +52,7 @@ func Trust(roots []byte) (map[string]string, error) {
 }
 
 // Not variables yet while a bootstrap is written: what the pod says must not be expanded.
-const ip, name = "\x01ip", "\x01name"
+const ipMark, nameMark = "\x01ip", "\x01name"
 
 // expandable has the kubelet expand $(NAME) for these, and nothing else.
 var expandable = strings.NewReplacer("$", "$$", `\u0001ip`, "$("+podIP+")", `\u0001name`, "$("+podName+")")
@@ -62,8 +62,8 @@ func (i *injection) config(probes []bootstrap.Probe) (string, error) {
 	o := bootstrapOptions()
 	o.Identity = i.identity()
 	o.ControlPlane, o.ServerName = i.settings.ControlPlane, i.settings.ServerName
-	o.Workload = i.ns.Name + "/" + name
-	o.Hold, o.Ready, o.PodIP, o.Probes = i.options.hold, true, ip, probes
+	o.Workload = i.ns.Name + "/" + nameMark
+	o.Hold, o.Ready, o.PodIP, o.Probes = i.options.hold, true, ipMark, probes
 	return written.argument(o)
 }
 

@@ -16,8 +16,8 @@ type bootstraps struct {
 
 var written bootstraps
 
-// mostWritten bounds what is kept: whoever makes pods chooses their probes.
-const mostWritten = 512
+// mostWritten bounds what is kept, some 8 KiB each: whoever makes pods chooses their probes.
+const mostWritten = 2048
 
 // argument is the bootstrap of these options in one line, as the kubelet reads it.
 // Errors are not kept.

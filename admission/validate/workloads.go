@@ -37,13 +37,16 @@ type workload struct {
 	} `json:"spec"`
 }
 
-// template is what a workload says of its pods, nil where it says it elsewhere: a Rollout
-// may name a Deployment instead.
+// template is what a workload says of its pods, nil where it says it elsewhere: of a
+// Rollout that names a Deployment instead, what runs is judged and nothing before.
 func (w *workload) template() *template {
-	if w.Spec.JobTemplate != nil {
-		return w.Spec.JobTemplate.Spec.Template
+	if w.Kind != "CronJob" {
+		return w.Spec.Template
 	}
-	return w.Spec.Template
+	if w.Spec.JobTemplate == nil {
+		return nil
+	}
+	return w.Spec.JobTemplate.Spec.Template
 }
 
 type template struct {
@@ -55,14 +58,9 @@ type template struct {
 }
 
 type workloadMeta struct {
-	Name            string  `json:"name,omitempty"`
-	GenerateName    string  `json:"generateName,omitempty"`
-	Namespace       string  `json:"namespace,omitempty"`
-	OwnerReferences []owner `json:"ownerReferences,omitempty"`
-}
-
-type owner struct {
-	Kind string `json:"kind"`
+	Name         string `json:"name,omitempty"`
+	GenerateName string `json:"generateName,omitempty"`
+	Namespace    string `json:"namespace,omitempty"`
 }
 
 type podTemplate struct {
@@ -119,8 +117,8 @@ func injectionReads(name string) bool {
 // goes. The answer is false where its pods stay what they are: most of what is asked is
 // about replicas, images and what controllers note.
 func judgedWorkload(r *Request) (data []byte, name string, differs bool, err error) {
-	if r.Kind.Kind == "Job" && r.Operation != "CREATE" {
-		return nil, r.Name, false, nil // its pods stay what they are, and end by themselves
+	if r.Kind.Kind == "Job" && (r.Operation == "DELETE" || r.UserInfo.Username == cronJobs) {
+		return nil, r.Name, false, nil // it ends by itself; and of a CronJob the template was judged
 	}
 	if r.Operation == "DELETE" {
 		return nil, r.Name, !r.orphans() && !slices.Contains(cleaners, r.UserInfo.Username), nil
@@ -129,11 +127,9 @@ func judgedWorkload(r *Request) (data []byte, name string, differs bool, err err
 	if err != nil {
 		return nil, r.Name, true, err
 	}
-	byCron := func(o owner) bool { return o.Kind == "CronJob" } // which was judged
-	if now.template() == nil || slices.ContainsFunc(now.Metadata.OwnerReferences, byCron) {
+	if now.template() == nil {
 		return nil, r.Name, false, nil
 	}
-	now.Metadata.OwnerReferences = nil
 	if data, err = json.Marshal(now); err != nil {
 		return nil, r.Name, true, err
 	}
@@ -168,6 +164,9 @@ func unserved(f diag.Finding, own string) bool {
 	_, policy := kindOf(GroupKind{Group: f.Object.Group, Kind: f.Object.Kind})
 	return policy
 }
+
+// cronJobs makes the Jobs of CronJobs.
+const cronJobs = "system:serviceaccount:kube-system:cronjob-controller"
 
 // cleaners delete what is left of something that somebody was let delete already.
 var cleaners = []string{"system:serviceaccount:kube-system:namespace-controller", "system:serviceaccount:kube-system:generic-garbage-collector"}

@@ -50,7 +50,7 @@ func podOf(b *testing.B, n int) []byte {
 }
 
 // BenchmarkMutate is an injection from the bytes of the request to those of the answer,
-// with metrics; the pods are those of 200 Deployments in turn. A mesh of 1,000 services is
+// with metrics; the pods are those of 1,000 Deployments in turn. A mesh of 1,000 services is
 // in memory meanwhile, as in a controller: in a process that holds nothing garbage would be
 // collected every thirty pods.
 func BenchmarkMutate(b *testing.B) {
@@ -62,7 +62,7 @@ func BenchmarkMutate(b *testing.B) {
 		b.Fatal(err)
 	}
 	var bodies [][]byte
-	for n := range 200 {
+	for n := range 1000 {
 		bodies = append(bodies, review(b, "shop", podOf(b, n)))
 	}
 	ask := func(i int) *httptest.ResponseRecorder {

@@ -185,11 +185,12 @@ func TestFurtherClustersComeBySecrets(t *testing.T) {
 	}
 	secret.Data["kubeconfig"] = good
 	here.Do(http.MethodPut, "/api/v1/namespaces/shop/secrets/east", secret)
-	until(t, p, "the fault is over", func(*catalog.Snapshot) bool { return p.Err() == nil })
+	addPod(there, "cart-1", "10.245.0.6")
+	until(t, p, "the renewed one is followed", func(s *catalog.Snapshot) bool { return endpoints(s, 3) && p.Err() == nil })
 
 	there.Stop()
 	until(t, p, "the fault is told", func(*catalog.Snapshot) bool { return p.Err() != nil })
-	if !endpoints(p.Snapshot(), 2) {
+	if !endpoints(p.Snapshot(), 3) {
 		t.Error("a cluster that does not answer has lost its endpoints")
 	}
 	here.Do(http.MethodDelete, "/api/v1/namespaces/shop/secrets/east", nil)
@@ -210,14 +211,20 @@ func TestAFurtherClusterThatTellsNothingLastIsJoined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, tell := make(chan struct{}, 100), make(chan struct{})
+	tell := make(chan struct{})
+	var mu sync.Mutex
+	followed := map[string]bool{} // what is watched, and so was told
 	proxy := &httputil.ReverseProxy{Transport: through, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(host) }}
 	front := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/servicecidrs") {
+			if r.URL.Query().Has("watch") {
+				mu.Lock()
+				followed[r.URL.Path] = true
+				mu.Unlock()
+			}
 			proxy.ServeHTTP(w, r)
 			return
 		}
-		asked <- struct{}{}
 		<-tell
 		http.NotFound(w, r) // as before Kubernetes 1.33
 	}))
@@ -230,13 +237,17 @@ func TestAFurtherClusterThatTellsNothingLastIsJoined(t *testing.T) {
 		ObjectMeta: meta.ObjectMeta{Name: "old", Labels: map[string]string{kube.LabelCluster: "old"}},
 		Data:       map[string][]byte{"kubeconfig": kubeconfig(front.URL, authority, "token: "+there.Config.BearerToken)},
 	})
-	<-asked
-	for quiet := false; !quiet; { // all else has been told
+	late := time.After(time.Minute)
+	for heard := false; !heard; { // all else has been told, and nothing comes of it any more
 		p.Snapshot()
 		select {
 		case <-p.Changed():
-		case <-time.After(3 * time.Second):
-			quiet = true
+		case <-time.After(time.Second):
+			mu.Lock()
+			heard = len(followed) == 6
+			mu.Unlock()
+		case <-late:
+			t.Fatalf("only these are followed: %v", followed)
 		}
 	}
 	if endpoints(p.Snapshot(), 2) {

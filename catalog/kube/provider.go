@@ -116,9 +116,10 @@ func (p *Provider) Snapshot() *catalog.Snapshot {
 	p.rejoin = false
 	clusters := []Cluster{p.own.state()}
 	for _, secret := range slices.Sorted(maps.Keys(p.remotes)) {
-		r := p.remotes[secret]
-		news = r.translate(p.opts.Rules) || news
-		clusters = append(clusters, r.state...)
+		if c := p.remotes[secret].known(); c != nil {
+			news = c.translate(p.opts.Rules) || news
+			clusters = append(clusters, c.state())
+		}
 	}
 	if !news && p.snap != nil {
 		return p.snap

@@ -29,29 +29,18 @@ type remote struct {
 	cluster *cluster // nil where the kubeconfig cannot be used
 	config  string
 	wrong   error
-	// last and state are what it told last, none before it told all. They outlive the
-	// cluster's place in the secret: a kubeconfig that is renewed drops nothing.
-	last  *cluster
-	state []Cluster
+	// last is the cluster as it was before its secret changed, until it has told all
+	// again: a kubeconfig that is renewed drops nothing.
+	last *cluster
 }
 
-// known is what has told all: the cluster, else as it was before its secret changed.
+// known is what has told all, nil if nothing has. It is asked under the provider's lock.
 func (r *remote) known() *cluster {
 	if r.cluster != nil && r.cluster.synced() {
+		r.last = nil
 		return r.cluster
 	}
 	return r.last
-}
-
-func (r *remote) translate(rules Rules) bool {
-	if r.cluster == nil || !r.cluster.synced() {
-		return false
-	}
-	if !r.cluster.translate(rules) && len(r.state) > 0 {
-		return false
-	}
-	r.state = []Cluster{r.cluster.state()}
-	return true
 }
 
 func (r *remote) fault() error {
@@ -94,7 +83,6 @@ func (p *Provider) take(s *core.Secret) {
 	now := &remote{config: text}
 	if before != nil {
 		before.close()
-		now.last, now.state = before.known(), before.state
 	}
 	config, err := remoteConfig(s)
 	if err == nil {
@@ -104,6 +92,9 @@ func (p *Provider) take(s *core.Secret) {
 		now.wrong = fmt.Errorf("the secret %s of cluster %q: %w", s.Name, s.Labels[LabelCluster], err)
 	}
 	p.mu.Lock()
+	if before != nil {
+		now.last = before.known()
+	}
 	p.remotes[s.Name], p.rejoin = now, true
 	p.mu.Unlock()
 	p.notice()

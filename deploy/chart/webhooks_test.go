@@ -82,11 +82,15 @@ func TestWorkloadsWaitForNobody(t *testing.T) {
 		for _, r := range w["rules"].([]any) {
 			r := r.(map[string]any)
 			for _, resource := range r["resources"].([]any) {
-				asked[resource.(string)] = fmt.Sprint(r["operations"])
+				asked[fmt.Sprintf("%v %v %v", r["apiGroups"], r["apiVersions"], resource)] = fmt.Sprint(r["operations"])
 			}
 		}
 		all := "[CREATE UPDATE DELETE]"
-		if want := map[string]string{"daemonsets": all, "deployments": all, "statefulsets": all, "rollouts": all, "cronjobs": all, "jobs": "[CREATE]"}; !maps.Equal(asked, want) {
+		want := map[string]string{
+			"[apps] [v1] daemonsets": all, "[apps] [v1] deployments": all, "[apps] [v1] statefulsets": all,
+			"[argoproj.io] [v1alpha1] rollouts": all, "[batch] [v1] cronjobs": all, "[batch] [v1] jobs": "[CREATE UPDATE]",
+		}
+		if !maps.Equal(asked, want) {
 			t.Errorf("%s is asked of %v", w["name"], asked)
 		}
 		never := false

@@ -29,6 +29,7 @@ func TestWhoRunsAPod(t *testing.T) {
 		{"CronJob", "Job", "cart-29123456", "", "", true},
 		{"CronJob", "Job", "cart-blue-29123456", "", "", false},
 		{"CronJob", "Job", "cart-once", "", "", false},
+		{"CronJob", "Job", "cart-2026", "", "", false},
 		{"CronJob", "Job", "cart", "", "", false},
 	} {
 		p := &core.Pod{ObjectMeta: meta.ObjectMeta{

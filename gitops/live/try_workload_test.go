@@ -123,3 +123,69 @@ func TestWorkloadsAreHeldAgainstWhatRuns(t *testing.T) {
 	})
 	expect("it goes, and another stays", "DELETE", "", "", "", "")
 }
+
+// What a controller puts on its pods a Service may select by: no change of a template takes
+// that away. Each kind runs the cart in turn.
+func TestWhatControllersPutOnPodsStays(t *testing.T) {
+	c := newCluster(t)
+	loose := town[strings.Index(town, "apiVersion: v1\nkind: Pod\nmetadata: {name: cart"):strings.Index(town, "apiVersion: v1\nkind: Pod\nmetadata: {name: front")]
+	c.apply(strings.Replace(town, loose, "", 1))
+	l := c.watch(live.Options{})
+	for _, run := range []struct{ group, version, kind, by, set, label, value string }{
+		{"argoproj.io", "v1alpha1", "Rollout", "ReplicaSet", "cart-7d9f", "rollouts-pod-template-hash", "7d9f"},
+		{"apps", "v1", "StatefulSet", "StatefulSet", "cart", "statefulset.kubernetes.io/pod-name", "cart-0"},
+		{"batch", "v1", "CronJob", "Job", "cart-29123456", "app", "cart"},
+	} {
+		selects := object{"app": "cart", run.label: run.value}
+		pod := object{"apiVersion": "v1", "kind": "Pod",
+			"metadata": object{"name": "cart-" + strings.ToLower(run.kind), "namespace": "town", "labels": object{"app": "cart", run.label: run.value, "meshc.dev/injected": "true"},
+				"ownerReferences": []any{object{"apiVersion": run.group + "/" + run.version, "kind": run.by, "name": run.set, "uid": "0e2f", "controller": true}}},
+			"spec": object{"serviceAccountName": "cart", "containers": []any{object{"name": "c", "image": "c", "ports": []any{object{"name": "web", "containerPort": 8080}}}}}}
+		service := object{"apiVersion": "v1", "kind": "Service", "metadata": object{"name": "cart", "namespace": "town"},
+			"spec": object{"selector": selects, "ports": []any{object{"name": "http", "port": 80, "targetPort": "web"}}}}
+		for _, o := range []object{service, pod} {
+			text, err := yaml.Marshal(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.apply(string(text))
+		}
+		judge := func(operation, account string, labels object) string {
+			runs := func(account string, labels object) json.RawMessage {
+				spec := object{"template": object{"metadata": object{"labels": labels}, "spec": object{"serviceAccountName": account,
+					"containers": []any{object{"name": "c", "image": "c", "ports": []any{object{"name": "web", "containerPort": 8080}}}}}}}
+				if run.kind == "CronJob" {
+					spec = object{"jobTemplate": object{"spec": spec}}
+				}
+				raw, err := json.Marshal(object{"apiVersion": run.group + "/" + run.version, "kind": run.kind, "metadata": object{"name": "cart", "namespace": "town"}, "spec": spec})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return raw
+			}
+			r := &validate.Request{UID: "1", Operation: operation, Kind: validate.GroupKind{Group: run.group, Version: run.version, Kind: run.kind},
+				Name: "cart", Namespace: "town", OldObject: runs("cart", object{"app": "cart"})}
+			if operation == "UPDATE" {
+				r.Object = runs(account, labels)
+			}
+			a := validate.Decide(l, r, true)
+			if a.Status == nil {
+				return strings.Join(a.Warnings, "\n")
+			}
+			return a.Status.Message
+		}
+		c.until("the pod of the "+run.kind+" is the only one behind the service", func() error {
+			if !strings.Contains(judge("DELETE", "", nil), "MSH1022") {
+				return errNotYet
+			}
+			return nil
+		})
+		if said := judge("UPDATE", "cart", object{"app": "cart", "version": "2"}); said != "" {
+			t.Errorf("a %s with a label that nothing selects by: %s", run.kind, said)
+		}
+		if said := judge("UPDATE", "front", object{"app": "cart"}); !strings.Contains(said, "MSH1022") {
+			t.Errorf("a %s under another account: %s", run.kind, said)
+		}
+		c.Do(http.MethodDelete, path(pod, true)+"?gracePeriodSeconds=0", nil)
+	}
+}

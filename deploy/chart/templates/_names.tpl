@@ -41,7 +41,7 @@ timeoutSeconds: {{ .Timeout }}
 {{- end }}
 {{- end }}
 
-{{/* What runs applications: of Jobs only that they come, since they end by themselves. */}}
+{{/* What runs applications: of Jobs not that they go, since they end by themselves. */}}
 {{- define "meshc.workloads" -}}
 - apiGroups: [apps]
   apiVersions: [v1]
@@ -61,6 +61,6 @@ timeoutSeconds: {{ .Timeout }}
 - apiGroups: [batch]
   apiVersions: [v1]
   resources: [jobs]
-  operations: [CREATE]
+  operations: [CREATE, UPDATE]
   scope: Namespaced
 {{- end -}}
