@@ -150,6 +150,14 @@ current-context: x
 `))
 }
 
+// ofCluster is the secret of a further cluster, called as it is.
+func ofCluster(name string, kubeconfig []byte) *core.Secret {
+	return &core.Secret{
+		ObjectMeta: meta.ObjectMeta{Name: name, Labels: map[string]string{kube.LabelCluster: name}},
+		Data:       map[string][]byte{"kubeconfig": kubeconfig},
+	}
+}
+
 // The endpoints of a service of one name and namespace in two clusters are one
 // service's. A kubeconfig that would run a program is not used.
 func TestFurtherClustersComeBySecrets(t *testing.T) {
@@ -164,10 +172,7 @@ func TestFurtherClustersComeBySecrets(t *testing.T) {
 	p := watch(t, kube.Options{Config: here.Config, Clusters: "shop"})
 	until(t, p, "its own pod is an endpoint", func(s *catalog.Snapshot) bool { return endpoints(s, 1) })
 
-	secret := &core.Secret{
-		ObjectMeta: meta.ObjectMeta{Name: "east", Labels: map[string]string{kube.LabelCluster: "east"}},
-		Data:       map[string][]byte{"kubeconfig": kubeconfig(there.Config.Host, authority, `exec: {apiVersion: client.authentication.k8s.io/v1, command: "/bin/true", interactiveMode: Never}`)},
-	}
+	secret := ofCluster("east", kubeconfig(there.Config.Host, authority, `exec: {apiVersion: client.authentication.k8s.io/v1, command: "/bin/true", interactiveMode: Never}`))
 	here.Do(http.MethodPost, "/api/v1/namespaces/shop/secrets", secret)
 	until(t, p, "the program is refused", func(*catalog.Snapshot) bool {
 		return p.Err() != nil && strings.Contains(p.Err().Error(), "runs a program")
@@ -213,7 +218,7 @@ func TestAFurtherClusterThatTellsNothingLastIsJoined(t *testing.T) {
 	}
 	tell := make(chan struct{})
 	var mu sync.Mutex
-	followed := map[string]bool{} // what is watched, and so was told
+	followed := map[string]bool{} // what was asked for
 	proxy := &httputil.ReverseProxy{Transport: through, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(host) }}
 	front := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/servicecidrs") {
@@ -233,12 +238,9 @@ func TestAFurtherClusterThatTellsNothingLastIsJoined(t *testing.T) {
 	t.Cleanup(release)
 	p := watch(t, kube.Options{Config: here.Config, Clusters: "shop"})
 	authority := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw}))
-	here.Do(http.MethodPost, "/api/v1/namespaces/shop/secrets", &core.Secret{
-		ObjectMeta: meta.ObjectMeta{Name: "old", Labels: map[string]string{kube.LabelCluster: "old"}},
-		Data:       map[string][]byte{"kubeconfig": kubeconfig(front.URL, authority, "token: "+there.Config.BearerToken)},
-	})
+	here.Do(http.MethodPost, "/api/v1/namespaces/shop/secrets", ofCluster("old", kubeconfig(front.URL, authority, "token: "+there.Config.BearerToken)))
 	late := time.After(time.Minute)
-	for heard := false; !heard; { // all else has been told, and nothing comes of it any more
+	for heard := false; !heard; { // all else was asked for, and nothing comes of it any more
 		p.Snapshot()
 		select {
 		case <-p.Changed():

@@ -184,8 +184,7 @@ const minuteDigits = 8
 
 // runs tells whether a workload runs a pod. Those that roll out do by a ReplicaSet that is
 // called after it and the hash of its template. A pod does not say of which CronJob its Job
-// is: one that is called after it and a minute is taken for one, one that somebody made of
-// it by hand is not.
+// is: one is taken for its own by a name that looks like that.
 func runs(name syntax.Name, p *core.Pod) bool {
 	by := meta.GetControllerOf(p)
 	if by == nil {

@@ -29,6 +29,13 @@ spec:
       serviceAccountName: cart
       containers: [{name: c, image: c, ports: [{name: web, containerPort: 8080}]}]`
 
+// withoutCart is the town without the pod that nobody runs.
+func withoutCart() string {
+	before, rest, _ := strings.Cut(town, "apiVersion: v1\nkind: Pod\nmetadata: {name: cart")
+	_, after, _ := strings.Cut(rest, "\n---\n")
+	return before + after
+}
+
 var errNotYet = errors.New("not yet")
 
 // cartPod is one that a ReplicaSet of the Deployment runs, or another's of its labels.
@@ -79,8 +86,7 @@ func (c cluster) review(l *live.Live, operation, before, after string) (denied, 
 // namespace that wants it has what breaks policy denied.
 func TestWorkloadsAreHeldAgainstWhatRuns(t *testing.T) {
 	c := newCluster(t)
-	loose := town[strings.Index(town, "apiVersion: v1\nkind: Pod\nmetadata: {name: cart"):strings.Index(town, "apiVersion: v1\nkind: Pod\nmetadata: {name: front")]
-	c.apply(strings.Replace(town, loose, "", 1) + "\n---\n" + cartRuns + "\n---\n" + cartPod("cart-7d9f-1", "cart-7d9f", "7d9f", "8080") + "\n---\n" + cartPod("cart-66ab-1", "cart-66ab", "66ab", "8081"))
+	c.apply(withoutCart() + "\n---\n" + cartRuns + "\n---\n" + cartPod("cart-7d9f-1", "cart-7d9f", "7d9f", "8080") + "\n---\n" + cartPod("cart-66ab-1", "cart-66ab", "66ab", "8081"))
 	l := c.watch(live.Options{})
 	until(t, l, "the grant is there", func(m *ir.Mesh) bool { return matches(m) == 1 })
 	expect := func(what, operation, from, to, denied, warned string) {
@@ -128,9 +134,9 @@ func TestWorkloadsAreHeldAgainstWhatRuns(t *testing.T) {
 // that away. Each kind runs the cart in turn.
 func TestWhatControllersPutOnPodsStays(t *testing.T) {
 	c := newCluster(t)
-	loose := town[strings.Index(town, "apiVersion: v1\nkind: Pod\nmetadata: {name: cart"):strings.Index(town, "apiVersion: v1\nkind: Pod\nmetadata: {name: front")]
-	c.apply(strings.Replace(town, loose, "", 1))
+	c.apply(withoutCart())
 	l := c.watch(live.Options{})
+	containers := []any{object{"name": "c", "image": "c", "ports": []any{object{"name": "web", "containerPort": 8080}}}}
 	for _, run := range []struct{ group, version, kind, by, set, label, value string }{
 		{"argoproj.io", "v1alpha1", "Rollout", "ReplicaSet", "cart-7d9f", "rollouts-pod-template-hash", "7d9f"},
 		{"apps", "v1", "StatefulSet", "StatefulSet", "cart", "statefulset.kubernetes.io/pod-name", "cart-0"},
@@ -140,7 +146,7 @@ func TestWhatControllersPutOnPodsStays(t *testing.T) {
 		pod := object{"apiVersion": "v1", "kind": "Pod",
 			"metadata": object{"name": "cart-" + strings.ToLower(run.kind), "namespace": "town", "labels": object{"app": "cart", run.label: run.value, "meshc.dev/injected": "true"},
 				"ownerReferences": []any{object{"apiVersion": run.group + "/" + run.version, "kind": run.by, "name": run.set, "uid": "0e2f", "controller": true}}},
-			"spec": object{"serviceAccountName": "cart", "containers": []any{object{"name": "c", "image": "c", "ports": []any{object{"name": "web", "containerPort": 8080}}}}}}
+			"spec": object{"serviceAccountName": "cart", "containers": containers}}
 		service := object{"apiVersion": "v1", "kind": "Service", "metadata": object{"name": "cart", "namespace": "town"},
 			"spec": object{"selector": selects, "ports": []any{object{"name": "http", "port": 80, "targetPort": "web"}}}}
 		for _, o := range []object{service, pod} {
@@ -152,8 +158,7 @@ func TestWhatControllersPutOnPodsStays(t *testing.T) {
 		}
 		judge := func(operation, account string, labels object) string {
 			runs := func(account string, labels object) json.RawMessage {
-				spec := object{"template": object{"metadata": object{"labels": labels}, "spec": object{"serviceAccountName": account,
-					"containers": []any{object{"name": "c", "image": "c", "ports": []any{object{"name": "web", "containerPort": 8080}}}}}}}
+				spec := object{"template": object{"metadata": object{"labels": labels}, "spec": object{"serviceAccountName": account, "containers": containers}}}
 				if run.kind == "CronJob" {
 					spec = object{"jobTemplate": object{"spec": spec}}
 				}

@@ -41,7 +41,7 @@ timeoutSeconds: {{ .Timeout }}
 {{- end }}
 {{- end }}
 
-{{/* What runs applications: of Jobs not that they go, since they end by themselves. */}}
+{{- /* What runs applications: of Jobs not that they go, since they end by themselves. */ -}}
 {{- define "meshc.workloads" -}}
 - apiGroups: [apps]
   apiVersions: [v1]
@@ -63,4 +63,4 @@ timeoutSeconds: {{ .Timeout }}
   resources: [jobs]
   operations: [CREATE, UPDATE]
   scope: Namespaced
-{{- end -}}
+{{- end }}
